@@ -1,0 +1,68 @@
+"""The 2-D part between canvas and head: backbone stages and the neck that joins them."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+def _norm(width: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
+
+
+def _block(in_channels: int, width: int, stride: int) -> nn.Sequential:
+    convolution = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
+    return nn.Sequential(convolution, _norm(width), nn.ReLU(inplace=True))
+
+
+class BevBackbone(nn.Module):
+    """Stages of 3 x 3 convolutions, each coarser than the last (SECOND, region proposal network).
+
+    ``widths[i]`` channels, a convolution with ``strides[i]`` and ``layers[i]`` more of stride 1.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        widths: Sequence[int],
+        layers: Sequence[int],
+        strides: Sequence[int],
+    ) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList()
+        for width, count, stride in zip(widths, layers, strides, strict=True):
+            blocks = [_block(in_channels, width, stride)]
+            blocks += [_block(width, width, 1) for _ in range(count)]
+            self.stages.append(nn.Sequential(*blocks))
+            in_channels = width
+
+    def forward(self, canvas: Tensor) -> tuple[Tensor, ...]:
+        """Maps of all stages, finest first: ``[B, widths[i], H_i, W_i]``."""
+        maps: list[Tensor] = []
+        for stage in self.stages:
+            canvas = stage(canvas)
+            maps.append(canvas)
+        return tuple(maps)
+
+
+class Neck(nn.Module):
+    """Bring every stage to the finest resolution by transposed convolution, and concatenate."""
+
+    def __init__(
+        self, in_widths: Sequence[int], widths: Sequence[int], strides: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self.upsamplers = nn.ModuleList(
+            nn.Sequential(
+                nn.ConvTranspose2d(in_width, width, stride, stride, bias=False),
+                _norm(width),
+                nn.ReLU(inplace=True),
+            )
+            for in_width, width, stride in zip(in_widths, widths, strides, strict=True)
+        )
+        self.out_channels = sum(widths)
+
+    def forward(self, stages: tuple[Tensor, ...]) -> Tensor:
+        """``[B, sum(widths), H, W]`` at the first stage's resolution times its stride."""
+        joined = [up(stage) for up, stage in zip(self.upsamplers, stages, strict=True)]
+        return torch.cat(joined, dim=1)

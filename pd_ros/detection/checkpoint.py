@@ -1,0 +1,118 @@
+"""One ``.safetensors`` file holds a detector: weights, config, training record. No pickle.
+
+Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (ModelConfig as JSON) and
+``training`` (JSON: run config, seed, data, licence, scores).
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pd_ros.detection.config import ModelConfig, parse_config
+from pd_ros.detection.model import CenterPoint, build_model
+
+FORMAT_VERSION = 1
+
+
+class Checkpoint(NamedTuple):
+    """A detector read from a file: network (evaluation mode), config, how it came to be."""
+
+    model: CenterPoint
+    config: ModelConfig
+    training: dict[str, object]
+
+
+def save_checkpoint(
+    path: Path,
+    model: CenterPoint,
+    config: ModelConfig,
+    training: Mapping[str, object],
+    weights: torch.dtype = torch.float32,
+) -> None:
+    """Write a detector to a file, whole or not at all.
+
+    ``weights`` is the type in which weight matrices are stored (float16 halves the file); biases
+    and the statistics of batch norm stay in float32.
+    """
+    tensors = {
+        name: value.detach().cpu().contiguous().to(weights if value.dim() > 1 else torch.float32)
+        for name, value in _state(model).items()
+    }
+    metadata = {
+        "format": "pd_ros",
+        "version": str(FORMAT_VERSION),
+        "config": config.model_dump_json(),
+        "training": json.dumps(training),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(path.suffix + ".part")
+    save_file(tensors, temporary, metadata)
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read a detector; ``ValueError`` says what is wrong with a file that is none of ours."""
+    if not path.is_file():
+        raise ValueError(f"{path}: no such checkpoint; give the path of a .safetensors file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"{path}: is not a whole .safetensors file ({error}); copy or train it again"
+        ) from None
+    config, training = _parse_metadata(path, metadata)
+    model = build_model(config)
+    _fill(path, model, tensors)
+    return Checkpoint(model.eval(), config, training)
+
+
+def _parse_metadata(
+    path: Path, metadata: Mapping[str, str]
+) -> tuple[ModelConfig, dict[str, object]]:
+    if metadata.get("format") != "pd_ros":
+        raise ValueError(
+            f"{path}: expected a pd_ros checkpoint, got a .safetensors file without pd_ros'"
+            " metadata; use a file written by training.train"
+        )
+    version = metadata.get("version", "")
+    if not version.isdigit() or int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {version!r} is newer than {FORMAT_VERSION}, the newest this"
+            " pd_ros reads; update pd_ros"
+        )
+    try:
+        config = json.loads(metadata["config"])
+        training = json.loads(metadata["training"])
+    except (KeyError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path}: its metadata is damaged ({error!r}); train it again") from None
+    return parse_config(config, ModelConfig, f"{path} (config)"), training
+
+
+def _state(model: CenterPoint) -> dict[str, Tensor]:
+    """Weights and statistics; the count of batches is bookkeeping that no detector needs."""
+    state = model.state_dict()
+    return {name: value for name, value in state.items() if "num_batches_tracked" not in name}
+
+
+def _fill(path: Path, model: CenterPoint, tensors: Mapping[str, Tensor]) -> None:
+    expected = {name: tuple(value.shape) for name, value in _state(model).items()}
+    got = {name: tuple(value.shape) for name, value in tensors.items()}
+    if expected != got:
+        missing = sorted(expected.keys() - got.keys())
+        unknown = sorted(got.keys() - expected.keys())
+        shapes = [n for n in sorted(expected.keys() & got.keys()) if expected[n] != got[n]]
+        raise ValueError(
+            f"{path}: weights do not fit the config in the same file: missing {missing},"
+            f" unknown {unknown}, of another shape {shapes}; train it again"
+        )
+    with torch.no_grad():
+        for name, target in _state(model).items():
+            target.copy_(tensors[name])

@@ -1,0 +1,195 @@
+"""What a network is: one YAML, read once, checked at once, frozen after.
+
+The only file that reads model configs, and the only one that knows their rules.
+"""
+
+from pathlib import Path
+from typing import Annotated, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class FrozenConfig(BaseModel):
+    """Base of all configs: unknown keys are refused, and nothing changes after."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+ConfigT = TypeVar("ConfigT", bound=FrozenConfig)
+
+
+class GridConfig(FrozenConfig):
+    """The part of space a network sees, and the size of its pillars; cloud's frame, metres."""
+
+    range_m: tuple[float, float, float, float, float, float]  # x, y, z minimum; x, y, z maximum
+    pillar_size_m: tuple[float, float]  # along x, along y
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows (y) and columns (x) of the pillar grid."""
+        x0, y0, _, x1, y1, _ = self.range_m
+        return round((y1 - y0) / self.pillar_size_m[1]), round((x1 - x0) / self.pillar_size_m[0])
+
+    @model_validator(mode="after")
+    def _whole_cells(self) -> Self:
+        lower, upper = self.range_m[:3], self.range_m[3:]
+        for axis, start, end in zip("xyz", lower, upper, strict=True):
+            if end <= start:
+                raise ValueError(f"{axis}: range from {start} to {end} m is empty or reversed")
+        for axis, start, end, size in zip("xy", lower, upper, self.pillar_size_m, strict=False):
+            if size <= 0:
+                raise ValueError(f"{axis}: pillar size must be positive, got {size} m")
+            cells = (end - start) / size
+            if abs(cells - round(cells)) > 1e-6:
+                raise ValueError(
+                    f"{axis}: range {start} to {end} m is not a whole number of {size} m pillars"
+                    f" ({cells:.3f}); change the range or the size"
+                )
+        return self
+
+
+class CapacityConfig(FrozenConfig):
+    """How much one cloud may hold; what exceeds it is left out and counted."""
+
+    max_points: PositiveInt = 200_000
+    max_pillars: PositiveInt = 60_000
+    max_points_per_pillar: PositiveInt | None = None  # None: dynamic, every point counts
+
+
+class EncoderConfig(FrozenConfig):
+    """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64)."""
+
+    widths: Widths
+
+
+class BackboneConfig(FrozenConfig):
+    """Stages of 3 x 3 convolutions: a strided one, then ``layers`` more at the same width."""
+
+    widths: Widths
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    strides: Widths
+
+
+class NeckConfig(FrozenConfig):
+    """Upsampling of each stage to the head's resolution, then concatenation."""
+
+    widths: Widths
+    strides: Widths
+
+
+class HeadConfig(FrozenConfig):
+    """CenterPoint head: width of the shared convolution and of each branch."""
+
+    width: PositiveInt
+
+
+class DecodeConfig(FrozenConfig):
+    """From maps to boxes."""
+
+    max_candidates: PositiveInt = 500
+    score_threshold: Probability = 0.1
+    nms_iou_threshold: Probability = 0.2
+    max_detections: PositiveInt = 200
+
+
+class ModelConfig(FrozenConfig):
+    """Everything that the weights decide; travels inside the checkpoint."""
+
+    name: Annotated[str, Field(min_length=1)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    features: tuple[str, ...] = ("intensity",)  # what follows x, y, z in each point
+    grid: GridConfig
+    capacity: CapacityConfig = CapacityConfig()
+    encoder: EncoderConfig
+    backbone: BackboneConfig
+    neck: NeckConfig
+    head: HeadConfig
+    decode: DecodeConfig = DecodeConfig()
+
+    @property
+    def output_stride(self) -> int:
+        """Pillars per cell of the head's map, along each axis."""
+        return self.backbone.strides[0] // self.neck.strides[0]
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Rows and columns of the head's map."""
+        rows, columns = self.grid.size
+        return rows // self.output_stride, columns // self.output_stride
+
+    @property
+    def output_cell_m(self) -> tuple[float, float]:
+        """Metres per cell of the head's map along x and y."""
+        x, y = self.grid.pillar_size_m
+        return x * self.output_stride, y * self.output_stride
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> Self:
+        lengths = {
+            "backbone.widths": len(self.backbone.widths),
+            "backbone.layers": len(self.backbone.layers),
+            "backbone.strides": len(self.backbone.strides),
+            "neck.widths": len(self.neck.widths),
+            "neck.strides": len(self.neck.strides),
+        }
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"one entry per stage is needed everywhere, got {lengths}")
+        stride = 1
+        for i, step in enumerate(self.backbone.strides):
+            stride *= step
+            up = self.neck.strides[i]
+            if stride != up * self.output_stride:
+                raise ValueError(
+                    f"neck.strides[{i}]: stage {i} is at stride {stride}, upsampling by {up} does"
+                    f" not bring it to the first one's stride {self.output_stride}"
+                )
+        if any(cells % stride for cells in self.grid.size):
+            raise ValueError(
+                f"grid: {self.grid.size} pillars cannot be divided by the total stride {stride};"
+                " change grid.range_m"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for where, names in (("classes", self.classes), ("features", self.features)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{where}: names must differ, got {list(names)}")
+        return self
+
+
+def load_config(path: Path, kind: type[ConfigT]) -> ConfigT:
+    """Read and check a YAML file; raises ``ValueError`` that names the file and every bad key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: is not valid YAML: {error}") from None
+    return parse_config(content, kind, str(path))
+
+
+def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:
+    """Check already loaded content; raises ``ValueError`` with one line per bad key."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        lines = [_describe(where, problem) for problem in error.errors()]
+        raise ValueError("\n".join(lines)) from None
+
+
+def _describe(where: str, problem: object) -> str:
+    assert isinstance(problem, dict)
+    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    text = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        text = "unknown key; remove it or correct its spelling"
+    got = "" if problem["type"] in ("missing", "value_error") else f" (got {problem['input']!r})"
+    return f"{where}: {key}: {text}{got}"

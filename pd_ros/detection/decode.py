@@ -1,0 +1,53 @@
+"""Heatmap and box map to boxes."""
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.boxes import nms
+from pd_ros.detection.config import DecodeConfig, ModelConfig
+from pd_ros.detection.types import Detections, ModelOutput
+
+# exp(4) = 55 m: no network, however confused, may overflow a size.
+_MAX_LOG_SIZE = 4.0
+
+
+def decode(output: ModelOutput, config: ModelConfig) -> list[Detections]:
+    """Boxes of every sample of the batch.
+
+    The best ``max_candidates`` (class, cell) scores above the threshold become boxes; rotated NMS
+    over all classes together keeps the best of those that overlap. No peak gives empty detections.
+    """
+    heatmap = output.heatmap.float().sigmoid()
+    box_map = output.box.float()
+    return [
+        _decode_sample(scores, box, config) for scores, box in zip(heatmap, box_map, strict=True)
+    ]
+
+
+def boxes_at(box_map: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
+    """Boxes ``[M, 7]`` at flat cells ``[M]`` (row * columns + column) of a map ``[8, H, W]``."""
+    columns = box_map.shape[2]
+    values = box_map.flatten(1)[:, cells].T
+    row = torch.div(cells, columns, rounding_mode="floor")
+    column = cells - row * columns
+    cell_x, cell_y = config.output_cell_m
+    x = (column + values[:, 0]) * cell_x + config.grid.range_m[0]
+    y = (row + values[:, 1]) * cell_y + config.grid.range_m[1]
+    size = values[:, 3:6].clamp(max=_MAX_LOG_SIZE).exp()
+    yaw = torch.atan2(values[:, 7], values[:, 6])
+    return torch.cat((torch.stack((x, y, values[:, 2]), 1), size, yaw[:, None]), dim=1)
+
+
+def _decode_sample(scores: Tensor, box_map: Tensor, config: ModelConfig) -> Detections:
+    settings: DecodeConfig = config.decode
+    cells = scores.shape[1] * scores.shape[2]
+    flat = scores.flatten()
+    count = min(settings.max_candidates, len(flat))
+    best, index = flat.topk(count)
+    index = index[best > settings.score_threshold]
+    boxes = boxes_at(box_map, index % cells, config)
+    usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not reach the vehicle
+    index, boxes = index[usable], boxes[usable]
+    kept = nms(boxes, flat[index], settings.nms_iou_threshold, settings.max_detections)
+    labels = torch.div(index, cells, rounding_mode="floor")
+    return Detections(boxes[kept], flat[index][kept], labels[kept])

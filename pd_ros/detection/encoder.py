@@ -1,0 +1,116 @@
+"""Pillar feature network: the points of each pillar to one feature row, and rows to a canvas."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+
+from pd_ros.detection.types import PillarBatch
+
+
+class PillarEncoder(nn.Module):
+    """PointNet over each pillar (PointPillars section 2.1; two layers as in SparseKD's pillars).
+
+    Each point is described by its own values, its offset from the mean of its pillar's points and
+    its offset from the pillar's centre. All layers but the last append the pillar's maximum to
+    every point; the last one returns it.
+    """
+
+    def __init__(
+        self,
+        point_channels: int,
+        widths: Sequence[int],
+        range_m: Sequence[float],
+        pillar_size_m: Sequence[float],
+    ) -> None:
+        super().__init__()
+        self.register_buffer("_origin", torch.tensor(range_m[:3]), persistent=False)
+        height = range_m[5] - range_m[2]
+        self.register_buffer(
+            "_pillar_size", torch.tensor([*pillar_size_m, height]), persistent=False
+        )
+        channels = point_channels + 6
+        self.layers = nn.ModuleList()
+        for width in widths:
+            last = len(self.layers) == len(widths) - 1
+            out = width if last else width // 2  # the other half is the pillar's maximum
+            self.layers.append(PillarLayer(channels, out))
+            channels = width
+        self.out_channels = channels
+
+    def forward(self, batch: PillarBatch) -> Tensor:
+        """One feature row per pillar: ``[V, widths[-1]]``; no pillars give no rows."""
+        features = self._describe(batch)
+        pillars = len(batch.cells)
+        for layer in self.layers[:-1]:
+            features = layer(features)
+            highest = pillar_max(features, batch.point_pillar, pillars)
+            features = torch.cat((features, highest[batch.point_pillar]), dim=1)
+        return pillar_max(self.layers[-1](features), batch.point_pillar, pillars)
+
+    def _describe(self, batch: PillarBatch) -> Tensor:
+        xyz = batch.points[:, :3]
+        total = xyz.new_zeros(len(batch.cells), 3).index_add_(0, batch.point_pillar, xyz)
+        mean = total / batch.counts[:, None]
+        assert isinstance(self._pillar_size, Tensor) and isinstance(self._origin, Tensor)
+        column_row = batch.cells[:, [2, 1]] + 0.5
+        index = torch.cat((column_row, torch.full_like(column_row[:, :1], 0.5)), dim=1)
+        centre = index * self._pillar_size + self._origin
+        from_mean = xyz - mean[batch.point_pillar]
+        from_centre = xyz - centre[batch.point_pillar]
+        return torch.cat((batch.points, from_mean, from_centre), dim=1)
+
+
+class PillarLayer(nn.Module):
+    """Linear, batch norm, ReLU on every point: ``[P, C]`` -> ``[P, width]``."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(channels, width, bias=False)
+        self.norm = nn.BatchNorm1d(width, eps=1e-3, momentum=0.01)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Features of the points; batch norm needs more than one point in training."""
+        return torch.relu(self.norm(self.linear(points)))
+
+
+def pillar_max(features: Tensor, point_pillar: Tensor, pillars: int) -> Tensor:
+    """Maximum over each pillar's points: ``[P, C]`` non-negative -> ``[V, C]``."""
+    result = _PillarMax.apply(features, point_pillar, pillars)  # type: ignore[no-untyped-call]
+    assert isinstance(result, Tensor)
+    return result
+
+
+class _PillarMax(torch.autograd.Function):
+    """Scatter maximum with a light backward pass.
+
+    torch's own backward counts ties first, which costs more than all the rest of the encoder; here
+    every point that reaches the maximum gets the gradient. Ties at zero have none after a ReLU.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, features: Tensor, point_pillar: Tensor, pillars: int) -> Tensor:
+        index = point_pillar[:, None].expand_as(features)
+        highest = features.new_zeros(pillars, features.shape[1])
+        highest.scatter_reduce_(0, index, features, "amax")
+        ctx.save_for_backward(features, point_pillar, highest)
+        return highest
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        features, point_pillar, highest = ctx.saved_tensors
+        winner = features == highest[point_pillar]
+        return gradient[point_pillar] * winner, None, None
+
+
+def scatter_to_canvas(
+    features: Tensor, cells: Tensor, batch_size: int, size: tuple[int, int]
+) -> Tensor:
+    """Write pillar rows ``[V, C]`` to their cells: ``[B, C, rows, columns]``, channels last."""
+    rows, columns = size
+    canvas = features.new_zeros(batch_size * rows * columns, features.shape[1])
+    index = (cells[:, 0] * rows + cells[:, 1]) * columns + cells[:, 2]
+    canvas = canvas.index_copy(0, index, features)
+    return canvas.view(batch_size, rows, columns, -1).permute(0, 3, 1, 2)

@@ -1,0 +1,48 @@
+"""CenterPoint head: objects as peaks of a heatmap, with their box beside it."""
+
+import torch
+from torch import Tensor, nn
+
+# A prior of about 0.1 for every cell, so that the first steps are not drowned by background.
+_HEATMAP_BIAS = -2.19
+
+
+class CenterHead(nn.Module):
+    """Shared convolution and a two-layer branch per output (CenterPoint section 4)."""
+
+    def __init__(self, in_channels: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.shared = nn.Sequential(
+            nn.Conv2d(in_channels, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+        )
+        self.heatmap = _branch(width, classes)
+        self.offset = _branch(width, 2)
+        self.height = _branch(width, 1)
+        self.size = _branch(width, 3)
+        self.rotation = _branch(width, 2)
+        final = self.heatmap[-1]
+        assert isinstance(final, nn.Conv2d) and final.bias is not None
+        nn.init.constant_(final.bias, _HEATMAP_BIAS)
+
+    def forward(self, neck: Tensor) -> tuple[Tensor, Tensor]:
+        """Heatmap logits ``[B, K, H, W]`` and box map ``[B, 8, H, W]`` (see ``ModelOutput``)."""
+        shared = self.shared(neck)
+        branches = (self.offset, self.height, self.size, self.rotation)
+        return self.heatmap(shared), torch.cat([branch(shared) for branch in branches], dim=1)
+
+
+def _branch(width: int, outputs: int) -> nn.Sequential:
+    branch = nn.Sequential(
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(width, outputs, 3, padding=1),
+    )
+    for module in branch:
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+            assert module.bias is not None
+            nn.init.zeros_(module.bias)
+    return branch

@@ -1,0 +1,118 @@
+"""From a checkpoint's path to boxes: everything between points and detections."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
+from pd_ros.detection.decode import decode
+from pd_ros.detection.encoder import scatter_to_canvas
+from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.model import DenseNetwork
+from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.types import Detections, ModelOutput
+
+PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+
+
+class Predictor:
+    """A detector ready to run: batch norm folded, channels last, half precision where it pays.
+
+    Not thread-safe: ``clipped`` belongs to the last call.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, device: torch.device, precision: torch.dtype
+    ) -> None:
+        self.config = checkpoint.config
+        self.training = checkpoint.training
+        self.device = device
+        self.precision = precision
+        self.clipped = 0  # points of the last cloud that exceeded a capacity
+        model = checkpoint.model.eval().to(device)
+        self._encoder = model.encoder
+        dense = fold_batch_norm(model.dense).to(precision)
+        self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_checkpoint(
+        cls, path: Path | str, device: str = "auto", precision: str = "auto"
+    ) -> "Predictor":
+        """Read a checkpoint onto a device.
+
+        ``device``: ``auto`` (GPU where there is one), ``cpu``, ``cuda:0`` ...; ``precision``:
+        ``auto`` (fp16 on a GPU, bf16 on a CPU with bf16 arithmetic, else fp32), ``fp32``,
+        ``bf16``, ``fp16``. Raises ``ValueError`` for a bad file, device or precision.
+        """
+        chosen = _choose_device(device)
+        return cls(load_checkpoint(Path(path)), chosen, _choose_precision(precision, chosen))
+
+    @torch.inference_mode()
+    def __call__(self, points: PointArray | Tensor) -> Detections:
+        """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
+
+        Points out of range or not finite are left out. Raises ``ValueError`` for another shape.
+        """
+        cloud = torch.as_tensor(points, dtype=torch.float32, device=self.device)
+        width = 3 + len(self.config.features)
+        if cloud.dim() != 2 or cloud.shape[1] != width:
+            raise ValueError(
+                f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
+                f" got {tuple(cloud.shape)}"
+            )
+        batch = pillarize([cloud], self.config.grid, self.config.capacity)
+        self.clipped = batch.clipped
+        features = self._encoder(batch).to(self.precision)
+        canvas = scatter_to_canvas(features, batch.cells, 1, self.config.grid.size)
+        stages, neck, heatmap, box = self._dense(canvas)
+        output = ModelOutput(features, batch.cells, stages, neck, heatmap, box)
+        found = decode(output, self.config)[0]
+        return Detections(*(field.cpu() for field in found))
+
+    def warm_up(self, iterations: int = 3) -> None:
+        """Run on made-up clouds of several sizes, so that the first real one is not slow."""
+        x0, y0, z0, x1, y1, z1 = self.config.grid.range_m
+        generator = torch.Generator().manual_seed(0)
+        for size in (0, 20_000, 120_000)[-iterations:] if iterations else ():
+            cloud = torch.rand(size, 3 + len(self.config.features), generator=generator)
+            cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
+            cloud[:, :3] += torch.tensor((x0, y0, z0))
+            self(cloud)
+        self.clipped = 0
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device: expected auto, cpu or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device: {name!r} was asked for, but torch sees no GPU; use cpu or auto, or install"
+            " the CUDA build of torch"
+        )
+    return device
+
+
+def _choose_precision(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        if device.type == "cuda":
+            return torch.float16
+        return torch.bfloat16 if _cpu_has_bf16() else torch.float32
+    known = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    if name not in known:
+        raise ValueError(f"precision: expected auto or one of {list(known)}, got {name!r}")
+    return known[name]
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU multiplies bf16 in hardware; emulated bf16 would be slower than fp32."""
+    if platform.system() != "Linux":
+        return False
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -1,0 +1,53 @@
+"""The contracts of the detection core, said once.
+
+Frame: x forward, y left, z up, in metres; origin at the sensor (or wherever the cloud's frame is).
+Boxes are ``[M, 7]``: x, y, z of the geometric centre, length, width, height, yaw. Yaw is
+counter-clockwise about z from +x, in ``[-pi, pi)``; length runs along the heading.
+Points are ``[N, 3 + C]``: x, y, z first, then the features that the model names.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Detections(NamedTuple):
+    """Boxes found in one cloud, by falling score; the fields share one length, maybe 0."""
+
+    boxes: Tensor  # [D, 7] float32
+    scores: Tensor  # [D] float32 in [0, 1]
+    labels: Tensor  # [D] int64, index into the model's class names
+
+    @classmethod
+    def empty(cls) -> "Detections":
+        """No boxes: what an empty scene gives."""
+        return cls(torch.zeros(0, 7), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
+
+
+class PillarBatch(NamedTuple):
+    """Points of a batch of clouds and the pillars they lie in; empty pillars do not appear.
+
+    ``[P]`` points in range over all clouds, ``[V]`` pillars over all clouds.
+    """
+
+    points: Tensor  # [P, 3 + C] float32
+    point_pillar: Tensor  # [P] int64, which pillar each point lies in
+    cells: Tensor  # [V, 3] int64: sample, row (y), column (x)
+    counts: Tensor  # [V] int64, points in each pillar, at least 1
+    batch_size: int
+    clipped: int  # points left out because a capacity was full
+
+
+class ModelOutput(NamedTuple):
+    """What every detector of the CenterPoint family returns; distillation reads it by name.
+
+    Heatmaps are logits. ``H x W`` are the cells of the head's map, row = y, column = x.
+    """
+
+    pillar_features: Tensor  # [V, E] one row per pillar
+    pillar_cells: Tensor  # [V, 3] sample, row, column
+    stages: tuple[Tensor, ...]  # the backbone's stages, finest first, [B, C_i, H_i, W_i]
+    neck: Tensor  # [B, C, H, W]
+    heatmap: Tensor  # [B, K, H, W] logits
+    box: Tensor  # [B, 8, H, W]: dx, dy (cells), z (m), log l, log w, log h, cos yaw, sin yaw

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+from small_model import SMALL, small_config
+
+from pd_ros.detection.config import ModelConfig, load_config, parse_config
+
+
+@pytest.mark.parametrize("path", sorted(Path("config/model").glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_model_configs_are_valid(path) -> None:
+    assert load_config(path, ModelConfig).name == path.stem
+
+
+def test_sizes_follow_from_the_grid() -> None:
+    config = small_config(
+        backbone={"widths": [8, 8], "layers": [0, 0], "strides": [2, 2]},
+        neck={"widths": [8, 8], "strides": [1, 2]},
+    )
+    assert config.grid.size == (16, 16)
+    assert config.output_size == (8, 8)
+    assert config.output_cell_m == (2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"score_treshold": 1}, "score_treshold: unknown key"),
+        ({"classes": []}, "classes"),
+        ({"classes": ["car", "car"]}, "names must differ"),
+        ({"encoder": {"widths": ["many"]}}, "encoder.widths.0"),
+        ({"grid": {"range_m": [0, 0, 0, 1, 1], "pillar_size_m": [1, 1]}}, "grid.range_m"),
+        ({"grid": {"range_m": [0, 0, 0, 8, 8.5, 1], "pillar_size_m": [1, 1]}}, "8.500"),
+        ({"grid": {"range_m": [8, 0, 0, 0, 8, 1], "pillar_size_m": [1, 1]}}, "x: range from 8"),
+        ({"neck": {"widths": [8, 8], "strides": [1, 1]}}, "neck.strides[1]"),
+        ({"neck": {"widths": [8], "strides": [1]}}, "one entry per stage"),
+        ({"decode": {"score_threshold": 1.5}}, "decode.score_threshold"),
+    ],
+)
+def test_bad_values_are_refused_by_name(change, expected) -> None:
+    with pytest.raises(ValueError, match=r"^small: ") as error:
+        parse_config({**SMALL, **change}, ModelConfig, "small")
+    assert expected in str(error.value)
+
+
+def test_all_problems_are_named_at_once(tmp_path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text("name: x\nclasses: [car]\nencoder: {widths: [0]}\nspeed: 3\n")
+    with pytest.raises(ValueError, match=r"bad\.yaml") as error:
+        load_config(path, ModelConfig)
+    message = str(error.value)
+    assert all(key in message for key in ("grid", "encoder.widths.0", "speed", "backbone"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("a: [", "not valid YAML"), (None, "cannot be read")]
+)
+def test_unreadable_files_are_named(tmp_path, text, expected) -> None:
+    path = tmp_path / "model.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ValueError, match=expected):
+        load_config(path, ModelConfig)

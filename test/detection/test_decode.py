@@ -1,0 +1,71 @@
+import math
+
+import pytest
+import torch
+from small_model import small_config
+
+from pd_ros.detection.decode import decode
+from pd_ros.detection.types import ModelOutput
+from training.targets import Labels, make_targets
+
+CONFIG = small_config()
+
+
+def output_of(heatmap, box):
+    nothing = torch.zeros(0)
+    return ModelOutput(nothing, nothing, (), nothing, heatmap, box)
+
+
+def empty_maps():
+    return torch.full((1, 2, 16, 16), -10.0), torch.zeros(1, 8, 16, 16)
+
+
+def test_a_peak_becomes_the_box_written_at_its_cell() -> None:
+    heatmap, box = empty_maps()
+    heatmap[0, 1, 10, 3] = 2.0
+    yaw = -2.5
+    box[0, :, 10, 3] = torch.tensor(
+        [0.25, 0.75, -0.5, math.log(4), math.log(2), math.log(1.5), math.cos(yaw), math.sin(yaw)]
+    )
+    found = decode(output_of(heatmap, box), CONFIG)[0]
+    torch.testing.assert_close(found.boxes, torch.tensor([[-4.75, 2.75, -0.5, 4, 2, 1.5, yaw]]))
+    assert found.labels.tolist() == [1]
+    assert found.scores.item() == pytest.approx(1 / (1 + math.exp(-2)))
+
+
+def test_no_peak_gives_no_box() -> None:
+    found = decode(output_of(*empty_maps()), CONFIG)[0]
+    assert found.boxes.shape == (0, 7)
+    assert found.scores.shape == found.labels.shape == (0,)
+
+
+def test_overlapping_boxes_keep_the_best_of_all_classes() -> None:
+    heatmap, box = empty_maps()
+    box[:, 3:6] = math.log(4)
+    box[:, 6] = 1
+    heatmap[0, 0, 8, 8], heatmap[0, 1, 8, 9], heatmap[0, 0, 2, 2] = 1.0, 2.0, 0.5
+    found = decode(output_of(heatmap, box), CONFIG)[0]
+    assert found.labels.tolist() == [1, 0]
+    assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
+    assert found.boxes[1, :2].tolist() == [-6, -6]
+
+
+def test_maps_that_are_not_finite_give_no_box() -> None:
+    heatmap, box = empty_maps()
+    heatmap[0, 0, 4, 4] = 5.0
+    box[0, 2, 4, 4] = float("nan")
+    assert len(decode(output_of(heatmap, box), CONFIG)[0].boxes) == 0
+
+
+def test_targets_decode_to_the_boxes_they_were_made_of() -> None:
+    boxes = torch.tensor(
+        [[1.3, -2.2, -0.4, 3.9, 1.6, 1.5, 3.0], [-6.1, 5.5, -0.9, 0.8, 0.6, 1.7, -1.2]]
+    )
+    labels = Labels(boxes, torch.tensor([0, 1]), torch.zeros(0, 7))
+    targets = make_targets([labels], CONFIG)
+    heatmap = torch.logit(targets.heatmap, eps=1e-4)
+    box = torch.zeros(1, 8, 256)
+    box[targets.sample, :, targets.cell] = targets.box
+    found = decode(output_of(heatmap, box.view(1, 8, 16, 16)), CONFIG)[0]
+    best = found.boxes[:2][found.labels[:2].argsort()]
+    torch.testing.assert_close(best, boxes, atol=1e-4, rtol=1e-4)

@@ -1,0 +1,65 @@
+import pytest
+import torch
+from small_model import small_config
+
+from training.targets import Labels, gaussian_radius, make_targets
+
+CONFIG = small_config()
+NONE = torch.zeros(0, 7)
+
+
+def labels(boxes, classes, ignored=NONE):
+    return Labels(
+        torch.tensor(boxes).view(-1, 7), torch.tensor(classes, dtype=torch.int64), ignored
+    )
+
+
+def test_one_box_by_hand() -> None:
+    targets = make_targets([labels([[0.25, -3.5, -1.0, 4.0, 2.0, 1.5, 0.0]], [0])], CONFIG)
+    assert (targets.sample.tolist(), targets.cell.tolist()) == ([0], [4 * 16 + 8])
+    expected = torch.tensor([[0.25, 0.5, -1.0, 4.0, 2.0, 1.5, 1.0, 0.0]])
+    expected[:, 3:6] = expected[:, 3:6].log()
+    torch.testing.assert_close(targets.box, expected)
+    heatmap = targets.heatmap[0, 0]
+    assert heatmap[4, 8] == 1
+    sigma = 5 / 6  # radius 2
+    assert heatmap[4, 9].item() == pytest.approx(torch.tensor(-1 / (2 * sigma**2)).exp().item())
+    assert heatmap[4, 11] == 0
+    assert targets.heatmap[0, 1].sum() == 0
+    assert targets.counted.all()
+
+
+def test_gaussians_of_neighbours_merge_by_maximum_and_clip_at_the_border() -> None:
+    two = [[-7.5, -7.5, 0.0, 1, 1, 1, 0], [-6.5, -7.5, 0.0, 1, 1, 1, 0]]
+    heatmap = make_targets([labels(two, [1, 1])], CONFIG).heatmap[0, 1]
+    assert (heatmap[0, 0], heatmap[0, 1]) == (1, 1)
+    assert heatmap.max() == 1
+
+
+def test_centres_out_of_range_are_left_out() -> None:
+    targets = make_targets([labels([[8.0, 0, 0, 4, 2, 1, 0]], [0])], CONFIG)
+    assert len(targets.cell) == 0
+    assert targets.heatmap.sum() == 0
+
+
+def test_ignored_boxes_do_not_count_but_objects_beside_them_do() -> None:
+    ignored = torch.tensor([[4.5, 4.5, 9.0, 3.0, 3.0, 1.0, 0.0]])
+    targets = make_targets([labels([[2.5, 4.5, 0.0, 1, 1, 1, 0]], [0], ignored)], CONFIG)
+    assert not targets.counted[0, 12, 13]
+    assert targets.counted[0, 12, 10]
+    assert targets.counted[0, 2, 2]
+
+
+def test_a_frame_without_boxes_is_background() -> None:
+    targets = make_targets([labels([], [])], CONFIG)
+    assert targets.heatmap.sum() == 0
+    assert targets.box.shape == (0, 8)
+    assert targets.counted.all()
+
+
+@pytest.mark.parametrize(
+    ("length", "width", "radius"),
+    [(4.7 / 0.32, 2.1 / 0.32, 4), (4.7 / 0.8, 2.1 / 0.8, 2), (1, 1, 2)],
+)
+def test_radius_of_the_fact_sheet(length, width, radius) -> None:
+    assert gaussian_radius(length, width) == radius

@@ -1,0 +1,203 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from small_model import SMALL
+
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config import load_config
+from pd_ros.detection.predictor import Predictor
+from training.config import TrainConfig
+from training.distributed import World
+from training.loader import DrawSampler
+from training.train import main, train
+
+HERE = World(0, 1, torch.device("cpu"))
+
+
+def write_frames(folder: Path, count: int = 4) -> None:
+    """Flat ground with one car-like block of points per frame."""
+    folder.mkdir(parents=True)
+    for i in range(count):
+        rng = np.random.default_rng(i)
+        box = np.array([[rng.uniform(-5, 5), rng.uniform(-5, 5), -0.9, 3, 2, 1.5, 0.3]])
+        ground = np.column_stack((rng.uniform(-8, 8, (300, 2)), np.full(300, -1.7)))
+        block = box[0, :3] + (rng.random((60, 3)) - 0.5) * [2, 1.5, 1.4]
+        xyz = np.concatenate((ground, block))
+        np.savez(
+            folder / f"{i:06d}.npz",
+            points=np.column_stack((xyz, np.full(len(xyz), 0.5))).astype(np.float32),
+            boxes=box.astype(np.float32),
+            cls=np.array([0], np.int8),
+            num_points=np.array([60], np.int32),
+        )
+
+
+def write_run(folder: Path, **changes: object) -> Path:
+    """A run of 2 epochs of 8 steps on the small network; returns its YAML."""
+    if not (folder / "frames").exists():
+        write_frames(folder / "frames")
+    model = folder / "model.yaml"
+    model.write_text(yaml.safe_dump(SMALL))
+    run = {
+        "model": str(model),
+        "data": [{"path": str(folder / "frames")}],
+        "schedule": {"epochs": 2, "frames_per_epoch": 16, "batch_size": 2},
+        "augment": {"paste": {"car": 3}, "bank_frames": 2},
+        "precision": "fp32",
+        "store": "fp32",
+        "workers": 0,
+        "out": str(folder / "out"),
+        **changes,
+    }
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(run))
+    return path
+
+
+def read_log(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "out/log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("path", sorted(Path("config/train").glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_runs_are_valid_and_start_with_their_command(path) -> None:
+    load_config(path, TrainConfig)
+    assert f"python -m training.train --config {path}" in path.read_text()
+
+
+def test_learns_one_frame(tmp_path) -> None:
+    """Loss falls far, and the detector then finds the car of the frame at its place."""
+    write_frames(tmp_path / "frames", count=1)
+    run = write_run(
+        tmp_path,
+        augment={"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0},
+        schedule={"epochs": 4, "frames_per_epoch": 160, "batch_size": 2, "learning_rate": 0.01},
+    )
+    assert main(["--config", str(run)]) == 0
+    log = read_log(tmp_path)
+    assert log[-1]["total"] < 0.1 * log[0]["total"]
+    frame = np.load(tmp_path / "frames/000000.npz")
+    found = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")(frame["points"])
+    assert found.scores[0] > 0.7
+    np.testing.assert_allclose(found.boxes[0], frame["boxes"][0], atol=0.3)
+
+
+def test_checkpoint_records_the_run(tmp_path) -> None:
+    assert main(["--config", str(write_run(tmp_path, seed=5)), "--json", str(tmp_path / "f.json")]) == 0
+    checkpoint = load_checkpoint(tmp_path / "out/model.safetensors")
+    assert checkpoint.training["run"]["seed"] == 5
+    assert checkpoint.training["epoch"] == 2
+    assert json.loads((tmp_path / "f.json").read_text()) == read_log(tmp_path)[-1]
+    assert list((tmp_path / "out/tensorboard").iterdir())
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
+    """Killed in the middle of an epoch; the weights equal those of a run that never stopped."""
+    straight = load_config(write_run(tmp_path, save_every_steps=3), TrainConfig)
+    train(straight, HERE)
+    other = tmp_path / "other"
+    killed = straight.model_copy(update={"out": str(other)})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.train._Run.save", _dying_save(die))
+        with pytest.raises(KeyboardInterrupt):
+            train(killed, HERE)
+    assert torch.load(other / "state.pt", weights_only=True)["step"] == 3
+    train(killed, HERE)
+    a, b = (load_checkpoint(Path(out) / "model.safetensors").model for out in (straight.out, other))
+    for first, second in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
+
+
+def _dying_save(die):
+    from training.train import _Run
+
+    original = _Run.save
+
+    def save(self, progress):
+        original(self, progress)
+        die()
+
+    return save
+
+
+def test_state_of_another_run_is_refused(tmp_path, caplog) -> None:
+    assert main(["--config", str(write_run(tmp_path))]) == 0
+    assert main(["--config", str(write_run(tmp_path, seed=9))]) == 2
+    assert "belongs to a run with another config" in caplog.text
+
+
+def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
+    write_frames(tmp_path / "frames")
+    assert main(["--config", str(write_run(tmp_path))]) == 0
+    teacher = tmp_path / "out/model.safetensors"
+    before = teacher.read_bytes()
+    run = write_run(tmp_path, distill={"teacher": str(teacher)}, out=str(tmp_path / "student/out"))
+    assert main(["--config", str(run)]) == 0
+    log = read_log(tmp_path / "student")
+    assert log[0]["distill_heatmap"] > 0
+    assert log[0]["distill_box"] > 0
+    assert teacher.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"speed": 1}, "speed: unknown key"),
+        ({"data": [{"path": "nowhere"}]}, "nowhere: expected .npz sweeps"),
+        ({"data": [{"path": "$NOT_SET_ANYWHERE/x"}]}, "environment variable is not set"),
+        ({"model": "none.yaml"}, "none.yaml: cannot be read"),
+        ({"distill": {"teacher": "none.safetensors"}}, "no such checkpoint"),
+        ({"schedule": {"epochs": 1, "frames_per_epoch": 1, "batch_size": 2}}, "frames_per_epoch"),
+    ],
+)
+def test_bad_runs_end_with_one_clear_error(tmp_path, caplog, change, expected) -> None:
+    assert main(["--config", str(write_run(tmp_path, **change))]) == 2
+    assert expected in caplog.text
+
+
+def test_damaged_frame_is_named(tmp_path, caplog) -> None:
+    run = write_run(tmp_path)
+    for path in (tmp_path / "frames").iterdir():
+        path.write_bytes(path.read_bytes()[:100])
+    assert main(["--config", str(run)]) == 2
+    assert "expected a labelled sweep" in caplog.text
+
+
+def test_processes_draw_different_batches_that_together_are_the_epoch(tmp_path) -> None:
+    config = load_config(write_run(tmp_path), TrainConfig)
+    alone = list(DrawSampler([4], config))
+    parts = [list(DrawSampler([4], config, rank, 2)) for rank in range(2)]
+    assert [len(part) for part in parts] == [4, 4]
+    assert sorted(map(str, parts[0] + parts[1])) == sorted(map(str, alone))
+    again = DrawSampler([4], config)
+    again.skip = 3
+    assert list(again) == alone[3:]
+    again.epoch, again.skip = 1, 0
+    assert list(again) != alone
+
+
+def test_two_gloo_processes_train_as_one(tmp_path) -> None:
+    run = write_run(tmp_path, schedule={"epochs": 1, "frames_per_epoch": 8, "batch_size": 2})
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    command += ["--master-port", "29517", "-m", "training.train", "--config", str(run)]
+    result = subprocess.run(
+        command,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert len(read_log(tmp_path)) == 1
+    assert load_checkpoint(tmp_path / "out/model.safetensors").training["epoch"] == 1

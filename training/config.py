@@ -1,0 +1,111 @@
+"""What a training run is: one YAML, read once, checked at once, frozen after."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pd_ros.detection.config import FrozenConfig, PositiveInt, Probability
+
+Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class SourceConfig(FrozenConfig):
+    """A folder of ``.npz`` sweeps and its share of what the network sees."""
+
+    path: str  # environment variables are expanded
+    share: Positive = 1.0
+    z_shift_m: float = 0.0
+    limit: PositiveInt | None = None  # the first sweeps by name
+
+    @property
+    def folder(self) -> Path:
+        """The folder, with environment variables expanded; ``ValueError`` if one is not set."""
+        expanded = os.path.expandvars(self.path)
+        if "$" in expanded:
+            raise ValueError(
+                f"data path {self.path!r}: its environment variable is not set; export it first"
+            )
+        return Path(expanded)
+
+    def files(self) -> list[Path]:
+        """Sweeps of the folder by name; ``ValueError`` if there are none."""
+        files = sorted(self.folder.glob("*.npz"))[: self.limit]
+        if not files:
+            raise ValueError(
+                f"{self.folder}: expected .npz sweeps, found none; check the path, or write some"
+                " with: python -m training.simulate frames"
+            )
+        return files
+
+
+class AugmentConfig(FrozenConfig):
+    """Changes to a frame before it is learnt; zero or empty switches one off."""
+
+    flip_x: bool = True  # mirror left and right
+    flip_y: bool = True  # mirror front and back
+    rotation_rad: Weight = 0.785
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    shift_z_m: Weight = 0.1  # other mounting heights
+    intensity_scale: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    intensity_drop: Probability = 0.1  # share of frames without intensity
+    keep_points: Probability = 1.0  # lower bound of the share of points that stay
+    paste: dict[str, Annotated[int, Field(ge=0)]] = {}  # objects per class to fill up to
+    bank_frames: PositiveInt = 100  # frames whose objects can be pasted
+    paste_min_points: PositiveInt = 10
+
+
+class ScheduleConfig(FrozenConfig):
+    """One-cycle AdamW (SparseKD section 2.4 has these as its defaults)."""
+
+    epochs: PositiveInt
+    frames_per_epoch: PositiveInt
+    batch_size: PositiveInt  # per process
+    learning_rate: Positive = 0.003
+    weight_decay: Weight = 0.01
+    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    clip_norm: Positive = 10.0
+
+
+class LossConfig(FrozenConfig):
+    """Weights of the detection loss (SparseKD section 2.3)."""
+
+    heatmap: Weight = 1.0
+    box: Weight = 2.0
+
+
+class DistillConfig(FrozenConfig):
+    """A teacher, and the weights of what the student learns from it."""
+
+    teacher: str  # checkpoint
+    heatmap: Weight = 10.0  # soft Gaussian logit KD
+    box: Weight = 0.2  # regression KD at ground-truth centres
+
+
+class TrainConfig(FrozenConfig):
+    """One run."""
+
+    model: str  # YAML of the network
+    seed: int = 0
+    data: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    validation: tuple[SourceConfig, ...] = ()
+    min_points: PositiveInt = 5  # boxes with fewer points are ignored
+    augment: AugmentConfig = AugmentConfig()
+    schedule: ScheduleConfig
+    loss: LossConfig = LossConfig()
+    initialise_from: str | None = None  # checkpoint to start from
+    distill: DistillConfig | None = None
+    precision: Literal["fp32", "bf16"] = "bf16"
+    workers: Annotated[int, Field(ge=0)] = 1
+    out: str  # folder of the run
+    licence: str = "Apache-2.0"  # of the weights; data may restrict it
+    store: Literal["fp32", "fp16"] = "fp16"  # weight matrices of the checkpoint
+    save_every_steps: PositiveInt = 200
+
+    @model_validator(mode="after")
+    def _one_cycle_has_steps(self) -> Self:
+        if self.schedule.frames_per_epoch < self.schedule.batch_size:
+            raise ValueError("schedule.frames_per_epoch: must be at least schedule.batch_size")
+        return self

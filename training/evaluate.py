@@ -1,0 +1,127 @@
+"""Score a checkpoint on folders of labelled sweeps.
+
+python -m training.evaluate --model runs/sim_teacher/model.safetensors --data data/sim/test
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import decode
+from pd_ros.detection.model import CenterPoint
+from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.lidar import (
+    MIN_POINTS,
+    ClassScores,
+    GroundTruth,
+    default_iou,
+    evaluate_frames,
+    format_table,
+)
+from training.config import SourceConfig
+from training.frame import Float32, Frame, read_frame
+
+_LOG = logging.getLogger("training.evaluate")
+_LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate",
+        description="Score a checkpoint on a folder of labelled .npz sweeps (LiDAR-frame rule).",
+        epilog="example: python -m training.evaluate --model pd_ros/weights/sim_student.safetensors"
+        " --data data/sim/test --json scores.json",
+    )
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint")
+    parser.add_argument("--data", required=True, help="folder of .npz sweeps")
+    parser.add_argument("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
+    parser.add_argument("--limit", type=int, help="only the first sweeps")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--json", type=Path, help="also write the scores here")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        source = SourceConfig(path=options.data, z_shift_m=options.z_shift, limit=options.limit)
+        predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
+        scores = score_source(predictor, predictor.config.classes, source, MIN_POINTS)
+    except ValueError as error:
+        _LOG.error("%s", error)
+        return 2
+    for title, table in scores.items():
+        _LOG.info("%s\n%s", title, format_table(table))
+    if options.json:
+        content = {
+            t: {c: dataclasses.asdict(s) for c, s in rows.items()} for t, rows in scores.items()
+        }
+        options.json.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return 0
+
+
+def score_source(
+    detect: Callable[[Float32], Detections],
+    classes: tuple[str, ...],
+    source: SourceConfig,
+    min_points: int,
+) -> dict[str, Mapping[str, ClassScores]]:
+    """Scores at KITTI's strict and loose overlaps on all sweeps of a source."""
+    truths, found = [], []
+    for path in tqdm(source.files(), desc=f"score {source.folder.name}", leave=False):
+        frame = read_frame(path, classes, source.z_shift_m)
+        truths.append(to_ground_truth(frame, min_points))
+        found.append(detect(frame.points))
+    strict = default_iou(classes)
+    loose = {name: _LOOSE_IOU.get(name, strict[name]) for name in classes}
+    return {
+        "strict": evaluate_frames(truths, found, classes, strict),
+        "loose": evaluate_frames(truths, found, classes, loose),
+    }
+
+
+def to_ground_truth(frame: Frame, min_points: int) -> GroundTruth:
+    """Boxes of a sweep; those with too few points need not be found."""
+    return GroundTruth(
+        torch.from_numpy(frame.boxes),
+        torch.from_numpy(frame.labels),
+        torch.from_numpy(frame.num_points < min_points),
+    )
+
+
+def score_model(
+    model: CenterPoint,
+    config: ModelConfig,
+    source: SourceConfig,
+    device: torch.device,
+    min_points: int,
+) -> dict[str, float]:
+    """BEV AP of a network in training: ``{"car/bev_0.7": percent, ...}``."""
+
+    @torch.inference_mode()
+    def detect(points: Float32) -> Detections:
+        cloud = torch.from_numpy(points).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            output = model(pillarize([cloud], config.grid, config.capacity))
+        found = decode(output, config)[0]
+        return Detections(*(field.cpu() for field in found))
+
+    scores = score_source(detect, config.classes, source, min_points)
+    return {
+        f"{name}/bev_{row.min_iou:g}": round(row.ap_bev_r40, 2)
+        for rows in scores.values()
+        for name, row in rows.items()
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,159 @@
+"""From folders of sweeps to batches: drawing, augmenting, pillars, targets; off the main thread."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.types import PillarBatch
+from training.augment import augment
+from training.config import TrainConfig
+from training.frame import IGNORED, Frame, read_frame
+from training.paste import ObjectBank, paste_objects
+from training.targets import Labels, Targets, make_targets
+
+
+class Draw(NamedTuple):
+    """One sample to be made: which file, and the seed of everything random about it."""
+
+    source: int
+    number: int
+    seed: int
+
+
+class Sample(NamedTuple):
+    """An augmented frame, ready to be put into a batch."""
+
+    points: Tensor  # [N, 4]
+    labels: Labels
+
+
+class Batch(NamedTuple):
+    """What one training step needs; the teacher's part only where there is one."""
+
+    student: PillarBatch
+    targets: Targets
+    teacher: PillarBatch | None
+    teacher_targets: Targets | None
+
+
+class DrawSampler(Sampler[list[Draw]]):
+    """Draws batches from the sources by their shares, the same for the same seed and epoch.
+
+    Each process of a distributed run takes its own batches. ``skip`` batches are left out, so that
+    a resumed epoch goes on where it stopped.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], config: TrainConfig, rank: int = 0, processes: int = 1
+    ) -> None:
+        self._sizes = sizes
+        self._config = config
+        self._rank = rank
+        self._processes = processes
+        self.epoch = 0
+        self.skip = 0
+
+    def __len__(self) -> int:
+        schedule = self._config.schedule
+        return schedule.frames_per_epoch // (schedule.batch_size * self._processes)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rng = np.random.default_rng((self._config.seed, self.epoch))
+        shares = np.array([source.share for source in self._config.data])
+        count = len(self) * self._processes * self._config.schedule.batch_size
+        sources = rng.choice(len(shares), size=count, p=shares / shares.sum())
+        seeds = rng.integers(2**62, size=count)
+        places = rng.random(count)
+        draws = [
+            Draw(int(s), int(place * self._sizes[s]), int(seed))
+            for s, place, seed in zip(sources, places, seeds, strict=True)
+        ]
+        size = self._config.schedule.batch_size
+        batches = [draws[i : i + size] for i in range(0, count, size)]
+        yield from batches[self._rank :: self._processes][self.skip :]
+
+
+class TrainingFrames(Dataset[Sample]):
+    """Augmented frames of all sources, made anew for each draw."""
+
+    def __init__(self, config: TrainConfig, classes: tuple[str, ...]) -> None:
+        self._config = config
+        self._classes = classes
+        self._files = [source.files() for source in config.data]
+        self._bank = self._fill_bank() if config.augment.paste else None
+
+    @property
+    def sizes(self) -> list[int]:
+        """Frames of each source."""
+        return [len(files) for files in self._files]
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        """The frame of a draw, augmented with the draw's own seed."""
+        rng = np.random.default_rng(draw.seed)
+        frame = self._read(draw.source, draw.number)
+        if self._bank is not None:
+            frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
+        frame = augment(frame, self._config.augment, rng)
+        return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
+
+    def _read(self, source: int, index: int) -> Frame:
+        shift = self._config.data[source].z_shift_m
+        return read_frame(self._files[source][index], self._classes, shift)
+
+    def _fill_bank(self) -> ObjectBank:
+        rng = np.random.default_rng(self._config.seed)
+        settings = self._config.augment
+        frames = []
+        for source, files in enumerate(self._files):
+            count = min(len(files), -(-settings.bank_frames // len(self._files)))
+            chosen = rng.choice(len(files), size=count, replace=False)
+            frames += [self._read(source, int(i)) for i in chosen]
+        return ObjectBank(frames, settings.paste_min_points)
+
+
+def split_labels(frame: Frame, min_points: int) -> Labels:
+    """Boxes to learn, and boxes to ignore: of other classes or with too few points."""
+    learnt = (frame.labels != IGNORED) & (frame.num_points >= min_points)
+    boxes = torch.from_numpy(frame.boxes)
+    return Labels(boxes[learnt], torch.from_numpy(frame.labels[learnt]), boxes[~learnt])
+
+
+class Collate:
+    """Samples to a batch, for the student's grid and, where there is one, the teacher's."""
+
+    def __init__(self, student: ModelConfig, teacher: ModelConfig | None) -> None:
+        self._student = student
+        self._teacher = teacher
+
+    def __call__(self, samples: Sequence[Sample]) -> Batch:
+        """Pillars and targets of all samples."""
+        points = [sample.points for sample in samples]
+        labels = [sample.labels for sample in samples]
+        student = pillarize(points, self._student.grid, self._student.capacity)
+        targets = make_targets(labels, self._student)
+        if self._teacher is None:
+            return Batch(student, targets, None, None)
+        teacher = pillarize(points, self._teacher.grid, self._teacher.capacity)
+        return Batch(student, targets, teacher, make_targets(labels, self._teacher))
+
+
+def make_loader(
+    frames: TrainingFrames, sampler: DrawSampler, collate: Collate, workers: int
+) -> "DataLoader[Sample]":
+    """Batches made by worker processes (0: in this one)."""
+    return DataLoader(
+        frames,
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        persistent_workers=workers > 0,
+        # Forked workers inherit torch's thread pool in a state that can hang.
+        multiprocessing_context="forkserver" if workers else None,
+    )

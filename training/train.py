@@ -1,0 +1,297 @@
+"""Train a teacher or distil a student: one flat loop for both, on one or many devices.
+
+python -m training.train --config config/train/sim_teacher.yaml
+torchrun --nproc-per-node 2 -m training.train --config config/train/sim_teacher.yaml
+"""
+
+import argparse
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.model import CenterPoint, build_model
+from pd_ros.detection.types import ModelOutput
+from training.config import TrainConfig
+from training.distill import distill_loss
+from training.distributed import World, join_world, mean_over_world
+from training.evaluate import score_model
+from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
+from training.losses import detection_loss
+from training.state import Progress, load_state, save_state
+from training.transfer import move_batch
+
+_LOG = logging.getLogger("training.train")
+LOSS_NAMES = ("total", "heatmap", "box", "distill_heatmap", "distill_box")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.train",
+        description="Train a detector, or distil one when the config names a teacher.",
+        epilog="example: python -m training.train --config config/train/sim_teacher.yaml",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="YAML of the run")
+    parser.add_argument("--json", type=Path, help="also write the last epoch's figures here")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        config = load_config(options.config, TrainConfig)
+        with join_world() as world:
+            figures = train(config, world)
+    except ValueError as error:
+        _LOG.error("%s", error)
+        return 2
+    if options.json and world.is_first:
+        options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    return 0
+
+
+def train(config: TrainConfig, world: World) -> dict[str, object]:
+    """Run to the end, or go on from where the run of the same ``out`` stopped.
+
+    Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
+    ``config.out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
+    """
+    torch.manual_seed(config.seed)
+    model_config = load_config(Path(config.model), ModelConfig)
+    model = _start_model(config, model_config).to(world.device)
+    model.dense.to(memory_format=torch.channels_last)
+    teacher = _load_teacher(config, model_config, world.device)
+    frames = TrainingFrames(config, model_config.classes)
+    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
+    optimizer = AdamW(
+        model.parameters(),
+        lr=config.schedule.learning_rate,
+        weight_decay=config.schedule.weight_decay,
+        betas=(0.95, 0.99),
+    )
+    scheduler = _one_cycle(optimizer, config, len(sampler))
+    run = _Run(config, model_config, model, teacher, optimizer, scheduler, world)
+    progress = run.resume()
+    collate = Collate(model_config, teacher.config if teacher else None)
+    loader = make_loader(frames, sampler, collate, config.workers)
+    figures: dict[str, object] = {}
+    for epoch in range(progress.epoch, config.schedule.epochs):
+        sampler.epoch, sampler.skip = epoch, progress.step
+        progress.epoch = epoch
+        figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
+        progress.step = 0
+    return figures
+
+
+class _Run:
+    """The parts of a run that every step needs."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model_config: ModelConfig,
+        model: CenterPoint,
+        teacher: Checkpoint | None,
+        optimizer: AdamW,
+        scheduler: OneCycleLR,
+        world: World,
+    ) -> None:
+        self.config = config
+        self.model_config = model_config
+        self.model = model
+        self.teacher = teacher
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.world = world
+        self.network: nn.Module = model
+        if world.processes > 1:
+            self.network = DistributedDataParallel(model)
+        self.out = Path(config.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.writer = SummaryWriter(self.out / "tensorboard") if world.is_first else None
+
+    def resume(self) -> Progress:
+        """Progress of the run that stopped in this folder, or a fresh one."""
+        path = self.out / "state.pt"
+        if not path.exists():
+            return Progress()
+        progress = load_state(
+            path, self.config.model_dump_json(), self.model, self.optimizer, self.scheduler
+        )
+        _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
+        return progress
+
+    def epoch(self, loader: list[Batch], progress: Progress, steps: int) -> dict[str, object]:
+        """Train one epoch, score it, write everything down."""
+        self.network.train()
+        began, waited, total = time.monotonic(), 0.0, torch.zeros(len(LOSS_NAMES))
+        title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
+        bar = tqdm(total=steps, initial=progress.step, desc=title, disable=not self.world.is_first)
+        trained = 0
+        batches = iter(loader)
+        while True:
+            before = time.monotonic()
+            batch = next(batches, None)
+            waited += time.monotonic() - before
+            if batch is None:
+                break
+            terms = self.step(batch)
+            total += terms
+            trained += 1
+            progress.step += 1
+            bar.update()
+            bar.set_postfix(loss=f"{terms[0]:.2f}", refresh=False)
+            if progress.step % self.config.save_every_steps == 0:
+                self.save(progress)
+        bar.close()
+        seconds = time.monotonic() - began
+        mean = mean_over_world(total / max(trained, 1), self.world)
+        return self.finish_epoch(progress, mean, seconds, waited / max(seconds, 1e-9))
+
+    def step(self, batch: Batch) -> Tensor:
+        """One optimiser step; returns the loss terms in the order of ``LOSS_NAMES``."""
+        batch = move_batch(batch, self.world.device)
+        half = self.config.precision == "bf16"
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
+            output: ModelOutput = self.network(batch.student)
+            taught = self.ask_teacher(batch)
+        detection = detection_loss(output, batch.targets)
+        total = detection.total(self.config.loss)
+        terms = [detection.heatmap, detection.box, total.new_zeros(()), total.new_zeros(())]
+        if taught is not None and self.config.distill and batch.teacher_targets:
+            distilled = distill_loss(output, taught, batch.teacher_targets)
+            total = total + distilled.total(self.config.distill)
+            terms[2:] = [distilled.heatmap, distilled.box]
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
+        self.optimizer.step()
+        self.scheduler.step()
+        return torch.stack([total, *terms]).detach().cpu()
+
+    @torch.no_grad()
+    def ask_teacher(self, batch: Batch) -> ModelOutput | None:
+        """The teacher's maps of the same clouds; none without a teacher."""
+        if self.teacher is None or batch.teacher is None:
+            return None
+        output: ModelOutput = self.teacher.model(batch.teacher)
+        return output
+
+    def save(self, progress: Progress) -> None:
+        """Write the state of the run, from the first process."""
+        if self.world.is_first:
+            save_state(
+                self.out / "state.pt",
+                progress,
+                self.config.model_dump_json(),
+                self.model,
+                self.optimizer,
+                self.scheduler,
+            )
+
+    def finish_epoch(
+        self, progress: Progress, mean: Tensor, seconds: float, waiting: float
+    ) -> dict[str, object]:
+        """Score the epoch, write its JSON line, events, checkpoint and state."""
+        figures: dict[str, object] = {
+            "epoch": progress.epoch + 1,
+            **dict(zip(LOSS_NAMES, mean.tolist(), strict=True)),
+            "learning_rate": self.scheduler.get_last_lr()[0],
+            "seconds": round(seconds, 1),
+            "waiting_share": round(waiting, 3),
+        }
+        if not self.world.is_first:
+            return figures
+        figures.update(self.validate())
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+        _LOG.info("%s", json.dumps(figures))
+        self.write_events(progress.epoch + 1, figures)
+        record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        store = torch.float16 if self.config.store == "fp16" else torch.float32
+        save_checkpoint(
+            self.out / "model.safetensors", self.model, self.model_config, record, store
+        )
+        self.save(Progress(progress.epoch + 1, 0))
+        return figures
+
+    def validate(self) -> dict[str, float]:
+        """AP of the network on each validation source; nothing where none is named."""
+        self.model.eval()
+        figures: dict[str, float] = {}
+        for source in self.config.validation:
+            name = source.folder.name
+            scores = score_model(
+                self.model, self.model_config, source, self.world.device, self.config.min_points
+            )
+            figures.update({f"{name}/{key}": value for key, value in scores.items()})
+        return figures
+
+    def write_events(self, epoch: int, figures: dict[str, object]) -> None:
+        """Numbers of the epoch for TensorBoard."""
+        assert self.writer is not None
+        for name, value in figures.items():
+            if isinstance(value, float):
+                self.writer.add_scalar(name, value, epoch)  # type: ignore[no-untyped-call]
+        self.writer.flush()  # type: ignore[no-untyped-call]
+
+
+def _start_model(config: TrainConfig, model_config: ModelConfig) -> CenterPoint:
+    """Fresh weights, or those of the checkpoint to start from."""
+    if config.initialise_from is None:
+        return build_model(model_config)
+    start = load_checkpoint(Path(config.initialise_from))
+    if start.config != model_config:
+        raise ValueError(
+            f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
+            f" with another config than {config.model}; give a checkpoint of the same network"
+        )
+    return start.model
+
+
+def _load_teacher(
+    config: TrainConfig, student: ModelConfig, device: torch.device
+) -> Checkpoint | None:
+    if config.distill is None:
+        return None
+    teacher = load_checkpoint(Path(config.distill.teacher))
+    if teacher.config.classes != student.classes:
+        raise ValueError(
+            f"distill.teacher: knows the classes {list(teacher.config.classes)}, the student"
+            f" {list(student.classes)}; they must be equal"
+        )
+    teacher.model.to(device).requires_grad_(False)
+    teacher.model.dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return teacher
+
+
+def _one_cycle(optimizer: AdamW, config: TrainConfig, steps_per_epoch: int) -> OneCycleLR:
+    if steps_per_epoch == 0:
+        raise ValueError(
+            "schedule.frames_per_epoch: too few for one batch in every process; raise it or lower"
+            " schedule.batch_size"
+        )
+    return OneCycleLR(
+        optimizer,
+        max_lr=config.schedule.learning_rate,
+        total_steps=config.schedule.epochs * steps_per_epoch,
+        pct_start=config.schedule.warm_up,
+        div_factor=10.0,
+        final_div_factor=1e4,
+        base_momentum=0.85,
+        max_momentum=0.95,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

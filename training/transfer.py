@@ -1,0 +1,30 @@
+"""Batches to the device."""
+
+import torch
+
+from pd_ros.detection.types import PillarBatch
+from training.loader import Batch
+from training.targets import Targets
+
+
+def move_batch(batch: Batch, device: torch.device) -> Batch:
+    """All tensors of a batch on a device; on the CPU nothing is copied."""
+    return Batch(
+        _move_pillars(batch.student, device),
+        _move_targets(batch.targets, device),
+        None if batch.teacher is None else _move_pillars(batch.teacher, device),
+        None if batch.teacher_targets is None else _move_targets(batch.teacher_targets, device),
+    )
+
+
+def _move_pillars(pillars: PillarBatch, device: torch.device) -> PillarBatch:
+    return pillars._replace(
+        points=pillars.points.to(device),
+        point_pillar=pillars.point_pillar.to(device),
+        cells=pillars.cells.to(device),
+        counts=pillars.counts.to(device),
+    )
+
+
+def _move_targets(targets: Targets, device: torch.device) -> Targets:
+    return Targets(*(field.to(device) for field in targets))
