@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
         description="Score a checkpoint on a folder of labelled .npz sweeps (LiDAR-frame rule).",
-        epilog="example: python -m training.evaluate --model pd_ros/weights/sim_student.safetensors"
+        epilog="example: python -m training.evaluate --model weights.safetensors"
         " --data data/sim/test --json scores.json",
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")

@@ -1,4 +1,4 @@
-"""From folders of sweeps to batches: drawing, augmenting, pillars, targets; off the main thread."""
+"""From folders of sweeps to batches: draws, augments, and makes pillars and targets in workers."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -64,12 +64,12 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     """Run to the end, or go on from where the run of the same ``out`` stopped.
 
     Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
-    ``config.out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
+    ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
     torch.manual_seed(config.seed)
     model_config = load_config(Path(config.model), ModelConfig)
     model = _start_model(config, model_config).to(world.device)
-    model.dense.to(memory_format=torch.channels_last)
+    model.dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
@@ -242,8 +242,8 @@ class _Run:
         assert self.writer is not None
         for name, value in figures.items():
             if isinstance(value, float):
-                self.writer.add_scalar(name, value, epoch)  # type: ignore[no-untyped-call]
-        self.writer.flush()  # type: ignore[no-untyped-call]
+                self.writer.add_scalar(name, value, epoch)
+        self.writer.flush()
 
 
 def _start_model(config: TrainConfig, model_config: ModelConfig) -> CenterPoint:

@@ -1,0 +1,167 @@
+"""Scores in the LiDAR frame: one documented rule for recordings and simulated scenes.
+
+The matching and the average are KITTI's (``average_precision.py``): greedy, IoU greater than the
+threshold, AP over 40 recalls in percent, at most ``n`` - 1 of 40 slots for ``n`` < 41 objects.
+There is no camera, hence no height limit and one difficulty: an object counts unless it is marked
+as ignored. An ignored object of the class and any object of label -1 take the detections that
+overlap them, which then count neither as right nor as wrong; objects of other classes do not.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.average_precision import (
+    Curve,
+    Floats,
+    Frame,
+    average_r40,
+    count_matches,
+    precision_curve,
+)
+from pd_ros.evaluation.overlaps import FrameOverlaps, upright_overlaps
+
+# The IoU that counts as found, by convention: 0.7 for what is as large as a car.
+LARGE_CLASS_IOU = 0.7
+SMALL_CLASS_IOU = 0.5
+_SMALL_CLASSES = frozenset({"pedestrian", "cyclist", "bicycle", "motorcycle", "person"})
+# An object with fewer points than this cannot be asked for.
+MIN_POINTS = 5
+
+
+class GroundTruth(NamedTuple):
+    """What is there in one cloud: M objects, maybe 0, in the cloud's frame."""
+
+    boxes: Tensor  # [M, 7]
+    labels: Tensor  # [M] int64, index into the classes; -1: any other real object
+    ignore: Tensor  # [M] bool: not asked for, e.g. fewer than MIN_POINTS points in it
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How well one class was found. APs in percent; the rest in 3D at ``score_threshold``.
+
+    ``score_threshold`` is the one given, or that of the best F1 (0 if nothing matches at all).
+    """
+
+    min_iou: float
+    num_truth: int
+    ap_bev_r40: float
+    ap_3d_r40: float
+    score_threshold: float
+    recall: float  # 0 if there is no object to find
+    precision: float  # 0 if nothing was found
+    true_positives: int
+    false_positives: int
+
+
+def default_iou(classes: Sequence[str]) -> dict[str, float]:
+    """Return the customary IoU threshold of each class: 0.5 for people and cycles, else 0.7."""
+    return {
+        name: SMALL_CLASS_IOU if name.lower() in _SMALL_CLASSES else LARGE_CLASS_IOU
+        for name in classes
+    }
+
+
+def evaluate_frames(
+    ground_truth: Sequence[GroundTruth],
+    detections: Sequence[Detections],
+    classes: Sequence[str],
+    iou_thresholds: Mapping[str, float],
+    score_threshold: float | None = None,
+) -> dict[str, ClassScores]:
+    """Score detections against what is there, frame by frame in the same order.
+
+    Labels index ``classes``; ``iou_thresholds`` has the least overlap for each of them. Raises
+    ``ValueError`` for another number of frames or a class without a threshold.
+    """
+    if len(ground_truth) != len(detections):
+        raise ValueError(
+            f"detections: expected {len(ground_truth)} frames as in the ground truth,"
+            f" got {len(detections)}"
+        )
+    missing = [name for name in classes if name not in iou_thresholds]
+    if missing:
+        raise ValueError(f"iou_thresholds: expected one for each class, none for {missing}")
+    overlaps = upright_overlaps(
+        [frame.boxes.double().numpy() for frame in ground_truth],
+        [frame.boxes.double().numpy() for frame in detections],
+    )
+    scores = {}
+    for label, name in enumerate(classes):
+        bev, volume = _class_frames(ground_truth, detections, overlaps, label)
+        scores[name] = _score_class(bev, volume, iou_thresholds[name], score_threshold)
+    return scores
+
+
+def format_table(scores: Mapping[str, ClassScores]) -> str:
+    """Return the scores as text, one line per class."""
+    lines = [
+        f"{'class':12}{'objects':>8}{'IoU':>6}{'AP BEV':>9}{'AP 3D':>9}"
+        f"{'score >=':>10}{'recall':>8}{'precision':>11}{'right':>7}{'wrong':>7}"
+    ]
+    lines += [
+        f"{name:12}{row.num_truth:8d}{row.min_iou:6.2f}{row.ap_bev_r40:9.2f}{row.ap_3d_r40:9.2f}"
+        f"{row.score_threshold:10.2f}{row.recall:8.3f}{row.precision:11.3f}"
+        f"{row.true_positives:7d}{row.false_positives:7d}"
+        for name, row in scores.items()
+    ]
+    return "\n".join(lines)
+
+
+def _class_frames(
+    ground_truth: Sequence[GroundTruth],
+    detections: Sequence[Detections],
+    overlaps: Sequence[FrameOverlaps],
+    label: int,
+) -> tuple[list[Frame], list[Frame]]:
+    """What a class sees of all frames, from above and in 3D."""
+    bev, volume = [], []
+    for truth, found, overlap in zip(ground_truth, detections, overlaps, strict=True):
+        labels = truth.labels.numpy()
+        rows = np.flatnonzero((labels == label) | (labels == -1))
+        columns = np.flatnonzero(found.labels.numpy() == label)
+        ignored = truth.ignore.numpy()[rows] | (labels[rows] == -1)
+        frame = _frame(overlap.bev[np.ix_(rows, columns)], found.scores.numpy()[columns], ignored)
+        bev.append(frame)
+        volume.append(frame._replace(iou=overlap.volume[np.ix_(rows, columns)]))
+    return bev, volume
+
+
+def _frame(iou: Floats, scores: Floats, ignored: np.ndarray) -> Frame:
+    nothing = np.zeros(len(scores), dtype=bool)
+    return Frame(iou, scores.astype(np.float64), ignored, nothing, nothing, np.ones_like(iou))
+
+
+def _score_class(
+    bev: Sequence[Frame], volume: Sequence[Frame], min_iou: float, score_threshold: float | None
+) -> ClassScores:
+    curve = precision_curve(volume, min_iou)
+    if score_threshold is None:
+        score_threshold = _best_threshold(curve)
+    counts = count_matches(volume, np.array([score_threshold]), min_iou)
+    right, wrong = int(counts.true_positives[0]), int(counts.false_positives[0])
+    num_truth = sum(int((~frame.truth_ignored).sum()) for frame in volume)
+    return ClassScores(
+        min_iou=min_iou,
+        num_truth=num_truth,
+        ap_bev_r40=average_r40(precision_curve(bev, min_iou).precision),
+        ap_3d_r40=average_r40(curve.precision),
+        score_threshold=score_threshold,
+        recall=right / max(num_truth, 1),
+        precision=right / max(right + wrong, 1),
+        true_positives=right,
+        false_positives=wrong,
+    )
+
+
+def _best_threshold(curve: Curve) -> float:
+    if len(curve.thresholds) == 0:
+        return 0.0
+    right, wrong, missed, _ = curve.counts
+    f1 = 2 * right / np.maximum(2 * right + wrong + missed, 1)
+    return float(curve.thresholds[np.argmax(f1)])

@@ -1,0 +1,130 @@
+"""Boxes in recordings: ``vision_msgs/Detection3DArray`` to arrays and back, without ROS."""
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys.store import Typestore
+
+from pd_ros.replay.recording import DETECTIONS
+from pd_ros.replay.typestore import jazzy_typestore
+
+Float32 = NDArray[np.float32]
+
+
+class NamedBoxes(NamedTuple):
+    """Boxes of one moment with the names of their classes; M of them, maybe 0."""
+
+    boxes: Float32  # [M, 7] as in types.py, in the frame of the cloud
+    names: tuple[str, ...]  # [M]
+    scores: Float32  # [M], 1 where the source gives none
+
+    @classmethod
+    def empty(cls) -> "NamedBoxes":
+        """No boxes: what an empty scene gives."""
+        return cls(np.zeros((0, 7), np.float32), (), np.zeros(0, np.float32))
+
+
+def stamp_ns(header: Any) -> int:
+    """Nanoseconds of a message header's stamp, of ROS 1 or 2."""
+    return int(header.stamp.sec) * 1_000_000_000 + int(header.stamp.nanosec)
+
+
+def read_detection_array(message: Any) -> NamedBoxes:
+    """Boxes of a ``Detection3DArray``; the class is that of the hypothesis of highest score.
+
+    The pose of ``bbox`` is the box's centre, ``size`` its full extents. Roll and pitch are left
+    out. A detection without hypothesis has the name "".
+    """
+    boxes, names, scores = [], [], []
+    for detection in message.detections:
+        hypotheses = [result.hypothesis for result in detection.results]
+        best = max(hypotheses, key=lambda hypothesis: hypothesis.score, default=None)
+        centre, size = detection.bbox.center, detection.bbox.size
+        place = (centre.position.x, centre.position.y, centre.position.z)
+        boxes.append((*place, size.x, size.y, size.z, _yaw_rad(centre.orientation)))
+        names.append(best.class_id if best else "")
+        scores.append(best.score if best else 1.0)
+    return NamedBoxes(
+        np.array(boxes, dtype=np.float32).reshape(-1, 7),
+        tuple(names),
+        np.array(scores, np.float32),
+    )
+
+
+def write_detections(
+    path: Path,
+    frames: Iterable[tuple[int, NamedBoxes]],
+    topic: str = "/detections",
+    frame_id: str = "lidar",
+) -> None:
+    """Write a rosbag2 recording (mcap) of a ``Detection3DArray`` for each stamp in nanoseconds.
+
+    ``path`` is the folder to be made. Raises ``ValueError`` if it is there already.
+    """
+    if path.exists():
+        raise ValueError(f"{path}: expected a new folder, there is one already; choose another")
+    typestore = jazzy_typestore()
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection(topic, DETECTIONS, typestore=typestore)
+        for stamp, boxes in frames:
+            message = detection_array(typestore, stamp, boxes, frame_id)
+            writer.write(connection, stamp, typestore.serialize_cdr(message, DETECTIONS))
+
+
+def detection_array(typestore: Typestore, stamp: int, boxes: NamedBoxes, frame_id: str) -> Any:
+    """Return the message for boxes at a stamp in nanoseconds; ``typestore``: jazzy_typestore()."""
+    types = typestore.types
+    time = types["builtin_interfaces/msg/Time"](
+        sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000
+    )
+    header = types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id)
+    detections = [
+        types["vision_msgs/msg/Detection3D"](
+            header=header,
+            results=[_result(typestore, box, name, float(score))],
+            bbox=_bounding_box(typestore, box),
+            id="",
+        )
+        for box, name, score in zip(boxes.boxes.astype(float), boxes.names, boxes.scores,
+                                    strict=True)
+    ]  # fmt: skip
+    return types[DETECTIONS](header=header, detections=detections)
+
+
+def _result(typestore: Typestore, box: NDArray[np.float64], name: str, score: float) -> Any:
+    types = typestore.types
+    pose = types["geometry_msgs/msg/PoseWithCovariance"](
+        pose=_pose(typestore, box), covariance=np.zeros(36)
+    )
+    hypothesis = types["vision_msgs/msg/ObjectHypothesis"](class_id=name, score=score)
+    return types["vision_msgs/msg/ObjectHypothesisWithPose"](hypothesis=hypothesis, pose=pose)
+
+
+def _bounding_box(typestore: Typestore, box: NDArray[np.float64]) -> Any:
+    length, width, height = (float(value) for value in box[3:6])
+    size = typestore.types["geometry_msgs/msg/Vector3"](x=length, y=width, z=height)
+    return typestore.types["vision_msgs/msg/BoundingBox3D"](
+        center=_pose(typestore, box), size=size
+    )
+
+
+def _pose(typestore: Typestore, box: NDArray[np.float64]) -> Any:
+    x, y, z = (float(value) for value in box[:3])
+    half_yaw = float(box[6]) / 2
+    return typestore.types["geometry_msgs/msg/Pose"](
+        position=typestore.types["geometry_msgs/msg/Point"](x=x, y=y, z=z),
+        orientation=typestore.types["geometry_msgs/msg/Quaternion"](
+            x=0.0, y=0.0, z=math.sin(half_yaw), w=math.cos(half_yaw)
+        ),
+    )
+
+
+def _yaw_rad(orientation: Any) -> float:
+    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
+    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    return -math.pi if yaw >= math.pi else yaw

@@ -1,0 +1,142 @@
+"""Recordings of ROS 2 (rosbag2: a folder, .mcap, .db3) and ROS 1 (.bag), read without ROS."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.interfaces import Connection
+
+from pd_ros.replay.typestore import jazzy_typestore
+
+POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
+DETECTIONS = "vision_msgs/msg/Detection3DArray"
+
+_FILE_SUFFIXES = (".mcap", ".db3", ".bag")
+
+
+class StampedMessage(NamedTuple):
+    """A message and the nanoseconds at which it was recorded.
+
+    ``message`` has the attribute names that ROS has; arrays are numpy views of the file's bytes.
+    """
+
+    received_ns: int
+    message: Any
+
+
+class RawMessage(NamedTuple):
+    """A message as it went over the wire, for a replay that never looks inside."""
+
+    topic: str
+    type_name: str
+    received_ns: int
+    cdr: bytes
+
+
+class Recording:
+    """An open recording; a context manager. See :func:`open_recording`."""
+
+    def __init__(self, path: Path, reader: AnyReader) -> None:
+        self.path = path
+        self._reader = reader
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files; iterators over messages end here."""
+        self._reader.close()
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Names of the topics with their message types, by name."""
+        known = {connection.topic: connection.msgtype for connection in self._reader.connections}
+        return dict(sorted(known.items()))
+
+    def count(self, topic: str) -> int:
+        """Return how many messages a topic has; 0 if there is no such topic."""
+        return sum(connection.msgcount for connection in self._connections(topic))
+
+    def cloud_topic(self, asked: str | None = None) -> str:
+        """Return the topic of the point clouds: the one asked for, or the only one there is.
+
+        Raises ``ValueError`` that names the topics that are there.
+        """
+        clouds = [name for name, kind in self.topics.items() if kind == POINT_CLOUD]
+        if asked is not None and asked not in clouds:
+            raise ValueError(f"{self.path}: {asked}: expected a topic of {POINT_CLOUD},"
+                             f" the recording has {_listed(self.topics)}")  # fmt: skip
+        if not clouds:
+            raise ValueError(
+                f"{self.path}: expected a topic of {POINT_CLOUD}, the recording has"
+                f" {_listed(self.topics)}; packets of a sensor have to be converted by its driver"
+            )
+        if asked is None and len(clouds) > 1:
+            raise ValueError(f"{self.path}: expected one topic of {POINT_CLOUD}, got"
+                             f" {', '.join(clouds)}; choose one by --topic")  # fmt: skip
+        return asked or clouds[0]
+
+    def messages(self, topic: str) -> Iterator[StampedMessage]:
+        """Messages of one topic in the order of the recording; none for an unknown topic."""
+        connections = self._connections(topic)
+        if not connections:
+            return
+        for connection, received_ns, data in self._reader.messages(connections):
+            message = self._reader.deserialize(data, connection.msgtype)
+            yield StampedMessage(received_ns, message)
+
+    def raw_messages(self, *topics: str) -> Iterator[RawMessage]:
+        """Serialised messages of some topics (of all, if none is named), merged by time.
+
+        Raises ``ValueError`` for a ROS 1 recording, which holds no CDR.
+        """
+        if not self._reader.is2:
+            raise ValueError(f"{self.path}: expected a rosbag2 recording, got one of ROS 1")
+        wanted = [c for c in self._reader.connections if not topics or c.topic in topics]
+        if not wanted:
+            return
+        for connection, received_ns, data in self._reader.messages(wanted):
+            yield RawMessage(connection.topic, connection.msgtype, received_ns, bytes(data))
+
+    def _connections(self, topic: str) -> list[Connection]:
+        return [c for c in self._reader.connections if c.topic == topic]
+
+
+def is_recording(path: Path) -> bool:
+    """Whether this looks like a recording: a folder with metadata.yaml, .mcap, .db3 or .bag."""
+    return path.suffix in _FILE_SUFFIXES or (path / "metadata.yaml").is_file()
+
+
+def open_recording(path: Path) -> Recording:
+    """Open a recording; close it after, or use it as a context manager.
+
+    Message definitions come from the recording, or from ROS 2 Jazzy where it has none. Raises
+    ``ValueError`` for what is no recording or cannot be read.
+    """
+    if not path.exists():
+        raise ValueError(f"{path}: expected a recording, found no such file or folder")
+    if not is_recording(path):
+        raise ValueError(
+            f"{path}: expected a recording: a folder with metadata.yaml, or a file of"
+            f" {', '.join(_FILE_SUFFIXES)}"
+        )
+    try:
+        reader = AnyReader([path], default_typestore=jazzy_typestore())
+        reader.open()
+    except (AnyReaderError, OSError) as error:
+        raise ValueError(f"{path}: expected a readable recording: {error}") from error
+    return Recording(path, reader)
+
+
+def _listed(topics: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in topics.items()) or "no topics"

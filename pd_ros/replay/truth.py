@@ -1,0 +1,104 @@
+"""Ground truth beside a recording or a folder of clouds: where it is, and what it becomes."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pd_ros.detection.boxes import points_in_boxes
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.kitti_camera import (
+    Calibration,
+    camera_from_lidar,
+    lidar_from_camera,
+    project_boxes,
+    read_calibration,
+)
+from pd_ros.evaluation.kitti_labels import read_labels
+from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth
+from pd_ros.replay.detection_arrays import Float32, NamedBoxes
+
+
+class CameraTruth(NamedTuple):
+    """Labels of a folder of sweeps that cover only what a camera sees (KITTI raw)."""
+
+    path: Path
+    frames: dict[str, NamedBoxes]
+    calibration: Calibration | None  # None: the labels cover all around
+
+    def of_frame(self, frame: str) -> NamedBoxes:
+        """Return the labels of one frame; ``ValueError`` if the file does not have it."""
+        if frame not in self.frames:
+            raise ValueError(f"{self.path}: expected labels of frame {frame}, found none;"
+                             " add them, or leave the frame's cloud out")  # fmt: skip
+        return self.frames[frame]
+
+
+def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
+    """Labels of one frame of a KITTI object folder (``label_2``, ``calib``), in the LiDAR frame.
+
+    For pictures: regions and difficulties are left to :func:`score_kitti`. Raises ``ValueError``
+    that names a missing or malformed file.
+    """
+    for part in ("label_2", "calib"):
+        path = folder / part / f"{frame}.txt"
+        if not path.is_file():
+            raise ValueError(f"{path}: expected a file for the cloud of this frame, found none")
+    objects = read_labels(folder / "label_2" / f"{frame}.txt")
+    calibration = read_calibration(folder / "calib" / f"{frame}.txt")
+    rows = [i for i, name in enumerate(objects.names) if name.lower() != "dontcare"]
+    boxes = lidar_from_camera(objects.boxes[rows], calibration)
+    return _named(boxes, [objects.names[i] for i in rows])
+
+
+def read_objects_file(path: Path) -> CameraTruth:
+    """Read ``objects.json``: ``{"frames": {frame: {"objects": [{type, box_xyz_lwh_yaw}]}}}``.
+
+    Boxes are in the LiDAR frame. With ``calib_object_style.txt`` beside it, the labels cover only
+    what the camera sees. Raises ``ValueError`` for a file of another layout.
+    """
+    try:
+        frames = {
+            frame: _named(
+                [row["box_xyz_lwh_yaw"] for row in content["objects"]],
+                [row["type"] for row in content["objects"]],
+            )
+            for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected frames with objects of type and box_xyz_lwh_yaw: {error!r}"
+        ) from error
+    calibration = path.parent / "calib_object_style.txt"
+    camera = read_calibration(calibration) if calibration.is_file() else None
+    return CameraTruth(path, frames, camera)
+
+
+def ground_truth(boxes: NamedBoxes, points: Float32, classes: Sequence[str]) -> GroundTruth:
+    """Named boxes as the evaluation takes them; ``classes`` are the model's, in any case.
+
+    Objects of other names absorb detections (label -1); objects with fewer than ``MIN_POINTS``
+    points of the cloud ``[N, 3+]`` in them are not asked for.
+    """
+    index = {name.lower(): number for number, name in enumerate(classes)}
+    labels = [index.get(name.lower(), -1) for name in boxes.names]
+    boxes_tensor = torch.from_numpy(boxes.boxes)
+    inside = points_in_boxes(torch.from_numpy(points), boxes_tensor)
+    return GroundTruth(
+        boxes_tensor, torch.tensor(labels, dtype=torch.int64), inside.sum(dim=1) < MIN_POINTS
+    )
+
+
+def seen_by_camera(detections: Detections, calibration: Calibration) -> Detections:
+    """Leave out the detections whose centre the camera does not see: nobody labelled there."""
+    boxes = camera_from_lidar(detections.boxes.double().numpy(), calibration)
+    seen = torch.from_numpy(project_boxes(boxes, calibration)[1])
+    return Detections(*(field[seen] for field in detections))
+
+
+def _named(boxes: object, names: Sequence[str]) -> NamedBoxes:
+    array = np.asarray(boxes, dtype=np.float32).reshape(-1, 7)
+    return NamedBoxes(array, tuple(names), np.ones(len(array), np.float32))

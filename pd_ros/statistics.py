@@ -1,0 +1,80 @@
+"""What the node counts, and how often it says the same thing; shared between its threads."""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What happened to the clouds since the node started.
+
+    Received are those processed, dropped and rejected, and at most two that wait or are in work.
+    """
+
+    received: int = 0
+    processed: int = 0  # answered with a message, failed ones too
+    failed: int = 0  # answered with no boxes, because the detector raised an error
+    dropped: int = 0  # not answered, because a newer cloud came first
+    clipped_points: int = 0  # points beyond a capacity of the model
+    rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by reason
+    last_latency_ms: float = 0.0  # from the arrival of a cloud to its answer
+    last_boxes: int = 0
+
+
+class Statistics:
+    """Counts that several threads add to."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts = Counts()
+        self._rejected: Counter[str] = Counter()
+
+    def read(self) -> Counts:
+        """Return all counts as they are at one moment."""
+        with self._lock:
+            return replace(self._counts, rejected=MappingProxyType(dict(self._rejected)))
+
+    def add(self, received: int = 0, dropped: int = 0, failed: int = 0, clipped: int = 0) -> None:
+        """Add to some counts."""
+        with self._lock:
+            counts = self._counts
+            self._counts = replace(
+                counts,
+                received=counts.received + received,
+                dropped=counts.dropped + dropped,
+                failed=counts.failed + failed,
+                clipped_points=counts.clipped_points + clipped,
+            )
+
+    def reject(self, reason: str) -> None:
+        """Count a cloud that could not be read."""
+        with self._lock:
+            self._rejected[reason] += 1
+
+    def answer(self, latency_ms: float, boxes: int) -> None:
+        """Count a cloud that was answered."""
+        with self._lock:
+            self._counts = replace(
+                self._counts,
+                processed=self._counts.processed + 1,
+                last_latency_ms=latency_ms,
+                last_boxes=boxes,
+            )
+
+
+class Throttle:
+    """Says whether something may be said again: once per key in ``period_s``."""
+
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._last: dict[str, float] = {}
+
+    def allows(self, key: str, now_s: float) -> bool:
+        """Return whether the key was not allowed within the last period; if so, it is now."""
+        if now_s - self._last.get(key, float("-inf")) < self._period_s:
+            return False
+        self._last[key] = now_s
+        return True

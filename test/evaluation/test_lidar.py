@@ -1,0 +1,141 @@
+"""The rule in the LiDAR frame, worked out by hand."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.lidar import (
+    ClassScores,
+    GroundTruth,
+    default_iou,
+    evaluate_frames,
+    format_table,
+)
+
+CLASSES = ["car", "pedestrian"]
+IOU = {"car": 0.7, "pedestrian": 0.5}
+
+
+def car(x: float, y: float = 0.0) -> list[float]:
+    return [x, y, 0.0, 4.0, 2.0, 1.5, 0.3]
+
+
+def truth(
+    boxes: list[list[float]], labels: list[int] | None = None, ignore: list[bool] | None = None
+) -> GroundTruth:
+    count = len(boxes)
+    return GroundTruth(
+        torch.tensor(boxes).reshape(-1, 7),
+        torch.tensor(labels or [0] * count, dtype=torch.int64),
+        torch.tensor(ignore or [False] * count, dtype=torch.bool),
+    )
+
+
+def found(
+    boxes: list[list[float]], scores: list[float], labels: list[int] | None = None
+) -> Detections:
+    return Detections(
+        torch.tensor(boxes).reshape(-1, 7),
+        torch.tensor(scores),
+        torch.tensor(labels or [0] * len(boxes), dtype=torch.int64),
+    )
+
+
+def score(*frames: tuple[GroundTruth, Detections], at: float | None = None) -> ClassScores:
+    truths, detections = zip(*frames, strict=True)
+    return evaluate_frames(truths, detections, CLASSES, IOU, at)["car"]
+
+
+def many(count: int) -> list[list[float]]:
+    return [car(10.0 * i) for i in range(count)]
+
+
+def test_perfect_with_41_objects_is_100() -> None:
+    row = score((truth(many(41)), found(many(41), [0.5] * 41)))
+    assert row.ap_3d_r40 == row.ap_bev_r40 == 100
+    assert (row.recall, row.precision, row.true_positives, row.false_positives) == (1, 1, 41, 0)
+
+
+def test_few_objects_never_reach_100() -> None:
+    # As KITTI: 20 objects fill 20 slots, of which the first does not count.
+    row = score((truth(many(20)), found(many(20), [0.5] * 20)))
+    assert row.ap_3d_r40 == pytest.approx(47.5)
+
+
+def test_half_of_the_detections_wrong() -> None:
+    wrong = [car(10.0 * i, y=50.0) for i in range(41)]
+    row = score((truth(many(41)), found(many(41) + wrong, [0.5] * 82)))
+    assert row.ap_3d_r40 == pytest.approx(50)
+    assert row.precision == 0.5
+
+
+def test_a_shift_in_height_costs_3d_only() -> None:
+    shifted = [[*box[:2], 0.5, *box[3:]] for box in many(41)]  # 3D IoU 1 / 2
+    row = score((truth(many(41)), found(shifted, [0.5] * 41)))
+    assert (row.ap_bev_r40, row.ap_3d_r40) == (100, 0)
+
+
+def test_ignored_objects_and_others_absorb() -> None:
+    boxes = [car(0), car(10), car(20)]
+    labels, ignore = [0, 0, -1], [False, True, False]
+    row = score((truth(boxes, labels, ignore), found(boxes, [0.5, 0.9, 0.9])))
+    assert (row.num_truth, row.true_positives, row.false_positives) == (1, 1, 0)
+
+
+def test_another_class_does_not_absorb() -> None:
+    row = score((truth([car(0), car(10)], [0, 1]), found([car(0), car(10)], [0.5, 0.9])), at=0.1)
+    assert (row.num_truth, row.true_positives, row.false_positives) == (1, 1, 1)
+
+
+def test_duplicates_are_wrong() -> None:
+    row = score((truth([car(0)]), found([car(0), car(0.1)], [0.5, 0.9])), at=0.1)
+    assert (row.true_positives, row.false_positives) == (1, 1)
+
+
+def test_best_f1_leaves_the_wrong_tail_out() -> None:
+    boxes = many(4)
+    tail = [car(10.0 * i, y=50.0) for i in range(5)]
+    row = score((truth(boxes), found(boxes + tail, [0.9, 0.8, 0.7, 0.6] + [0.3] * 5)))
+    assert row.score_threshold == pytest.approx(0.6)
+    assert (row.recall, row.precision) == (1, 1)
+
+
+def test_given_score_threshold() -> None:
+    row = score((truth(many(4)), found(many(4), [0.9, 0.8, 0.7, 0.6])), at=0.75)
+    assert (row.recall, row.precision, row.true_positives) == (0.5, 1, 2)
+
+
+def test_nothing_there_and_nothing_found() -> None:
+    row = score((truth([]), found([], [])), (truth([]), Detections.empty()))
+    assert (row.ap_3d_r40, row.recall, row.precision, row.num_truth) == (0, 0, 0, 0)
+
+
+def test_frames_are_not_mixed() -> None:
+    row = score((truth([car(0)]), found([], [])), (truth([]), found([car(0)], [0.9])), at=0.0)
+    assert (row.true_positives, row.false_positives, row.recall) == (0, 1, 0)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="expected 1 frames"):
+        evaluate_frames([truth([])], [], CLASSES, IOU)
+    with pytest.raises(ValueError, match=r"none for \['pedestrian'\]"):
+        evaluate_frames([], [], CLASSES, {"car": 0.7})
+
+
+def test_table_and_default_thresholds() -> None:
+    assert default_iou(["Car", "cyclist"]) == {"Car": 0.7, "cyclist": 0.5}
+    table = format_table(evaluate_frames([truth([])], [found([], [])], CLASSES, IOU))
+    assert [line.split()[0] for line in table.splitlines()] == ["class", "car", "pedestrian"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), max_size=8), st.randoms())
+def test_order_of_frames_does_not_matter(cells: list[tuple[int, int]], random) -> None:  # type: ignore[no-untyped-def]
+    frames = [
+        (truth([car(5.0 * x)]), found([car(5.0 * x + 0.3 * y)], [0.1 * y + 0.1])) for x, y in cells
+    ] or [(truth([]), found([], []))]
+    mixed = frames.copy()
+    random.shuffle(mixed)
+    assert score(*frames) == score(*mixed)

@@ -1,0 +1,26 @@
+"""Consecutive sweeps of a drive along one street."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from training.simulate.observe import Mount, SimulatedFrame, observe
+from training.simulate.sensor import Sensor
+from training.simulate.street import make_street
+
+_MOUNT = Mount(height_m=1.73, hidden=True)
+
+
+def simulate_drive(
+    seed: int, sensor: Sensor, seconds: float, rate_hz: float = 10.0
+) -> Iterator[SimulatedFrame]:
+    """Sweeps of a drive, equal for equal arguments; track ids hold for the whole drive.
+
+    Raises ``ValueError`` for a duration or a rate that is not positive.
+    """
+    if seconds <= 0 or rate_hz <= 0:
+        raise ValueError(f"drive: expected a positive duration and rate, got {seconds} s and"
+                         f" {rate_hz} Hz")  # fmt: skip
+    street = make_street(np.random.default_rng(seed), seconds)
+    for i in range(round(seconds * rate_hz)):
+        yield observe(street, _MOUNT, i / rate_hz, sensor, np.random.default_rng((seed, i)))

@@ -1,0 +1,129 @@
+"""Triangle soups and the few solids that everything in a street is put together from."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float64 = NDArray[np.float64]
+
+
+class Material(IntEnum):
+    """What a surface is made of; decides how it answers a laser pulse."""
+
+    ROAD = 0
+    PAVEMENT = 1
+    GRASS = 2
+    MARKING = 3
+    PAINT = 4  # of vehicles: the colour differs from car to car
+    GLASS = 5
+    RUBBER = 6
+    PLATE = 7  # lamps, number plates, signs: retroreflective
+    CLOTH = 8
+    SKIN = 9
+    METAL = 10
+    BRICK = 11
+    WOOD = 12
+    LEAF = 13
+
+
+class Mesh(NamedTuple):
+    """Triangles with their material."""
+
+    triangles: Float64  # [T, 3, 3] corners in metres
+    material: NDArray[np.int64]  # [T]
+
+
+def join(meshes: Sequence[Mesh]) -> Mesh:
+    """All triangles of several meshes; none give an empty mesh."""
+    if not meshes:
+        return Mesh(np.zeros((0, 3, 3)), np.zeros(0, dtype=np.int64))
+    return Mesh(
+        np.concatenate([mesh.triangles for mesh in meshes]),
+        np.concatenate([mesh.material for mesh in meshes]),
+    )
+
+
+def place(mesh: Mesh, x: float, y: float, z: float, yaw: float) -> Mesh:
+    """Turn a mesh about z and move it."""
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    return mesh._replace(triangles=mesh.triangles @ turn + np.array([x, y, z]))
+
+
+def shift(mesh: Mesh, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
+    """Move a mesh."""
+    return mesh._replace(triangles=mesh.triangles + np.array([x, y, z]))
+
+
+def block(x: Sequence[float], y: Sequence[float], z: Sequence[float], material: Material) -> Mesh:
+    """Axis-aligned block between two bounds along each axis."""
+    return prism([(x[0], z[0]), (x[1], z[0]), (x[1], z[1]), (x[0], z[1])], y, y, material)
+
+
+def prism(
+    profile: Sequence[tuple[float, float]],
+    y_bottom: Sequence[float],
+    y_top: Sequence[float],
+    material: Material,
+    sides: Material | None = None,
+) -> Mesh:
+    """Convex side view (x, z) drawn across y, from ``y_bottom`` at its lowest z to ``y_top``.
+
+    A narrower top gives the tumblehome of a car's cabin. ``sides`` is the material of the two
+    ends along y, ``material`` that of the rest.
+    """
+    side = np.array(profile)
+    low, high = side[:, 1].min(), side[:, 1].max()
+    share = (side[:, 1] - low) / (high - low)
+    faces = []
+    for end in (0, 1):
+        y = y_bottom[end] + share * (y_top[end] - y_bottom[end])
+        faces.append(np.column_stack((side[:, 0], y, side[:, 1])))
+    right, left = faces
+    count = len(side)
+    ends = [ring[[0, i, i + 1]] for ring in (right, left) for i in range(1, count - 1)]
+    hull = []
+    for i in range(count):
+        j = (i + 1) % count
+        hull += [np.array([right[i], right[j], left[j]]), np.array([right[i], left[j], left[i]])]
+    kinds = [sides if sides is not None else material] * len(ends) + [material] * len(hull)
+    return Mesh(np.array(ends + hull), np.array(kinds, dtype=np.int64))
+
+
+def cylinder(
+    radius: float, bottom: float, top: float, material: Material, edges: int = 8
+) -> Mesh:
+    """Upright cylinder about z, with a lid."""
+    angle = np.arange(edges) * 2 * np.pi / edges
+    ring = np.column_stack((np.cos(angle), np.sin(angle))) * radius
+    low = np.column_stack((ring, np.full(edges, bottom)))
+    high = np.column_stack((ring, np.full(edges, top)))
+    following = np.roll(np.arange(edges), -1)
+    middle = np.broadcast_to(np.array([0.0, 0.0, top]), (edges, 3))
+    triangles = np.concatenate(
+        (
+            np.stack((low, low[following], high[following]), axis=1),
+            np.stack((low, high[following], high), axis=1),
+            np.stack((high, high[following], middle), axis=1),
+        )
+    )
+    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
+
+
+def lying(mesh: Mesh) -> Mesh:
+    """Turn an upright mesh onto its side: z becomes y."""
+    return mesh._replace(triangles=mesh.triangles[..., [0, 2, 1]])
+
+
+def leaves(
+    rng: np.random.Generator, count: int, radii: Sequence[float], z: float, size_m: float
+) -> Mesh:
+    """Loose triangles in an ellipsoid about height z: some rays pass between them."""
+    direction = rng.normal(size=(count, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    centre = direction * rng.random((count, 1)) ** 0.4 * np.array(radii) + np.array([0, 0, z])
+    triangles = centre[:, None] + rng.normal(size=(count, 3, 3)) * size_m
+    return Mesh(triangles, np.full(count, Material.LEAF, dtype=np.int64))
