@@ -97,7 +97,7 @@ class TrainConfig(FrozenConfig):
     loss: LossConfig = LossConfig()
     initialise_from: str | None = None  # checkpoint to start from
     distill: DistillConfig | None = None
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where hardware has it
     workers: Annotated[int, Field(ge=0)] = 1
     out: str  # folder of the run
     licence: str = "Apache-2.0"  # of the weights; data may restrict it

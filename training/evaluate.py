@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decode import decode
+from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import CenterPoint
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
@@ -110,7 +111,7 @@ def score_model(
     @torch.inference_mode()
     def detect(points: Float32) -> Detections:
         cloud = torch.from_numpy(points).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
             output = model(pillarize([cloud], config.grid, config.capacity))
         found = decode(output, config)[0]
         return Detections(*(field.cpu() for field in found))

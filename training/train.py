@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import CenterPoint, build_model
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
@@ -113,6 +114,9 @@ class _Run:
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
+        self.half = config.precision == "bf16" or (
+            config.precision == "auto" and has_bf16(world.device)
+        )
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
@@ -161,8 +165,7 @@ class _Run:
     def step(self, batch: Batch) -> Tensor:
         """One optimiser step; returns the loss terms in the order of ``LOSS_NAMES``."""
         batch = move_batch(batch, self.world.device)
-        half = self.config.precision == "bf16"
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=half):
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
         detection = detection_loss(output, batch.targets)

@@ -1,6 +1,5 @@
 """From a checkpoint's path to boxes: everything between points and detections."""
 
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.decode import decode
+from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.encoder import scatter_to_canvas
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
@@ -47,8 +47,8 @@ class Predictor:
         ``auto`` (fp16 on a GPU, bf16 on a CPU with bf16 arithmetic, else fp32), ``fp32``,
         ``bf16``, ``fp16``. Raises ``ValueError`` for a bad file, device or precision.
         """
-        chosen = _choose_device(device)
-        return cls(load_checkpoint(Path(path)), chosen, _choose_precision(precision, chosen))
+        chosen = choose_device(device)
+        return cls(load_checkpoint(Path(path)), chosen, choose_precision(precision, chosen))
 
     @torch.inference_mode()
     def __call__(self, points: PointArray | Tensor) -> Detections:
@@ -82,37 +82,3 @@ class Predictor:
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
         self.clipped = 0
-
-
-def _choose_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"device: expected auto, cpu or cuda:N, got {name!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            f"device: {name!r} was asked for, but torch sees no GPU; use cpu or auto, or install"
-            " the CUDA build of torch"
-        )
-    return device
-
-
-def _choose_precision(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        if device.type == "cuda":
-            return torch.float16
-        return torch.bfloat16 if _cpu_has_bf16() else torch.float32
-    known = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    if name not in known:
-        raise ValueError(f"precision: expected auto or one of {list(known)}, got {name!r}")
-    return known[name]
-
-
-def _cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 in hardware; emulated bf16 would be slower than fp32."""
-    if platform.system() != "Linux":
-        return False
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return "amx_bf16" in flags or "avx512_bf16" in flags

@@ -1,0 +1,48 @@
+"""Where a network runs, and in which precision."""
+
+import platform
+from pathlib import Path
+
+import torch
+
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` (GPU where there is one), ``cpu``, ``cuda:0`` ...; ``ValueError`` for others."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"device: expected auto, cpu or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            f"device: {name!r} was asked for, but torch sees no GPU; use cpu or auto, or install"
+            " the CUDA build of torch"
+        )
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Type for inference: ``auto`` (the fastest that the device has), ``fp32``, ``bf16``, ``fp16``.
+
+    Raises ``ValueError`` for other names.
+    """
+    if name == "auto":
+        if device.type == "cuda":
+            return torch.float16
+        return torch.bfloat16 if has_bf16(device) else torch.float32
+    if name not in _PRECISIONS:
+        raise ValueError(f"precision: expected auto or one of {list(_PRECISIONS)}, got {name!r}")
+    return _PRECISIONS[name]
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 in hardware; emulated, it is many times slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.system() != "Linux":
+        return False
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return "amx_bf16" in flags or "avx512_bf16" in flags
