@@ -81,7 +81,9 @@ def box_segments(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     offsets = _SEGMENTS * boxes[:, None, 3:6] / 2
     cos, sin = np.cos(boxes[:, None, 6]), np.sin(boxes[:, None, 6])
     x, y, z = np.moveaxis(offsets, 2, 0)
-    return boxes[:, None, :3] + np.stack((cos * x - sin * y, sin * x + cos * y, z), axis=2)
+    turned = np.stack((cos * x - sin * y, sin * x + cos * y, z), axis=2)
+    ends: NDArray[np.float64] = boxes[:, None, :3] + turned
+    return ends
 
 
 def diagnostic_status(

@@ -15,6 +15,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -106,9 +107,12 @@ def threshold_specs(classes: Sequence[str]) -> list[Spec]:
 
 
 def declare(node: Node, specs: Sequence[Spec]) -> None:
-    """Declare parameters with the values given at the start; rclpy raises for bad ones."""
+    """Declare parameters with the values given at the start; ``ValueError`` for bad ones."""
     for spec in specs:
-        node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        try:
+            node.declare_parameter(spec.name, spec.default, spec.descriptor())
+        except ParameterException as error:
+            raise ValueError(f"parameter {spec.name}: {error}") from error
 
 
 def check(parameters: Sequence[Parameter]) -> SetParametersResult:

@@ -1,5 +1,6 @@
 """One thread that handles the newest item; what it has no time for is dropped, not queued."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,7 +12,7 @@ class LatestWorker(Generic[Item]):
     """A thread with a mailbox of one slot, in which a new item takes the place of an old one.
 
     ``handle`` gets one item at a time, on the worker's thread. What it raises goes to ``report``,
-    on the same thread, and the worker goes on.
+    on the same thread, and the worker goes on, even if ``report`` raises in its turn.
     """
 
     def __init__(
@@ -61,5 +62,6 @@ class LatestWorker(Generic[Item]):
             try:
                 self._handle(item)
             except Exception as error:
-                self._report(error)
+                with contextlib.suppress(Exception):
+                    self._report(error)
             del item  # a cloud of megabytes is not kept until the next one comes

@@ -8,7 +8,7 @@ import dataclasses
 import json
 import logging
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from pd_ros.evaluation.lidar import (
     MIN_POINTS,
     ClassScores,
     GroundTruth,
+    centre_in_range,
     default_iou,
     evaluate_frames,
     format_table,
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         source = SourceConfig(path=options.data, z_shift_m=options.z_shift, limit=options.limit)
         predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
-        scores = score_source(predictor, predictor.config.classes, source, MIN_POINTS)
+        scores = score_source(predictor, predictor.config, source, MIN_POINTS)
     except ValueError as error:
         _LOG.error("%s", error)
         return 2
@@ -72,15 +73,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def score_source(
     detect: Callable[[Float32], Detections],
-    classes: tuple[str, ...],
+    config: ModelConfig,
     source: SourceConfig,
     min_points: int,
 ) -> dict[str, Mapping[str, ClassScores]]:
     """Scores at KITTI's strict and loose overlaps on all sweeps of a source."""
+    classes = config.classes
     truths, found = [], []
     for path in tqdm(source.files(), desc=f"score {source.folder.name}", leave=False):
         frame = read_frame(path, classes, source.z_shift_m)
-        truths.append(to_ground_truth(frame, min_points))
+        truths.append(to_ground_truth(frame, min_points, config.grid.range_m))
         found.append(detect(frame.points))
     strict = default_iou(classes)
     loose = {name: _LOOSE_IOU.get(name, strict[name]) for name in classes}
@@ -90,13 +92,11 @@ def score_source(
     }
 
 
-def to_ground_truth(frame: Frame, min_points: int) -> GroundTruth:
-    """Boxes of a sweep; those with too few points need not be found."""
-    return GroundTruth(
-        torch.from_numpy(frame.boxes),
-        torch.from_numpy(frame.labels),
-        torch.from_numpy(frame.num_points < min_points),
-    )
+def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:
+    """Boxes of a sweep; those with too few points or out of range need not be found."""
+    boxes = torch.from_numpy(frame.boxes)
+    ignore = torch.from_numpy(frame.num_points < min_points) | ~centre_in_range(boxes, range_m)
+    return GroundTruth(boxes, torch.from_numpy(frame.labels), ignore)
 
 
 def score_model(
@@ -116,7 +116,7 @@ def score_model(
         found = decode(output, config)[0]
         return Detections(*(field.cpu() for field in found))
 
-    scores = score_source(detect, config.classes, source, min_points)
+    scores = score_source(detect, config, source, min_points)
     return {
         f"{name}/bev_{row.min_iou:g}": round(row.ap_bev_r40, 2)
         for rows in scores.values()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import bev_iou, points_in_boxes
 from training.config import AugmentConfig
@@ -86,8 +87,7 @@ def _paste(frame: Frame, item: StoredObject) -> Frame:
 
 def _ground_under(points: Float32, box: Float32) -> float | None:
     """Height of the ground around a footprint; None where nothing is seen of it."""
-    offset = np.abs(points[:, :2] - box[:2])
-    near = points[(offset < _GROUND_REACH_M).all(axis=1), 2]
+    near = points[_near(points, box, _GROUND_REACH_M), 2]
     if len(near) < 5:
         return None
     return float(np.percentile(near, 10))
@@ -101,12 +101,18 @@ def _cut_out(frame: Frame, min_points: int) -> list[StoredObject]:
     ]
 
 
-def _inside(points: Float32, box: Float32) -> np.ndarray:
-    near = (np.abs(points[:, :2] - box[:2]) < box[3:5].sum()).all(axis=1)
+def _inside(points: Float32, box: Float32) -> NDArray[np.bool_]:
+    near = _near(points, box, box[3:5].sum())
     mask = np.zeros(len(points), dtype=bool)
     hits = points_in_boxes(torch.from_numpy(points[near]), torch.from_numpy(box[None]))
     mask[near] = hits[0].numpy()
     return mask
+
+
+def _near(points: Float32, box: Float32, reach_m: float) -> NDArray[np.bool_]:
+    """Which points lie in a square about a box; column by column, many times faster than rows."""
+    near_x = np.abs(points[:, 0] - box[0]) < reach_m
+    return near_x & (np.abs(points[:, 1] - box[1]) < reach_m)
 
 
 def _iou(box: Float32, boxes: Float32) -> torch.Tensor:

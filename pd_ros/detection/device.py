@@ -25,7 +25,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Type for inference: ``auto`` (the fastest that the device has), ``fp32``, ``bf16``, ``fp16``.
+    """Type for inference: ``auto`` (the fastest of the device), ``fp32``, ``bf16`` or ``fp16``.
 
     Raises ``ValueError`` for other names.
     """

@@ -16,7 +16,7 @@ from pd_ros.detection.predictor import Predictor
 from training.config import TrainConfig
 from training.distributed import World
 from training.loader import DrawSampler
-from training.train import main, train
+from training.train import _Run, main, train
 
 HERE = World(0, 1, torch.device("cpu"))
 
@@ -83,13 +83,18 @@ def test_learns_one_frame(tmp_path) -> None:
     log = read_log(tmp_path)
     assert log[-1]["total"] < 0.1 * log[0]["total"]
     frame = np.load(tmp_path / "frames/000000.npz")
-    found = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")(frame["points"])
+    found = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")(
+        frame["points"]
+    )
     assert found.scores[0] > 0.7
     np.testing.assert_allclose(found.boxes[0], frame["boxes"][0], atol=0.3)
 
 
 def test_checkpoint_records_the_run(tmp_path) -> None:
-    assert main(["--config", str(write_run(tmp_path, seed=5)), "--json", str(tmp_path / "f.json")]) == 0
+    assert (
+        main(["--config", str(write_run(tmp_path, seed=5)), "--json", str(tmp_path / "f.json")])
+        == 0
+    )
     checkpoint = load_checkpoint(tmp_path / "out/model.safetensors")
     assert checkpoint.training["run"]["seed"] == 5
     assert checkpoint.training["epoch"] == 2
@@ -113,14 +118,14 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
             train(killed, HERE)
     assert torch.load(other / "state.pt", weights_only=True)["step"] == 3
     train(killed, HERE)
-    a, b = (load_checkpoint(Path(out) / "model.safetensors").model for out in (straight.out, other))
+    a, b = (
+        load_checkpoint(Path(out) / "model.safetensors").model for out in (straight.out, other)
+    )
     for first, second in zip(a.parameters(), b.parameters(), strict=True):
         torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
 
 
 def _dying_save(die):
-    from training.train import _Run
-
     original = _Run.save
 
     def save(self, progress):

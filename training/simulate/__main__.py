@@ -7,6 +7,7 @@ python -m training.simulate picture --out scene.png --seed 3
 
 import argparse
 import logging
+import math
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
-from training.simulate.picture import draw_sweeps
+from training.simulate.picture import Sweep, draw_sweeps
 from training.simulate.recording import write_recording
 from training.simulate.sensor import SENSORS, Sensor
 
@@ -28,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     sensor = SENSORS[options.sensor]
     try:
+        if options.seed < 0:
+            raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
         if options.verb == "frames":
             write_frames(options.out, options.count, options.seed, sensor, options.workers)
         elif options.verb == "drive":
@@ -43,19 +46,24 @@ def main(arguments: list[str] | None = None) -> int:
 def write_drive(out: Path, seconds: float, seed: int, sensor: Sensor) -> None:
     """Write a drive as a rosbag2 recording."""
     frames = simulate_drive(seed, sensor, seconds)
-    total = round(seconds * 10)
-    write_recording(out, tqdm(frames, desc=f"drive {out}", total=total))
+    count = round(seconds * 10) if 0 < seconds < math.inf else None
+    write_recording(out, tqdm(frames, desc=f"drive {out}", total=count))
 
 
 def draw_scene(out: Path, seed: int, sensor: Sensor, beside: Path | None) -> None:
     """Draw a simulated sweep, beside a real one (KITTI ``.bin``) if there is one."""
     sweeps = []
     if beside is not None:
-        points = np.fromfile(beside, dtype=np.float32).reshape(-1, 4)
-        sweeps.append((str(beside.name), points, np.zeros((0, 7), np.float32), []))
+        points = np.fromfile(beside, dtype=np.float32)
+        if points.size % 4:
+            raise ValueError(
+                f"{beside}: expected a KITTI .bin of 4 floats per point, got {points.size} floats"
+            )
+        points = points.reshape(-1, 4)
+        sweeps.append(Sweep(beside.name, points, np.zeros((0, 7), np.float32), ()))
     frame = simulate_frame(seed, sensor)
     title = f"simulated, {sensor.name}, seed {seed}"
-    sweeps.append((title, frame.points, frame.boxes, list(frame.labels)))
+    sweeps.append(Sweep(title, frame.points, frame.boxes, frame.labels))
     draw_sweeps(out, sweeps)
 
 

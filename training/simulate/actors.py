@@ -63,5 +63,14 @@ def boxes_at(actors: Sequence[Actor], terrain: Terrain, time_s: float) -> Float6
     s, t = np.array([actor.at(time_s) for actor in actors]).T
     size = np.array([(a.body.length, a.body.width, a.body.height) for a in actors])
     z = terrain.height(s, t) + size[:, 2] / 2
-    yaw = np.array([actor.heading for actor in actors]) + terrain.heading(s)
+    yaw = _yaw(actors, terrain, s)
     return np.column_stack((s, t + terrain.bend(s), z, size, yaw))
+
+
+def _yaw(actors: Sequence[Actor], terrain: Terrain, s: Float64) -> Float64:
+    """Who moves looks where it goes, even across a bend; the rest stands along or across it."""
+    heading = np.array([actor.heading for actor in actors])
+    moving = np.array([actor.pace.mean_m_s != 0 for actor in actors])
+    along, sideways = np.cos(heading), np.sin(heading)
+    bend = terrain.heading(s)
+    return np.where(moving, np.arctan2(sideways + np.tan(bend) * along, along), heading + bend)

@@ -16,11 +16,12 @@ def simulate_drive(
 ) -> Iterator[SimulatedFrame]:
     """Sweeps of a drive, equal for equal arguments; track ids hold for the whole drive.
 
-    Raises ``ValueError`` for a duration or a rate that is not positive.
+    Raises ``ValueError`` for a rate that is not positive or a duration shorter than a sweep.
     """
-    if seconds <= 0 or rate_hz <= 0:
-        raise ValueError(f"drive: expected a positive duration and rate, got {seconds} s and"
-                         f" {rate_hz} Hz")  # fmt: skip
+    if not (0 < rate_hz < np.inf and 0.5 < seconds * rate_hz < np.inf):
+        raise ValueError(
+            f"drive: expected a duration of at least one sweep, got {seconds} s at {rate_hz} Hz"
+        )
     street = make_street(np.random.default_rng(seed), seconds)
     for i in range(round(seconds * rate_hz)):
         yield observe(street, _MOUNT, i / rate_hz, sensor, np.random.default_rng((seed, i)))

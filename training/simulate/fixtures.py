@@ -7,7 +7,7 @@ from training.simulate.mesh import Material, Mesh, block, cylinder, join, leaves
 
 
 def make_house(rng: Generator) -> Mesh:
-    """A house with a gable or a flat roof, its front along x, in the middle of its footprint."""
+    """A house with a flat roof, its front along x, in the middle of its footprint."""
     length, depth, height = rng.uniform([8, 7, 3.5], [26, 14, 13])
     x, y = (-length / 2, length / 2), (-depth / 2, depth / 2)
     parts = [block(x, y, (-2, height), Material.BRICK)]
@@ -31,7 +31,7 @@ def make_tree(rng: Generator) -> Mesh:
 
 
 def make_bush(rng: Generator) -> Mesh:
-    """A shrub, a stretch of undergrowth or a conifer that reaches down to the ground."""
+    """A shrub, a stretch of undergrowth or a conifer, near the ground."""
     x, y, z = rng.uniform([0.4, 0.4, 0.3], [1.6, 1.1, 1.2])
     if rng.random() < 0.2:
         x, y, z = x * 0.8, x * 0.8, z * 2.2
@@ -62,7 +62,9 @@ def make_clutter(rng: Generator) -> Mesh:
         return join([shift(post, x=1.4 * i) for i, post in enumerate(posts, start=-1)])
     seat = block((-0.8, 0.8), (-0.22, 0.22), (0.4, 0.46), Material.WOOD)
     back = block((-0.8, 0.8), (0.2, 0.26), (0.4, 0.85), Material.WOOD)
-    legs = [block((e - 0.05, e + 0.05), (-0.2, 0.2), (-0.3, 0.4), Material.METAL) for e in (-0.7, 0.7)]
+    legs = [
+        block((e - 0.05, e + 0.05), (-0.2, 0.2), (-0.3, 0.4), Material.METAL) for e in (-0.7, 0.7)
+    ]
     return join([seat, back, *legs])
 
 

@@ -93,9 +93,7 @@ def prism(
     return Mesh(np.array(ends + hull), np.array(kinds, dtype=np.int64))
 
 
-def cylinder(
-    radius: float, bottom: float, top: float, material: Material, edges: int = 8
-) -> Mesh:
+def cylinder(radius: float, bottom: float, top: float, material: Material, edges: int = 8) -> Mesh:
     """Upright cylinder about z, with a lid."""
     angle = np.arange(edges) * 2 * np.pi / edges
     ring = np.column_stack((np.cos(angle), np.sin(angle))) * radius

@@ -84,7 +84,8 @@ def _surroundings(
         if np.hypot(*(fixture.footprint[:2] - origin[:2])) < _VIEW_M
     ]
     ground = street.terrain.mesh(*street.ego.at(time_s))
-    roof = [place(_ROOF, *origin, yaw)] if mount.hidden else []
+    x, y, z = origin.tolist()
+    roof = [place(_ROOF, x, y, z, yaw)] if mount.hidden else []
     return [ground, *near, *roof]
 
 
@@ -143,4 +144,5 @@ def _count_inside(points: NDArray[np.float32], boxes: NDArray[np.float32]) -> ND
 
 def _turn(vectors: Float64, angle_rad: float) -> Float64:
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
-    return vectors @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    turned: Float64 = vectors @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+    return turned

@@ -14,9 +14,7 @@ _SIDES = (-1.0, 1.0)
 _CORNER_M = 5.0  # nobody parks this close to a side street
 
 
-def make_parked(
-    rng: Generator, terrain: Terrain, start_m: float, end_m: float
-) -> Iterator[Actor]:
+def make_parked(rng: Generator, terrain: Terrain, start_m: float, end_m: float) -> Iterator[Actor]:
     """All that stands along a street."""
     for side in _SIDES:
         if terrain.strip_m[int(side > 0)] > 0:
@@ -28,9 +26,7 @@ def make_parked(
             yield from _car_park(rng, terrain, s + rng.uniform(0, 60), float(rng.choice(_SIDES)))
 
 
-def _stand(
-    rng: Generator, label: str, body: Body, s: float, t: float, heading: float
-) -> Actor:
+def _stand(rng: Generator, label: str, body: Body, s: float, t: float, heading: float) -> Actor:
     crooked = float(heading + rng.normal(0, 0.03))
     return Actor(label, body, s, t, crooked, STANDING, paint_colour(rng))
 

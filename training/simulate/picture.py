@@ -1,6 +1,8 @@
 """A look at a sweep: from above, and through the eyes of a driver."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,10 +16,17 @@ _REACH_M = 50.0
 _COLOURS = {"car": "tab:green", "pedestrian": "tab:red", "cyclist": "tab:orange"}
 
 
-def draw_sweeps(
-    path: Path, sweeps: list[tuple[str, NDArray[np.float32], NDArray[np.float32], list[str]]]
-) -> None:
-    """Write a picture of sweeps side by side: title, points ``[N, 4]``, boxes ``[M, 7]``, labels."""
+class Sweep(NamedTuple):
+    """What is drawn of a sweep."""
+
+    title: str
+    points: NDArray[np.float32]  # [N, 4]
+    boxes: NDArray[np.float32]  # [M, 7]
+    labels: tuple[str, ...]  # [M]
+
+
+def draw_sweeps(path: Path, sweeps: Sequence[Sweep]) -> None:
+    """Write a picture of sweeps side by side."""
     figure = Figure(figsize=(9 * len(sweeps), 13), layout="constrained")
     axes = figure.subplots(2, len(sweeps), squeeze=False, height_ratios=(2.2, 1))
     for column, (title, points, boxes, labels) in enumerate(sweeps):
@@ -29,7 +38,7 @@ def draw_sweeps(
 
 
 def _from_above(
-    axes: Axes, points: NDArray[np.float32], boxes: NDArray[np.float32], labels: list[str]
+    axes: Axes, points: NDArray[np.float32], boxes: NDArray[np.float32], labels: tuple[str, ...]
 ) -> None:
     shown = points[np.abs(points[:, :2]).max(axis=1) < _REACH_M]
     axes.scatter(

@@ -99,9 +99,7 @@ def _brightness(
     return brightness, lost
 
 
-def _distance(
-    hits: Hits, material: NDArray[np.int64], sensor: Sensor, rng: Generator
-) -> Float64:
+def _distance(hits: Hits, material: NDArray[np.int64], sensor: Sensor, rng: Generator) -> Float64:
     count = len(hits.ray)
     distance = hits.distance_m + rng.normal(0, sensor.range_noise_m, count)
     grass = rng.exponential(_GRASS_M, count) / np.maximum(hits.cosine, 0.05)

@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
+from pd_ros.replay.detection_arrays import NamedBoxes, detection_array, message_header
+from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD, TRUTH_TOPIC
 from pd_ros.replay.typestore import jazzy_typestore
 from training.simulate.observe import SimulatedFrame
 
-POINTS_TOPIC, POINTS_TYPE = "/points", "sensor_msgs/msg/PointCloud2"
-TRUTH_TOPIC, TRUTH_TYPE = "/ground_truth", "vision_msgs/msg/Detection3DArray"
+POINTS_TOPIC = "/points"
 FRAME_ID = "lidar"
 _POINT = np.dtype(
-    [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "<f4"), ("ring", "<u2"), ("time", "<f4")]
+    [
+        ("x", "<f4"),
+        ("y", "<f4"),
+        ("z", "<f4"),
+        ("intensity", "<f4"),
+        ("ring", "<u2"),
+        ("time", "<f4"),
+    ]
 )
 _DATATYPE = {"<f4": 7, "<u2": 4}  # PointField.FLOAT32, UINT16
 
@@ -40,20 +48,13 @@ def write_recording(path: Path, frames: Iterable[SimulatedFrame]) -> None:
 def _write_folder(folder: Path, frames: Iterable[SimulatedFrame]) -> None:
     typestore = jazzy_typestore()
     with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        points = writer.add_connection(POINTS_TOPIC, POINTS_TYPE, typestore=typestore)
-        truth = writer.add_connection(TRUTH_TOPIC, TRUTH_TYPE, typestore=typestore)
+        points = writer.add_connection(POINTS_TOPIC, POINT_CLOUD, typestore=typestore)
+        truth = writer.add_connection(TRUTH_TOPIC, DETECTIONS, typestore=typestore)
         for frame in frames:
-            cloud, boxes = _cloud(typestore, frame), _detections(typestore, frame)
-            writer.write(points, frame.stamp_ns, typestore.serialize_cdr(cloud, POINTS_TYPE))
-            writer.write(truth, frame.stamp_ns, typestore.serialize_cdr(boxes, TRUTH_TYPE))
-
-
-def _header(typestore: Typestore, stamp_ns: int) -> Any:
-    time, header = (
-        typestore.types[name] for name in ("builtin_interfaces/msg/Time", "std_msgs/msg/Header")
-    )
-    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
-    return header(stamp=time(sec=seconds, nanosec=nanoseconds), frame_id=FRAME_ID)
+            cloud = _cloud(typestore, frame)
+            boxes = detection_array(typestore, frame.stamp_ns, _truth(frame), FRAME_ID)
+            writer.write(points, frame.stamp_ns, typestore.serialize_cdr(cloud, POINT_CLOUD))
+            writer.write(truth, frame.stamp_ns, typestore.serialize_cdr(boxes, DETECTIONS))
 
 
 def _cloud(typestore: Typestore, frame: SimulatedFrame) -> Any:
@@ -63,8 +64,8 @@ def _cloud(typestore: Typestore, frame: SimulatedFrame) -> Any:
         for name, (kind, offset, *_) in (_POINT.fields or {}).items()
     ]
     data = _packed(frame)
-    return typestore.types[POINTS_TYPE](
-        header=_header(typestore, frame.stamp_ns),
+    return typestore.types[POINT_CLOUD](
+        header=message_header(typestore, frame.stamp_ns, FRAME_ID),
         height=1,
         width=len(frame.points),
         fields=fields,
@@ -84,36 +85,6 @@ def _packed(frame: SimulatedFrame) -> NDArray[np.uint8]:
     return packed.view(np.uint8)
 
 
-def _detections(typestore: Typestore, frame: SimulatedFrame) -> Any:
-    header = _header(typestore, frame.stamp_ns)
-    detections = [
-        _detection(typestore, header, box.tolist(), label, str(track))
-        for box, label, track in zip(
-            frame.boxes.astype(np.float64), frame.labels, frame.track_id, strict=True
-        )
-    ]
-    return typestore.types[TRUTH_TYPE](header=header, detections=detections)
-
-
-def _detection(
-    typestore: Typestore, header: Any, box: list[float], label: str, track: str
-) -> Any:
-    types = typestore.types
-    x, y, z, length, width, height, yaw = box
-    pose = types["geometry_msgs/msg/Pose"](
-        position=types["geometry_msgs/msg/Point"](x=x, y=y, z=z),
-        orientation=types["geometry_msgs/msg/Quaternion"](
-            x=0.0, y=0.0, z=float(np.sin(yaw / 2)), w=float(np.cos(yaw / 2))
-        ),
-    )
-    hypothesis = types["vision_msgs/msg/ObjectHypothesisWithPose"](
-        hypothesis=types["vision_msgs/msg/ObjectHypothesis"](class_id=label, score=1.0),
-        pose=types["geometry_msgs/msg/PoseWithCovariance"](pose=pose, covariance=np.zeros(36)),
-    )
-    size = types["geometry_msgs/msg/Vector3"](x=length, y=width, z=height)
-    return types["vision_msgs/msg/Detection3D"](
-        header=header,
-        results=[hypothesis],
-        bbox=types["vision_msgs/msg/BoundingBox3D"](center=pose, size=size),
-        id=track,
-    )
+def _truth(frame: SimulatedFrame) -> NamedBoxes:
+    tracks = tuple(str(track) for track in frame.track_id)
+    return NamedBoxes(frame.boxes, frame.labels, np.ones(len(tracks), np.float32), tracks)

@@ -33,8 +33,9 @@ def _steps(start: float, stop: float, count: int) -> tuple[float, ...]:
     return tuple(float(v) for v in np.linspace(start, stop, count))
 
 
-# Two blocks of 32 beams, the lower one spaced half as close (Velodyne HDL-64E S2 manual: -24.3 to
-# -8.8 and -8.3 to 2.0 degrees), tilted up by half a degree as on the vehicle that recorded KITTI.
+# Two blocks of 32 beams, the lower one half a degree apart, the upper one a third (Velodyne
+# HDL-64E S2 manual: -24.3 to -8.8 and -8.3 to 2.0 degrees), tilted up by half a degree as on the
+# vehicle that recorded KITTI.
 HDL_64E = Sensor(
     "hdl64e", _steps(-23.65, -8.42, 32) + _steps(-7.83, 2.3, 32), 2083, 1.5, 120.0, 0.015
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
-from training.simulate.actors import Actor, Pace
+from training.simulate.actors import Actor
 from training.simulate.clearance import clear_actors, clear_of_actors
 from training.simulate.mesh import Mesh
 from training.simulate.parking import make_parked

@@ -51,7 +51,8 @@ class Terrain:
     def from_side_street(self, s: Float64) -> Float64:
         """Distance along the street from the edge of the nearest side street; negative on it."""
         gaps = [np.abs(s - crossing) for crossing in self.crossings_s]
-        return np.minimum.reduce(gaps) - self.crossing_half_width_m
+        nearest: Float64 = np.minimum.reduce(gaps)
+        return nearest - self.crossing_half_width_m
 
     def height(self, s: Float64, t: Float64) -> Float64:
         """Height of the ground: hills, the road's crown, kerbs."""
@@ -79,7 +80,8 @@ class Terrain:
     def _from_road(self, s: Float64, t: Float64) -> Float64:
         """Distance from the kerb, negative on a roadway."""
         kerb = np.where(t > 0, self.kerb_m(1), self.kerb_m(-1))
-        return np.minimum(np.abs(t) - kerb, self.from_side_street(s))
+        beyond: Float64 = np.minimum(np.abs(t) - kerb, self.from_side_street(s))
+        return beyond
 
     def _kerbs_s(self) -> list[float]:
         edges = [c + k * self.crossing_half_width_m for c in self.crossings_s for k in (-1, 1)]

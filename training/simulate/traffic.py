@@ -13,7 +13,8 @@ from training.simulate.vehicles import Body, make_bus, make_car, make_truck, mak
 def lane_centres(terrain: Terrain) -> list[float]:
     """Where the lanes lie, from the right; right-hand traffic, two or four lanes."""
     half = terrain.half_width_m
-    return [-half * 0.75, -half * 0.25, half * 0.25, half * 0.75] if half > 6 else [-half / 2, half / 2]
+    shares = (-0.75, -0.25, 0.25, 0.75) if half > 6 else (-0.5, 0.5)
+    return [half * share for share in shares]
 
 
 def make_pace(rng: Generator, lowest_m_s: float, highest_m_s: float) -> Pace:

@@ -1,0 +1,209 @@
+"""Parameters against rclpy itself: what a node declares, takes and refuses."""
+
+import dataclasses
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+
+from pd_ros.parameters import (  # noqa: E402
+    SPECS,
+    Spec,
+    check,
+    check_names,
+    declare,
+    read_settings,
+    threshold_specs,
+)
+from pd_ros.settings import Settings  # noqa: E402
+
+# lark, of which rclpy's message generators make use, imports a module that is to go.
+pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
+
+CLASSES = ("Car", "Pedestrian")
+KNOWN = [spec.name for spec in (*SPECS, *threshold_specs(CLASSES))]
+CAR = "postprocess.score_threshold.car"
+DEFAULT = "postprocess.score_threshold.default"
+
+
+@pytest.fixture(scope="module")
+def context():
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    yield context
+    context.shutdown()
+
+
+@pytest.fixture
+def make_node(context):
+    """Makes nodes with values given at the start, as a launch file gives them."""
+    nodes = []
+
+    def make(**given):
+        overrides = [rclpy.Parameter(name, value=value) for name, value in given.items()]
+        node = rclpy.create_node(
+            "detector",
+            context=context,
+            parameter_overrides=overrides,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
+        nodes.append(node)
+        declare(node, SPECS)
+        declare(node, threshold_specs(CLASSES))
+        node.add_on_set_parameters_callback(check)
+        return node
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+
+
+def change(node, **values):
+    return node.set_parameters_atomically(
+        [rclpy.Parameter(name, value=value) for name, value in values.items()]
+    )
+
+
+def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
+    node = make_node()
+    for spec in (*SPECS, *threshold_specs(CLASSES)):
+        assert node.get_parameter(spec.name).value == spec.default
+        descriptor = node.describe_parameter(spec.name)
+        assert descriptor.description == spec.description != ""
+        assert descriptor.read_only == spec.read_only
+    reliability = node.describe_parameter("input.reliability")
+    assert reliability.additional_constraints == "one of: auto, best_effort, reliable"
+    count = node.describe_parameter("postprocess.max_detections").integer_range[0]
+    assert (count.from_value, count.to_value) == (1, 2000)
+    offset = node.describe_parameter("input.z_offset").floating_point_range[0]
+    assert (offset.from_value, offset.to_value) == (-10.0, 10.0)
+
+
+def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
+    node = make_node(**{CAR: 0.6, "input.intensity.scale": 0.5, "output.markers": False})
+    expected = Settings(
+        intensity_scale=0.5,
+        z_offset_m=0.0,
+        score_thresholds=(0.6, 0.3),
+        max_detections=200,
+        markers=False,
+    )
+    assert read_settings(node, CLASSES) == expected
+    assert read_settings(node, CLASSES[::-1]).score_thresholds == (0.3, 0.6)
+
+
+def test_settings_that_were_read_do_not_change_with_the_node(make_node) -> None:
+    node = make_node()
+    before = read_settings(node, CLASSES)
+    values = {DEFAULT: 0.45, CAR: 0.0, "input.z_offset": -0.4, "postprocess.max_detections": 7}
+    assert change(node, **values).successful
+    after = read_settings(node, CLASSES)
+    assert before == Settings(score_thresholds=(0.3, 0.3))
+    assert after == dataclasses.replace(
+        before, score_thresholds=(0.0, 0.45), z_offset_m=-0.4, max_detections=7
+    )
+    assert change(node, **{CAR: -1.0}).successful
+    assert read_settings(node, CLASSES).score_thresholds == (0.45, 0.45)
+
+
+REFUSED = [
+    ("input.z_offset", 10.5, "out of range"),
+    ("input.z_offset", float("nan"), None),
+    ("input.z_offset", 1, "Wrong parameter type"),
+    ("input.intensity.scale", -1.0, "out of range"),
+    ("input.intensity.scale", float("inf"), None),
+    (DEFAULT, -0.1, "out of range"),
+    (DEFAULT, 1.1, "out of range"),
+    (CAR, -0.5, "expected -1 (the default threshold) or 0 to 1, got -0.5"),
+    (CAR, 1.5, "out of range"),
+    (CAR, "high", "Wrong parameter type"),
+    ("postprocess.max_detections", 0, "out of range"),
+    ("postprocess.max_detections", 3.0, "Wrong parameter type"),
+    ("output.markers", "yes", "Wrong parameter type"),
+    ("diagnostics.period", 0.0, "out of range"),
+    ("model.checkpoint", "other.safetensors", "read-only"),
+    ("input.reliability", "reliable", "read-only"),
+    ("autostart", False, "read-only"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "reason"), REFUSED)
+def test_bad_values_are_refused_with_the_reason_and_change_nothing(
+    make_node, name, value, reason
+) -> None:
+    node = make_node()
+    before = node.get_parameter(name).value
+    result = change(node, **{name: value})
+    assert not result.successful
+    assert (reason or name) in result.reason
+    assert node.get_parameter(name).value == before
+
+
+def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
+    node = make_node()
+    result = change(node, **{DEFAULT: 0.7, CAR: -0.25})
+    assert not result.successful
+    assert result.reason.startswith(f"{CAR}: ")
+    assert read_settings(node, CLASSES) == Settings(score_thresholds=(0.3, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("input.reliability", "sometimes", "expected one of auto, best_effort, reliable, got 'so"),
+        ("input.z_offset", float("nan"), "expected a finite number, got nan"),
+        ("input.intensity.scale", float("-inf"), "expected a finite number, got -inf"),
+        (CAR, -0.001, "expected -1 (the default threshold) or 0 to 1"),
+    ],
+)
+def test_rules_of_our_own(name, value, reason) -> None:
+    result = check(
+        [rclpy.Parameter("output.markers", value=True), rclpy.Parameter(name, value=value)]
+    )
+    assert not result.successful
+    assert result.reason.startswith(f"{name}: {reason}")
+
+
+def test_good_values_pass() -> None:
+    values = {CAR: -1.0, DEFAULT: 0.0, "input.reliability": "best_effort", "input.z_offset": -10.0}
+    assert check([rclpy.Parameter(name, value=value) for name, value in values.items()]).successful
+    assert check([rclpy.Parameter("postprocess.score_threshold.van", value=1.0)]).successful
+    assert check([]).successful
+
+
+def test_bad_values_at_the_start_are_refused(make_node) -> None:
+    with pytest.raises(ValueError, match=r"parameter postprocess\.max_detections: .*out of range"):
+        make_node(**{"postprocess.max_detections": 99_999})
+    with pytest.raises(ValueError, match=f"parameter {DEFAULT}: .*"):
+        make_node(**{DEFAULT: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("postprocess.max_detection", "postprocess.max_detections"),
+        ("input.zoffset", "input.z_offset"),
+        ("postprocess.score_threshold.cars", CAR),
+        ("model.checkpiont", "model.checkpoint"),
+    ],
+)
+def test_a_typo_gets_a_suggestion(given, near) -> None:
+    with pytest.raises(ValueError, match=f"parameter {given}: no such .*did you mean {near}\\?"):
+        check_names([*KNOWN, given], KNOWN)
+
+
+def test_a_name_like_none_gets_the_list() -> None:
+    with pytest.raises(ValueError, match=r"known are autostart, .*postprocess\.score_threshold"):
+        check_names(["output.qqqqqqqqqqqqqqqqqqqq"], KNOWN)
+
+
+def test_names_of_others_pass() -> None:
+    check_names([*KNOWN, "use_sim_time", "qos_overrides./tf.reliability", "robot.name"], KNOWN)
+
+
+def test_there_is_a_threshold_for_each_class() -> None:
+    specs = threshold_specs(CLASSES)
+    assert [spec.name for spec in specs] == [CAR, "postprocess.score_threshold.pedestrian"]
+    assert {(spec.default, spec.limits) for spec in specs} == {(-1.0, (-1.0, 1.0))}
+    assert Spec("a", 1, "text").descriptor().integer_range == []

@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from training.simulate.drive import simulate_drive
+from training.simulate.mesh import Material
+from training.simulate.observe import SimulatedFrame
+from training.simulate.sensor import Sensor
+from training.simulate.terrain import Terrain
+
+
+@pytest.fixture(scope="session")
+def coarse() -> Sensor:
+    """A sensor of a thirtieth of the rays of a real one."""
+    elevations = tuple(np.linspace(-20.0, 2.0, 12).tolist())
+    return Sensor("coarse", elevations, 360, 1.0, 100.0, 0.02)
+
+
+@pytest.fixture(scope="session")
+def drive(coarse: Sensor) -> list[SimulatedFrame]:
+    """A drive of 1.2 s, seed 5."""
+    return list(simulate_drive(5, coarse, 1.2))
+
+
+@pytest.fixture(scope="session")
+def flat() -> Terrain:
+    """A straight street on level ground; 2 m for parking on the left, kerbs of 12 cm."""
+    return Terrain(
+        half_width_m=3.0,
+        strip_m=(0.0, 2.0),
+        pavement_m=2.0,
+        crossings_s=(500.0,),
+        crossing_half_width_m=3.0,
+        bend_m=0.0,
+        bend_length_m=200.0,
+        waves=np.zeros((0, 4)),
+        slope=0.0,
+        land=Material.GRASS,
+    )
