@@ -28,8 +28,8 @@ def detect(predictor: "Predictor", arrival: Arrival, settings: Settings) -> "Det
     )
     width = 3 + len(predictor.config.features)
     found = predictor(points[:, :width])
-    found.boxes[:, 2] -= settings.z_offset_m
-    return settings.select(found)
+    lift = found.boxes.new_tensor([0, 0, settings.z_offset_m, 0, 0, 0, 0])
+    return settings.select(found._replace(boxes=found.boxes - lift))
 
 
 def load_detector(path: str, device: str) -> "Predictor":

@@ -26,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         report = _evaluate_folders(options.labels, options.detections)
+        for file in (options.json, options.picture):
+            if file:
+                file.parent.mkdir(parents=True, exist_ok=True)
         if options.json:
             text = json.dumps(report.to_json(), indent=2)
             options.json.write_text(text + "\n", encoding="utf-8")
@@ -81,10 +84,12 @@ def _evaluate_folders(labels: Path, detections: Path) -> KittiReport:
 
 def _text_files(folder: Path, meaning: str) -> list[Path]:
     if not folder.is_dir():
-        raise ValueError(f"{folder}: expected a folder of {meaning}, found no such folder")
+        raise ValueError(f"{folder}: expected a folder of {meaning}, found no such folder;"
+                         " correct the path")  # fmt: skip
     files = sorted(folder.glob("*.txt"))
     if not files:
-        raise ValueError(f"{folder}: expected {meaning} (*.txt), found none")
+        raise ValueError(f"{folder}: expected {meaning} (*.txt), found none; give the folder that"
+                         " holds them")  # fmt: skip
     return files
 
 

@@ -11,7 +11,7 @@ Float32 = NDArray[np.float32]
 CloudBytes = bytes | bytearray | memoryview | NDArray[np.uint8] | array  # type: ignore[type-arg]
 
 # PointField's codes. Kinds without byte order; that is the cloud's.
-_KINDS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
+DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 # What drivers call the strength of the echo, best first; compared in lower case.
 INTENSITY_NAMES = ("intensity", "i", "intensities", "reflectivity", "reflectance", "remission")
 
@@ -25,12 +25,11 @@ class CloudError(ValueError):
 
 
 class CloudField(NamedTuple):
-    """One ``PointField``; of ``count`` values only the first is read."""
+    """One ``PointField``, without its count: of several values only the first is read."""
 
     name: str
     offset: int  # bytes from the start of the point
     datatype: int  # PointField's code, 1 to 8
-    count: int = 1
 
 
 class CloudLayout(NamedTuple):
@@ -53,7 +52,7 @@ def cloud_layout(message: Any) -> CloudLayout:
         row_step=int(message.row_step),
         is_bigendian=bool(message.is_bigendian),
         fields=tuple(
-            CloudField(field.name, int(field.offset), int(field.datatype), int(field.count))
+            CloudField(field.name, int(field.offset), int(field.datatype))
             for field in message.fields
         ),
     )
@@ -73,15 +72,15 @@ def check_cloud(layout: CloudLayout, num_bytes: int) -> None:
         raise CloudError(
             "row_step",
             f"row_step: expected at least {filled} bytes (width {layout.width} x point_step"
-            f" {layout.point_step}), got {layout.row_step}; correct the driver's header",
+            f" {layout.point_step}), got {layout.row_step}; correct the header",
         )
     needed = (layout.height - 1) * layout.row_step + filled
     if num_bytes < needed:
         raise CloudError(
             "short data",
             f"data: expected {needed} bytes for {layout.height} x {layout.width} points of"
-            f" {layout.point_step} bytes, got {num_bytes}; the cloud was cut on its way, or the"
-            " driver's header is wrong",
+            f" {layout.point_step} bytes, got {num_bytes}; the cloud was cut on its way, or its"
+            " header is wrong",
         )
 
 
@@ -96,7 +95,7 @@ def decode_points(
     are left out. The result is a new array; ``data`` is only read. A cloud of no points gives
     ``[0, 4]``. Raises :class:`CloudError` as :func:`check_cloud` does.
     """
-    view = memoryview(data)
+    view = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays have the protocol, too
     check_cloud(layout, view.nbytes)
     shape = (layout.height, layout.width)
     points = np.zeros((*shape, 4), np.float32)
@@ -120,8 +119,8 @@ def _used_fields(layout: CloudLayout) -> tuple[CloudField, ...]:
     if missing:
         raise CloudError(
             f"no field {', '.join(missing)}",
-            f"fields: expected x, y and z, got {', '.join(known) or 'none'}; subscribe to a topic"
-            " of 3D points",
+            f"fields: expected x, y and z, got {', '.join(known) or 'none'}; choose a topic or"
+            " a file of 3D points",
         )
     intensity = _intensity_name(known)
     names += [intensity] if intensity else []
@@ -129,7 +128,7 @@ def _used_fields(layout: CloudLayout) -> tuple[CloudField, ...]:
     if doubled:
         raise CloudError(
             "doubled field",
-            f"fields: expected each name once, got {', '.join(known)}; correct the driver",
+            f"fields: expected each name once, got {', '.join(known)}; rename one of them",
         )
     return tuple(layout.fields[known.index(name)] for name in names)
 
@@ -143,24 +142,24 @@ def _intensity_name(known: Sequence[str]) -> str | None:
 
 
 def _check_field(field: CloudField, layout: CloudLayout) -> None:
-    if field.datatype not in _KINDS:
+    if field.datatype not in DATATYPES:
         raise CloudError(
             "datatype",
             f"field {field.name}: expected a datatype from 1 (INT8) to 8 (FLOAT64),"
-            f" got {field.datatype}; correct the driver's header",
+            f" got {field.datatype}; correct the header",
         )
-    size = np.dtype(_KINDS[field.datatype]).itemsize
+    size = np.dtype(DATATYPES[field.datatype]).itemsize
     if field.offset < 0 or field.offset + size > layout.point_step:
         raise CloudError(
             "point_step",
             f"field {field.name}: expected its {size} bytes within point_step"
-            f" {layout.point_step}, got offset {field.offset}; correct the driver's header",
+            f" {layout.point_step}, got offset {field.offset}; correct the header",
         )
 
 
 def _field_view(field: CloudField, layout: CloudLayout, data: memoryview) -> NDArray[Any]:
     """One field of all points ``[height, width]``, without a copy."""
-    dtype = np.dtype((">" if layout.is_bigendian else "<") + _KINDS[field.datatype])
+    dtype = np.dtype((">" if layout.is_bigendian else "<") + DATATYPES[field.datatype])
     rows = layout.row_step if layout.height > 1 else layout.width * layout.point_step
     return np.ndarray(
         (layout.height, layout.width), dtype, data, field.offset, (rows, layout.point_step)
@@ -168,7 +167,7 @@ def _field_view(field: CloudField, layout: CloudLayout, data: memoryview) -> NDA
 
 
 def _full_scale(field: CloudField) -> float:
-    kind = np.dtype(_KINDS[field.datatype])
+    kind = np.dtype(DATATYPES[field.datatype])
     return float(np.iinfo(kind).max) if kind.kind in "iu" else 1.0
 
 

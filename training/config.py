@@ -67,6 +67,8 @@ class ScheduleConfig(FrozenConfig):
     weight_decay: Weight = 0.01
     warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.4
     clip_norm: Positive = 10.0
+    # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
 
 
 class LossConfig(FrozenConfig):
@@ -74,6 +76,9 @@ class LossConfig(FrozenConfig):
 
     heatmap: Weight = 1.0
     box: Weight = 2.0
+    # Share of the yaw's loss that tells front from back; the rest is content with either. 1 is
+    # the paper's plain L1, which answers "half of them look back" with no direction at all.
+    heading: Probability = 1.0
 
 
 class DistillConfig(FrozenConfig):

@@ -23,12 +23,27 @@ class DetectionLoss(NamedTuple):
         return weights.heatmap * self.heatmap + weights.box * self.box
 
 
-def detection_loss(output: ModelOutput, targets: Targets) -> DetectionLoss:
-    """Focal loss of the heatmap and L1 of the boxes at object centres (CenterPoint section 4)."""
+def detection_loss(output: ModelOutput, targets: Targets, heading: float = 1.0) -> DetectionLoss:
+    """Focal loss of the heatmap and L1 of the boxes at object centres (CenterPoint section 4).
+
+    ``heading``: see :func:`box_error`.
+    """
     heatmap = focal_loss(probabilities(output.heatmap), targets.heatmap, targets.counted)
     predicted = gather_cells(output.box, targets.sample, targets.cell)
-    error = (predicted - targets.box).abs().sum(dim=1)
+    error = box_error(predicted, targets.box, heading)
     return DetectionLoss(heatmap, error.sum() / max(len(error), 1))
+
+
+def box_error(predicted: Tensor, target: Tensor, heading: float) -> Tensor:
+    """L1 of box rows ``[M, 8]``: ``[M]``.
+
+    Of the error of cos and sin of the yaw, ``heading`` counts as it is; of the rest, the smaller
+    of the errors against the target and against the target turned around.
+    """
+    rest = (predicted[:, :6] - target[:, :6]).abs().sum(dim=1)
+    ahead = (predicted[:, 6:] - target[:, 6:]).abs().sum(dim=1)
+    behind = (predicted[:, 6:] + target[:, 6:]).abs().sum(dim=1)
+    return rest + heading * ahead + (1 - heading) * torch.minimum(ahead, behind)
 
 
 def probabilities(logits: Tensor) -> Tensor:

@@ -71,6 +71,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     model_config = load_config(Path(config.model), ModelConfig)
     model = _start_model(config, model_config).to(world.device)
     model.dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _set_norm_momentum(model, config.schedule.norm_momentum)
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
@@ -168,7 +169,7 @@ class _Run:
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
-        detection = detection_loss(output, batch.targets)
+        detection = detection_loss(output, batch.targets, self.config.loss.heading)
         total = detection.total(self.config.loss)
         terms = [detection.heatmap, detection.box, total.new_zeros(()), total.new_zeros(())]
         if taught is not None and self.config.distill and batch.teacher_targets:
@@ -260,6 +261,12 @@ def _start_model(config: TrainConfig, model_config: ModelConfig) -> CenterPoint:
             f" with another config than {config.model}; give a checkpoint of the same network"
         )
     return start.model
+
+
+def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = momentum
 
 
 def _load_teacher(

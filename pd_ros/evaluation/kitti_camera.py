@@ -6,6 +6,7 @@ or behind the image cannot be judged and is left out.
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import numpy as np
@@ -42,14 +43,19 @@ def read_calibration(path: Path) -> Calibration:
     Raises ``ValueError`` that names the file and what is missing or malformed.
     """
     rows = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         name, *fields = line.replace(":", " ").split() or [""]
         rows[name] = fields
     projection = _matrix(rows, path, (3, 4), "P2")
     rectify, mount = np.eye(4), np.eye(4)
     rectify[:3, :3] = _matrix(rows, path, (3, 3), "R0_rect", "R_rect")
     mount[:3] = _matrix(rows, path, (3, 4), "Tr_velo_to_cam", "Tr_velo_cam")
-    return Calibration(projection, rectify @ mount)
+    camera_from_lidar = rectify @ mount
+    size = float(np.linalg.det(camera_from_lidar))
+    if not 0.9 < size < 1.1:
+        raise ValueError(f"{path}: R0_rect, Tr_velo_to_cam: expected rotations, got matrices of"
+                         f" determinant {size:.3g}; copy the file again")  # fmt: skip
+    return Calibration(projection, camera_from_lidar)
 
 
 def lidar_from_camera(boxes: Floats, calibration: Calibration) -> Floats:
@@ -135,12 +141,18 @@ def _matrix(
 ) -> Floats:
     fields = next((rows[name] for name in names if name in rows), None)
     if fields is None:
-        raise ValueError(f"{path}: expected a line {names[0]}, got {', '.join(rows) or 'none'}")
+        got = shorten(", ".join(rows), 100) or "none"
+        raise ValueError(f"{path}: expected a line {names[0]}, got {got}; copy the file again")
     try:
-        return np.array(fields, dtype=np.float64).reshape(shape)
+        matrix = np.array(fields, dtype=np.float64).reshape(shape)
+        if not np.isfinite(matrix).all():
+            raise ValueError
     except ValueError:
-        size = shape[0] * shape[1]
-        raise ValueError(f"{path}: {names[0]}: expected {size} numbers, got {fields}") from None
+        size, got = shape[0] * shape[1], shorten(" ".join(fields), 100)
+        raise ValueError(
+            f"{path}: {names[0]}: expected {size} numbers, got {got}; copy the file again"
+        ) from None
+    return matrix
 
 
 def _upright_from_lidar(calibration: Calibration) -> Floats:

@@ -5,6 +5,7 @@ x, y, z is the middle of the underside in the rectified camera frame (x right, y
 """
 
 from pathlib import Path
+from textwrap import shorten
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +54,8 @@ def upright_boxes(size_hwl: Floats, bottom_xyz: Floats, rotation_y: Floats) -> F
 
 def _read(path: Path, columns: int, meaning: str) -> KittiObjects:
     names, rows = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for number, line in enumerate(text.splitlines(), start=1):
         fields = line.split()
         if not fields:
             continue
@@ -75,12 +77,14 @@ def _numbers(fields: list[str], columns: int, where: str, meaning: str) -> list[
     if len(fields) != columns:
         raise ValueError(
             f"{where}: expected {columns} columns ({meaning}),"
-            f" got {len(fields)}: {' '.join(fields)}"
+            f" got {len(fields)}: {shorten(' '.join(fields), 100)}; correct the line"
         )
     try:
         values = [float(field) for field in fields[1:]]
     except ValueError as error:
-        raise ValueError(f"{where}: expected numbers after the type, {error}") from None
+        raise ValueError(f"{where}: expected numbers after the type, got {error}; correct the"
+                         " line") from None  # fmt: skip
     if not np.isfinite(values).all():
-        raise ValueError(f"{where}: expected finite numbers, got {' '.join(fields)}")
+        raise ValueError(f"{where}: expected finite numbers, got {' '.join(fields)}; correct"
+                         " the line")  # fmt: skip
     return values

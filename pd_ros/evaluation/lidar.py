@@ -3,8 +3,9 @@
 The matching and the average are KITTI's (``average_precision.py``): greedy, IoU greater than the
 threshold, AP over 40 recalls in percent, at most ``n`` - 1 of 40 slots for ``n`` < 41 objects.
 There is no camera, hence no height limit and one difficulty: an object counts unless it is marked
-as ignored. An ignored object of the class and any object of label -1 take the detections that
-overlap them, which then count neither as right nor as wrong; objects of other classes do not.
+as ignored, as those are with fewer than 5 points or a centre out of the model's range. An ignored
+object of the class and any object of label -1 take the detections that overlap them, which then
+count neither as right nor as wrong; objects of other classes do not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,16 @@ class GroundTruth(NamedTuple):
 
     boxes: Tensor  # [M, 7]
     labels: Tensor  # [M] int64, index into the classes; -1: any other real object
-    ignore: Tensor  # [M] bool: not asked for, e.g. fewer than MIN_POINTS points in it
+    ignore: Tensor  # [M] bool: not asked for, as out of range or of fewer than MIN_POINTS points
+
+
+def centre_in_range(boxes: Tensor, range_m: Sequence[float]) -> Tensor:
+    """Which boxes ``[M, 7]`` have their centre where the model looks, from above: ``[M]`` bool.
+
+    ``range_m``: x, y, z minimum, then x, y, z maximum. What is farther away is not asked for.
+    """
+    lower, upper = boxes.new_tensor(range_m[:2]), boxes.new_tensor(range_m[3:5])
+    return ((boxes[:, :2] >= lower) & (boxes[:, :2] < upper)).all(dim=1)
 
 
 @dataclass(frozen=True)

@@ -36,26 +36,39 @@ def _run(options: argparse.Namespace) -> str:
         options.points, options.topic, options.intensity_scale, options.labels,
         with_truth=not options.no_labels,
     )  # fmt: skip
-    predictor = Predictor.from_checkpoint(options.model, options.device)
-    config = predictor.config
-    if config.features not in ((), ("intensity",)):
-        raise ValueError(
-            f"{options.model}: expected a model of x, y, z or x, y, z, intensity,"
-            f" got one that also wants {', '.join(config.features)}"
-        )
+    predictor = _predictor(options.model, options.device)
+    classes = predictor.config.classes
+    _make_folders(options.out, options.json)
     predictor.warm_up()
-    result = replay(
-        predictor, source, config.classes, len(config.features), options.score_threshold
-    )
-    scores = score(result, source, config.classes)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_detections_json(options.out / "detections.json", result, config.classes)
-    report = report_json(options.model, options.points, result, scores, config.classes)
+    result = replay(predictor, source, predictor.config, options.score_threshold)
+    write_detections_json(options.out / "detections.json", result, classes)
+    scores = score(result, source, classes)
+    report = report_json(options.model, options.points, result, scores, classes)
     for path in {options.out / "report.json", options.json} - {None}:
         path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if options.picture:
         save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
-    return format_report(result, scores, config.classes)
+    return format_report(result, scores, classes)
+
+
+def _predictor(model: Path, device: str) -> Predictor:
+    predictor = Predictor.from_checkpoint(model, device)
+    features = predictor.config.features
+    if tuple(features) not in ((), ("intensity",)):
+        raise ValueError(
+            f"{model}: expected a model of x, y, z or x, y, z, intensity, got one that wants"
+            f" {', '.join(features)}; choose another"
+        )
+    return predictor
+
+
+def _make_folders(out: Path, json_file: Path | None) -> None:
+    """Make them before the work is done, so that it is not lost if that fails."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out: expected a folder, {out} is a file; choose another")
+    out.mkdir(parents=True, exist_ok=True)
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--score-threshold", type=float, default=0.0, help="leave out boxes below this score")
     add(
         "--intensity-scale", type=float, default=1.0,
-        help="what full intensity is in the clouds, e.g. 255; intensities are divided by it",
+        help="intensities are multiplied by it, to bring them to [0, 1], e.g. 0.00392 for floats"
+        " up to 255; integers are divided by their type's maximum before",
     )  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     add("--picture", action="store_true", help="draw some clouds from above: birdseye.png")

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
+from pd_ros.pointcloud import Float32
 from pd_ros.replay.recording import DETECTIONS
 from pd_ros.replay.typestore import jazzy_typestore
-
-Float32 = NDArray[np.float32]
 
 
 class NamedBoxes(NamedTuple):
@@ -22,6 +21,7 @@ class NamedBoxes(NamedTuple):
     boxes: Float32  # [M, 7] as in types.py, in the frame of the cloud
     names: tuple[str, ...]  # [M]
     scores: Float32  # [M], 1 where the source gives none
+    ids: tuple[str, ...] = ()  # [M] of the tracks; () where nothing is tracked
 
     @classmethod
     def empty(cls) -> "NamedBoxes":
@@ -38,7 +38,7 @@ def read_detection_array(message: Any) -> NamedBoxes:
     """Boxes of a ``Detection3DArray``; the class is that of the hypothesis of highest score.
 
     The pose of ``bbox`` is the box's centre, ``size`` its full extents. Roll and pitch are left
-    out. A detection without hypothesis has the name "".
+    out. A detection without hypothesis has the name "". No detections give no boxes.
     """
     boxes, names, scores = [], [], []
     for detection in message.detections:
@@ -49,10 +49,12 @@ def read_detection_array(message: Any) -> NamedBoxes:
         boxes.append((*place, size.x, size.y, size.z, _yaw_rad(centre.orientation)))
         names.append(best.class_id if best else "")
         scores.append(best.score if best else 1.0)
+    ids = tuple(detection.id for detection in message.detections)
     return NamedBoxes(
         np.array(boxes, dtype=np.float32).reshape(-1, 7),
         tuple(names),
         np.array(scores, np.float32),
+        ids if any(ids) else (),
     )
 
 
@@ -64,10 +66,12 @@ def write_detections(
 ) -> None:
     """Write a rosbag2 recording (mcap) of a ``Detection3DArray`` for each stamp in nanoseconds.
 
-    ``path`` is the folder to be made. Raises ``ValueError`` if it is there already.
+    ``path`` is the folder to be made, with those above it. Raises ``ValueError`` if it is there
+    already.
     """
     if path.exists():
         raise ValueError(f"{path}: expected a new folder, there is one already; choose another")
+    path.parent.mkdir(parents=True, exist_ok=True)
     typestore = jazzy_typestore()
     with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         connection = writer.add_connection(topic, DETECTIONS, typestore=typestore)
@@ -79,21 +83,27 @@ def write_detections(
 def detection_array(typestore: Typestore, stamp: int, boxes: NamedBoxes, frame_id: str) -> Any:
     """Return the message for boxes at a stamp in nanoseconds; ``typestore``: jazzy_typestore()."""
     types = typestore.types
-    time = types["builtin_interfaces/msg/Time"](
-        sec=stamp // 1_000_000_000, nanosec=stamp % 1_000_000_000
-    )
-    header = types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id)
+    header = message_header(typestore, stamp, frame_id)
+    ids = boxes.ids or ("",) * len(boxes.names)
     detections = [
         types["vision_msgs/msg/Detection3D"](
             header=header,
             results=[_result(typestore, box, name, float(score))],
             bbox=_bounding_box(typestore, box),
-            id="",
+            id=track,
         )
-        for box, name, score in zip(boxes.boxes.astype(float), boxes.names, boxes.scores,
-                                    strict=True)
-    ]  # fmt: skip
+        for box, name, score, track in zip(
+            boxes.boxes.astype(float), boxes.names, boxes.scores, ids, strict=True
+        )
+    ]
     return types[DETECTIONS](header=header, detections=detections)
+
+
+def message_header(typestore: Typestore, stamp: int, frame_id: str) -> Any:
+    """Return the header for a stamp in nanoseconds, the inverse of :func:`stamp_ns`."""
+    seconds, nanoseconds = divmod(stamp, 1_000_000_000)
+    time = typestore.types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
+    return typestore.types["std_msgs/msg/Header"](stamp=time, frame_id=frame_id)
 
 
 def _result(typestore: Typestore, box: NDArray[np.float64], name: str, score: float) -> Any:
@@ -127,4 +137,5 @@ def _pose(typestore: Typestore, box: NDArray[np.float64]) -> Any:
 def _yaw_rad(orientation: Any) -> float:
     x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
     yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return -math.pi if yaw >= math.pi else yaw
+    # Also where it is pi only after rounding to the boxes' float32.
+    return -math.pi if np.float32(yaw) >= np.float32(math.pi) else yaw

@@ -1,18 +1,31 @@
-"""Files of point clouds: KITTI's .bin, the labelled .npz sweeps of the training set, and .pcd."""
+"""Files of point clouds: KITTI's .bin, the labelled .npz sweeps of the training set, and .pcd.
+
+All are read as the ``PointCloud2`` with the same bytes would be, by :func:`decode_points`.
+"""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
-from pd_ros.replay.detection_arrays import Float32, NamedBoxes
+from pd_ros.pointcloud import CloudError, CloudField, CloudLayout, Float32, decode_points
+from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.pcd import read_pcd
 
 SUFFIXES = (".bin", ".npz", ".pcd")
 # Class numbers of the .npz sweeps; anything else is an object of no class of ours.
 _NPZ_CLASSES = ("car", "pedestrian", "cyclist")
-_INTENSITY_NAMES = ("intensity", "i", "reflectivity")
+# Four float32 a point: x, y, z, intensity.
+_POINT_BYTES = 16
+_POINT_FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "i")))
+# What numpy and its zip reader raise for files that are cut, damaged or of another kind.
+_NPZ_ERRORS = (
+    OSError, EOFError, KeyError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError,
+    RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 class CloudFile(NamedTuple):
@@ -33,73 +46,88 @@ def list_clouds(folder: Path) -> list[Path]:
     files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES)
     kinds = sorted({path.suffix for path in files})
     if len(kinds) > 1:
-        raise ValueError(f"{folder}: expected clouds of one kind, got {', '.join(kinds)}")
+        raise ValueError(
+            f"{folder}: expected clouds of one kind, got {', '.join(kinds)}; keep each in a folder"
+            " of its own"
+        )
     if not files:
         raise ValueError(
             f"{folder}: expected clouds ({', '.join('*' + suffix for suffix in SUFFIXES)}) or a"
-            " recording (metadata.yaml), found neither"
+            " recording (metadata.yaml), found neither; give the folder that holds them, or the"
+            " .mcap or .db3 file itself"
         )
     return files
 
 
 def read_cloud(path: Path, intensity_scale: float) -> CloudFile:
-    """Read one file of a kind in ``SUFFIXES``; intensities are divided by ``intensity_scale``.
+    """Read one file of a kind in ``SUFFIXES``; intensities are multiplied by ``intensity_scale``.
 
-    A .pcd without intensity gets zeros. Raises ``ValueError`` that names a damaged file.
+    Integer ones (of a .pcd) are divided by their type's maximum before, missing ones are 0;
+    points that are not finite are left out; an empty file of .bin has no points. Raises
+    ``ValueError`` that names a damaged file.
     """
+    truth = None
     match path.suffix:
         case ".bin":
-            points, truth = _read_bin(path), None
+            layout, data = _xyzi(path, path.read_bytes())
         case ".npz":
             points, truth = _read_npz(path)
+            layout, data = _xyzi(path, points.astype("<f4").tobytes())
         case ".pcd":
-            points, truth = _points_of_pcd(path), None
+            layout, data = read_pcd(path)
         case other:
             raise ValueError(
                 f"{path}: expected a file of {', '.join(SUFFIXES)}, got {other or 'no suffix'}"
             )
-    if intensity_scale != 1:
-        points[:, 3] /= intensity_scale
-    return CloudFile(points, truth)
+    try:
+        return CloudFile(decode_points(layout, data, intensity_scale), truth)
+    except CloudError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
-def _read_bin(path: Path) -> Float32:
-    values = np.fromfile(path, dtype="<f4")
-    if len(values) % 4:
+def _xyzi(path: Path, data: bytes) -> tuple[CloudLayout, bytes]:
+    count, rest = divmod(len(data), _POINT_BYTES)
+    if rest:
         raise ValueError(
-            f"{path}: expected float32 x, y, z, intensity for each point,"
-            f" got {len(values)} numbers, which 4 does not divide"
+            f"{path}: expected {_POINT_BYTES} bytes for each point (float32 x, y, z, intensity),"
+            f" got {len(data)} bytes, {rest} too many; the file is cut or has other columns"
         )
-    return values.reshape(-1, 4)
+    return CloudLayout(count, 1, _POINT_BYTES, len(data), False, _POINT_FIELDS), data
 
 
 def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
+    boxes, numbers = None, list[int]()
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with path.open("rb") as raw, _zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
             points = file["points"].astype(np.float32)
-            boxes = file["boxes"].astype(np.float32) if "boxes" in file else None
-            numbers = file["cls"].tolist() if "boxes" in file else []
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: expected a sweep (.npz with points): {error}") from None
+            if "boxes" in file:
+                boxes = file["boxes"].astype(np.float32)
+                numbers = file["cls"].astype(np.int64).ravel().tolist()
+    except _NPZ_ERRORS as error:
+        raise ValueError(
+            f"{path}: expected a sweep (.npz with points, and cls where it has boxes): {error};"
+            " the file is damaged or of another kind"
+        ) from None
     if points.ndim != 2 or points.shape[1] != 4:
-        raise ValueError(f"{path}: points: expected [N, 4], got {list(points.shape)}")
-    if boxes is None:
-        return points, None
+        raise ValueError(
+            f"{path}: points: expected [N, 4] (x, y, z, intensity), got {list(points.shape)};"
+            " write the sweep again with these columns"
+        )
+    return points, None if boxes is None else _named_boxes(path, boxes, numbers)
+
+
+def _zip_of_arrays(content: object) -> NpzFile:
+    if not isinstance(content, NpzFile):
+        raise ValueError("got one array, not named ones")
+    return content
+
+
+def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:
+    if boxes.shape != (len(numbers), 7):
+        raise ValueError(
+            f"{path}: boxes: expected [{len(numbers)}, 7] as there are {len(numbers)} cls, got"
+            f" {list(boxes.shape)}; write the sweep again, or replay with --no-labels"
+        )
     known = range(len(_NPZ_CLASSES))
     names = tuple(_NPZ_CLASSES[number] if number in known else "" for number in numbers)
-    return points, NamedBoxes(boxes.reshape(-1, 7), names, np.ones(len(names), np.float32))
-
-
-def _points_of_pcd(path: Path) -> Float32:
-    cloud = read_pcd(path)
-    fields = cloud.dtype.names or ()
-    missing = [name for name in "xyz" if name not in fields]
-    if missing:
-        raise ValueError(f"{path}: expected fields x, y, z, got {', '.join(fields)}")
-    points = np.zeros((len(cloud), 4), dtype=np.float32)
-    for column, name in enumerate("xyz"):
-        points[:, column] = cloud[name]
-    intensity = next((name for name in _INTENSITY_NAMES if name in fields), None)
-    if intensity is not None:
-        points[:, 3] = cloud[intensity]
-    return points
+    return NamedBoxes(boxes, names, np.ones(len(names), np.float32))

@@ -4,40 +4,49 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from pd_ros.pointcloud import DATATYPES, CloudField, CloudLayout
 
 _KINDS = {"F": "f", "I": "i", "U": "u"}
+_CODES = {kind: code for code, kind in DATATYPES.items()}
+_LARGEST = 2**32 - 1  # of a PointCloud2's width and height
+
+
+class PcdCloud(NamedTuple):
+    """The file as a ``PointCloud2`` of one row; a field of a kind that has no code has code 0."""
+
+    layout: CloudLayout
+    data: bytes
 
 
 class _Header(NamedTuple):
     dtype: np.dtype[np.void]
-    width: int
-    height: int
+    points: int  # how many
     data: str  # ascii, binary or binary_compressed
 
 
-def read_pcd(path: Path) -> NDArray[np.void]:
-    """Return the points ``[N]`` as a structured array with the file's own fields, maybe none.
+def read_pcd(path: Path) -> PcdCloud:
+    """Return the bytes of all points, maybe none, and how they lie, with the file's own fields.
 
-    A field of several values keeps them as an inner axis. Raises ``ValueError`` that names the
-    file and what is wrong for a damaged file, and for compressed ones, which are not read.
+    Raises ``ValueError`` that names the file and what is wrong for a damaged file, and for
+    compressed ones, which are not read.
     """
-    content = path.read_bytes()
-    header, body = _read_header(path, content)
-    count = header.width * header.height
+    header, body = _read_header(path, path.read_bytes())
+    layout = _layout(header)
     if header.data == "ascii":
-        return _read_ascii(path, header, body)
+        return PcdCloud(layout, _read_ascii(path, header, body))
     if header.data != "binary":
         raise ValueError(
             f"{path}: DATA: expected ascii or binary, got {header.data};"
             " convert it by pcl_convert_pcd_ascii_binary FILE OUT 1"
         )
-    needed = count * header.dtype.itemsize
+    needed = header.points * header.dtype.itemsize
     if len(body) < needed:
         raise ValueError(
-            f"{path}: expected {needed} bytes for {count} points, got {len(body)}; the file is cut"
+            f"{path}: expected {needed} bytes for {header.points} points, got {len(body)};"
+            " the file is cut, copy it again"
         )
-    return np.frombuffer(body, header.dtype, count)
+    return PcdCloud(layout, body)
 
 
 def _read_header(path: Path, content: bytes) -> tuple[_Header, bytes]:
@@ -46,16 +55,21 @@ def _read_header(path: Path, content: bytes) -> tuple[_Header, bytes]:
     while "DATA" not in values:
         line, separator, rest = rest.partition(b"\n")
         if not separator:
-            raise ValueError(f"{path}: expected a PCD header that ends with DATA, found none")
+            raise ValueError(
+                f"{path}: expected a PCD header that ends with DATA, found none; the file is cut"
+                " or of another kind"
+            )
         name, *fields = line.decode("ascii", errors="replace").split() or ["#"]
         values[name] = fields
     try:
-        width, height = int(values["WIDTH"][0]), int(values["HEIGHT"][0])
-        return _Header(_point_type(values), width, height, values["DATA"][0]), rest
+        width, height = (int(values[name][0]) for name in ("WIDTH", "HEIGHT"))
+        if not (0 <= width <= _LARGEST and 0 <= height <= _LARGEST):
+            raise ValueError(f"WIDTH {width}, HEIGHT {height}")
+        return _Header(_point_type(values), width * height, values["DATA"][0]), rest
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise ValueError(
             f"{path}: expected a PCD header with FIELDS, SIZE, TYPE, WIDTH, HEIGHT and DATA,"
-            f" got a bad or missing entry: {error}"
+            f" got a bad or missing entry: {error}; the file is damaged or of another kind"
         ) from None
 
 
@@ -68,25 +82,34 @@ def _point_type(values: dict[str, list[str]]) -> np.dtype[np.void]:
     ):
         # "_" is padding and may occur more than once.
         unique = f"_{index}" if name == "_" else name
-        fields.append((unique, f"<{_KINDS[kind]}{size}", () if count == "1" else (int(count),)))
+        fields.append((unique, f"<{_KINDS[kind]}{int(size)}", (int(count),)))
     return np.dtype(fields)
 
 
-def _read_ascii(path: Path, header: _Header, body: bytes) -> NDArray[np.void]:
-    rows = [line.split() for line in body.decode("ascii", errors="replace").splitlines() if line]
-    count = header.width * header.height
+def _layout(header: _Header) -> CloudLayout:
+    fields = []
+    for name, (dtype, offset, *_) in (header.dtype.fields or {}).items():
+        code = _CODES.get(dtype.base.str[1:], 0)
+        fields.append(CloudField(name, offset, code))
+    step = header.dtype.itemsize
+    return CloudLayout(header.points, 1, step, header.points * step, False, tuple(fields))
+
+
+def _read_ascii(path: Path, header: _Header, body: bytes) -> bytes:
+    lines = body.decode("ascii", errors="replace").splitlines()
+    rows = [tuple(line.split()) for line in lines if line.strip()]
     # One flat column for each value, so that fields of several values need no special case.
     types = _scalar_types(header.dtype)
     flat = np.dtype([(f"{i}", scalar) for i, scalar in enumerate(types)])
     try:
-        if len(rows) < count:
+        if len(rows) < header.points:
             raise ValueError(f"got {len(rows)} lines")
-        points = np.array([tuple(row) for row in rows[:count]], dtype=flat)
-    except ValueError as error:
+        return np.array(rows[: header.points], dtype=flat).tobytes()
+    except (ValueError, OverflowError) as error:
         raise ValueError(
-            f"{path}: expected {count} lines of {len(types)} numbers: {error}"
+            f"{path}: expected {header.points} lines of {len(types)} numbers that fit the fields:"
+            f" {error}; the file is cut or damaged"
         ) from None
-    return points.view(header.dtype)
 
 
 def _scalar_types(dtype: np.dtype[np.void]) -> list[np.dtype[np.generic]]:

@@ -1,17 +1,20 @@
 """Recordings of ROS 2 (rosbag2: a folder, .mcap, .db3) and ROS 1 (.bag), read without ROS."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from rosbags.highlevel import AnyReader, AnyReaderError
+from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
 from pd_ros.replay.typestore import jazzy_typestore
 
 POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
 DETECTIONS = "vision_msgs/msg/Detection3DArray"
+# Where recordings carry the boxes that are really there.
+TRUTH_TOPIC = "/ground_truth"
 
 _FILE_SUFFIXES = (".mcap", ".db3", ".bag")
 
@@ -73,13 +76,15 @@ class Recording:
         Raises ``ValueError`` that names the topics that are there.
         """
         clouds = [name for name, kind in self.topics.items() if kind == POINT_CLOUD]
-        if asked is not None and asked not in clouds:
-            raise ValueError(f"{self.path}: {asked}: expected a topic of {POINT_CLOUD},"
-                             f" the recording has {_listed(self.topics)}")  # fmt: skip
         if not clouds:
             raise ValueError(
                 f"{self.path}: expected a topic of {POINT_CLOUD}, the recording has"
                 f" {_listed(self.topics)}; packets of a sensor have to be converted by its driver"
+            )
+        if asked is not None and asked not in clouds:
+            raise ValueError(
+                f"{self.path}: {asked}: expected a topic of {POINT_CLOUD}, the recording has"
+                f" {_listed(self.topics)}; choose {' or '.join(clouds)} by --topic"
             )
         if asked is None and len(clouds) > 1:
             raise ValueError(f"{self.path}: expected one topic of {POINT_CLOUD}, got"
@@ -87,26 +92,35 @@ class Recording:
         return asked or clouds[0]
 
     def messages(self, topic: str) -> Iterator[StampedMessage]:
-        """Messages of one topic in the order of the recording; none for an unknown topic."""
+        """Messages of one topic in the order of the recording; none for an unknown topic.
+
+        Raises ``ValueError`` where the file is damaged.
+        """
         connections = self._connections(topic)
         if not connections:
             return
-        for connection, received_ns, data in self._reader.messages(connections):
-            message = self._reader.deserialize(data, connection.msgtype)
-            yield StampedMessage(received_ns, message)
+        with _reading(f"{self.path}: {topic}"):
+            for connection, received_ns, data in self._reader.messages(connections):
+                message = self._reader.deserialize(data, connection.msgtype)
+                yield StampedMessage(received_ns, message)
 
     def raw_messages(self, *topics: str) -> Iterator[RawMessage]:
         """Serialised messages of some topics (of all, if none is named), merged by time.
 
-        Raises ``ValueError`` for a ROS 1 recording, which holds no CDR.
+        Raises ``ValueError`` for a ROS 1 recording, which holds no CDR, and where the file is
+        damaged.
         """
         if not self._reader.is2:
-            raise ValueError(f"{self.path}: expected a rosbag2 recording, got one of ROS 1")
+            raise ValueError(
+                f"{self.path}: expected a rosbag2 recording, got one of ROS 1; convert it by"
+                " rosbags-convert"
+            )
         wanted = [c for c in self._reader.connections if not topics or c.topic in topics]
         if not wanted:
             return
-        for connection, received_ns, data in self._reader.messages(wanted):
-            yield RawMessage(connection.topic, connection.msgtype, received_ns, bytes(data))
+        with _reading(self.path):
+            for connection, received_ns, data in self._reader.messages(wanted):
+                yield RawMessage(connection.topic, connection.msgtype, received_ns, bytes(data))
 
     def _connections(self, topic: str) -> list[Connection]:
         return [c for c in self._reader.connections if c.topic == topic]
@@ -124,18 +138,32 @@ def open_recording(path: Path) -> Recording:
     ``ValueError`` for what is no recording or cannot be read.
     """
     if not path.exists():
-        raise ValueError(f"{path}: expected a recording, found no such file or folder")
+        raise ValueError(f"{path}: expected a recording, found no such file or folder;"
+                         " correct the path")  # fmt: skip
     if not is_recording(path):
         raise ValueError(
             f"{path}: expected a recording: a folder with metadata.yaml, or a file of"
             f" {', '.join(_FILE_SUFFIXES)}"
         )
-    try:
+    with _reading(path):
         reader = AnyReader([path], default_typestore=jazzy_typestore())
         reader.open()
-    except (AnyReaderError, OSError) as error:
-        raise ValueError(f"{path}: expected a readable recording: {error}") from error
     return Recording(path, reader)
+
+
+@contextmanager
+def _reading(where: Path | str) -> Iterator[None]:
+    """Turn whatever rosbags raises for a damaged or foreign file into one ``ValueError``.
+
+    There is no list of what it raises: struct, zstd, lz4, SQLite and YAML errors, assertions.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{where}: expected a whole recording, reading it fails: {error or repr(error)};"
+            " copy it again, or repair it (mcap recover FILE, ros2 bag reindex FOLDER)"
+        ) from error
 
 
 def _listed(topics: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.replay.run import Replay, Scores, latency_ms
+from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
 
 
 def write_detections_json(path: Path, result: Replay, classes: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ def report_json(
         "frames_labelled": len(result.truth),
         "boxes": _count_boxes(result, classes),
         "latency_ms": latency_ms(result),
-        "clouds_per_s": len(result.latency_s) / sum(result.latency_s),
+        "clouds_per_s": clouds_per_s(result),
         "score_rule": rule,
         "scores": table,
     }
@@ -49,12 +49,11 @@ def report_json(
 def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str:
     """Return the replay as text: latency, boxes, scores."""
     latency = latency_ms(result)
-    rate = len(result.latency_s) / sum(result.latency_s)
     counts = ", ".join(f"{count} {name}" for name, count in _count_boxes(result, classes).items())
     lines = [
         f"{'clouds':>8}{'p50 ms':>10}{'p95 ms':>10}{'max ms':>10}{'clouds/s':>10}",
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
-        f"{latency['max']:10.1f}{rate:10.1f}",
+        f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
         f"boxes: {counts}",
         "",
     ]

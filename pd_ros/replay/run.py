@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti_camera import score_kitti
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
 from pd_ros.evaluation.picture import BirdseyePanel
-from pd_ros.replay.detection_arrays import Float32
+from pd_ros.pointcloud import Float32
 from pd_ros.replay.sources import Source, Sweep
-from pd_ros.replay.truth import ground_truth, seen_by_camera
+from pd_ros.replay.truth import ground_truth, within_camera
 
-_PICTURED_SWEEPS = 6
+PICTURED_SWEEPS = 6
 Scores = KittiReport | Mapping[str, ClassScores] | None
 
 
@@ -41,35 +42,41 @@ class Replay:
 
 
 def replay(
-    detector: Detector,
-    source: Source,
-    classes: Sequence[str],
-    num_features: int,
-    score_threshold: float = 0.0,
+    detector: Detector, source: Source, config: ModelConfig, score_threshold: float = 0.0
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
-    ``num_features``: how many of x, y, z, intensity it takes after x, y, z (0 or 1). Boxes of a
+    ``config`` is the detector's, of features that clouds have: none or intensity. Boxes of a
     score below ``score_threshold`` are left out.
     """
     result = Replay({}, {}, [], [])
-    every = max(1, source.count // _PICTURED_SWEEPS)
+    every = max(1, source.count // PICTURED_SWEEPS)
+    width = 3 + len(config.features)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
     ):
         started = time.perf_counter()
-        found = detector(sweep.points[:, : 3 + num_features])
+        found = detector(sweep.points[:, :width])
         result.latency_s.append(time.perf_counter() - started)
         confident = found.scores >= score_threshold
-        found = Detections(*(field[confident] for field in found))
-        result.detections[sweep.frame] = found
-        truth = _truth(sweep, classes)
-        if truth is not None:
-            result.truth[sweep.frame] = truth
-        if number % every == 0 and len(result.panels) < _PICTURED_SWEEPS:
-            points = torch.from_numpy(sweep.points.copy())
-            result.panels.append(BirdseyePanel(points, found, classes, sweep.frame, truth))
+        found = Detections(*(values[confident] for values in found))
+        add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
+
+
+def add_sweep(
+    result: Replay, sweep: Sweep, found: Detections, config: ModelConfig, pictured: bool
+) -> None:
+    """Keep the boxes of a sweep, what is really there, and some sweeps to look at."""
+    result.detections[sweep.frame] = found
+    truth = None
+    if sweep.truth is not None:
+        truth = ground_truth(sweep.truth, sweep.points, config.classes, config.grid.range_m)
+        result.truth[sweep.frame] = truth
+    if pictured and len(result.panels) < PICTURED_SWEEPS:
+        points = torch.from_numpy(sweep.points.copy())
+        panel = BirdseyePanel(points, found, config.classes, sweep.frame, truth)
+        result.panels.append(panel)
 
 
 def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:
@@ -81,15 +88,16 @@ def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:
         return score_kitti(result.detections, source.label_folder, classes)
     if not result.truth:
         return None
-    found = [result.detections[frame] for frame in result.truth]
+    pairs = [(truth, result.detections[frame]) for frame, truth in result.truth.items()]
     if source.camera:
-        found = [seen_by_camera(detections, source.camera) for detections in found]
-    return evaluate_frames(list(result.truth.values()), found, classes, default_iou(classes))
+        pairs = [within_camera(*pair, source.camera) for pair in pairs]
+    truth, found = zip(*pairs, strict=True)
+    return evaluate_frames(truth, found, classes, default_iou(classes))
 
 
 def latency_ms(result: Replay) -> dict[str, float]:
-    """Median, 95th percentile and maximum latency in milliseconds."""
-    latency = 1000 * np.array(result.latency_s)
+    """Median, 95th percentile and maximum latency in milliseconds; 0 if there was no cloud."""
+    latency = 1000 * np.array(result.latency_s or [0.0])
     return {
         "p50": float(np.quantile(latency, 0.5)),
         "p95": float(np.quantile(latency, 0.95)),
@@ -97,7 +105,7 @@ def latency_ms(result: Replay) -> dict[str, float]:
     }
 
 
-def _truth(sweep: Sweep, classes: Sequence[str]) -> GroundTruth | None:
-    if sweep.truth is None:
-        return None
-    return ground_truth(sweep.truth, sweep.points, classes)
+def clouds_per_s(result: Replay) -> float:
+    """How many clouds the detector answers in a second; 0 if there was no cloud."""
+    total_s = sum(result.latency_s)
+    return len(result.latency_s) / total_s if total_s else 0.0

@@ -1,18 +1,23 @@
 """Where clouds come from: a folder of files or a recording; one sweep after another."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pd_ros.evaluation.kitti_camera import Calibration
-from pd_ros.replay.clouds import cloud_points
-from pd_ros.replay.detection_arrays import Float32, NamedBoxes, read_detection_array, stamp_ns
+from pd_ros.pointcloud import CloudError, Float32, cloud_layout, decode_points
+from pd_ros.replay.detection_arrays import NamedBoxes, read_detection_array, stamp_ns
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_cloud
-from pd_ros.replay.recording import DETECTIONS, Recording, is_recording, open_recording
-from pd_ros.replay.truth import CameraTruth, read_label_folder, read_objects_file
-
-TRUTH_TOPIC = "/ground_truth"
+from pd_ros.replay.recording import (
+    DETECTIONS,
+    TRUTH_TOPIC,
+    Recording,
+    is_recording,
+    open_recording,
+)
+from pd_ros.replay.truth import read_label_folder, read_objects_file
 
 
 class Sweep(NamedTuple):
@@ -29,34 +34,23 @@ class FolderSource:
 
     files: tuple[Path, ...]
     intensity_scale: float
-    label_folder: Path | None = None  # KITTI object: holds label_2 and calib
-    objects: CameraTruth | None = None  # KITTI raw
     with_truth: bool = True
+    truth: Mapping[str, NamedBoxes] | None = None  # by frame; None: what the clouds' files hold
+    label_folder: Path | None = None  # KITTI object: holds label_2 and calib
+    camera: Calibration | None = None  # KITTI raw: labelled is what it sees; None: all around
 
     @property
     def count(self) -> int:
         """How many sweeps there are."""
         return len(self.files)
 
-    @property
-    def camera(self) -> Calibration | None:
-        """The camera outside whose image nobody labelled; None if all around is labelled."""
-        return self.objects.calibration if self.objects else None
-
     def sweeps(self) -> Iterator[Sweep]:
         """Read one sweep after another."""
         for path in self.files:
-            cloud = read_cloud(path, self.intensity_scale)
-            yield Sweep(path.stem, cloud.points, self._truth(path.stem, cloud.truth))
-
-    def _truth(self, frame: str, own: NamedBoxes | None) -> NamedBoxes | None:
-        if not self.with_truth:
-            return None
-        if self.label_folder:
-            return read_label_folder(self.label_folder, frame)
-        if self.objects:
-            return self.objects.of_frame(frame)
-        return own
+            points, truth = read_cloud(path, self.intensity_scale)
+            if self.truth is not None:
+                truth = self.truth[path.stem]
+            yield Sweep(path.stem, points, truth if self.with_truth else None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +61,7 @@ class RecordingSource:
     topic: str
     count: int
     intensity_scale: float
-    truth: dict[int, NamedBoxes]  # by header stamp in nanoseconds; empty: not labelled
+    truth: Mapping[int, NamedBoxes]  # by header stamp in nanoseconds; empty: not labelled
     label_folder: None = None
     camera: None = None
 
@@ -75,16 +69,27 @@ class RecordingSource:
         """Read one sweep after another.
 
         A cloud whose header has no stamp, or one seen before, is named by the time at which it
-        was recorded.
+        was recorded, and by the next free nanosecond if that is taken, too. Raises ``ValueError``
+        for a cloud that cannot be read, and at the end if there was none.
         """
         seen: set[int] = set()
         with open_recording(self.path) as recording:
             for received_ns, message in recording.messages(self.topic):
                 stamp = stamp_ns(message.header)
                 name = received_ns if stamp in seen or stamp == 0 else stamp
+                while name in seen:
+                    name += 1
                 seen.add(name)
-                points = cloud_points(message, self.intensity_scale, f"{self.path}: {self.topic}")
-                yield Sweep(str(name), points, self.truth.get(stamp))
+                yield Sweep(str(name), self._points(message, name), self.truth.get(stamp))
+        if not seen:
+            raise ValueError(f"{self.path}: {self.topic}: expected clouds, the topic is empty;"
+                             " choose another recording")  # fmt: skip
+
+    def _points(self, message: Any, name: int) -> Float32:
+        try:
+            return decode_points(cloud_layout(message), message.data, self.intensity_scale)
+        except CloudError as error:
+            raise ValueError(f"{self.path}: {self.topic}: stamp {name}: {error}") from error
 
 
 Source = FolderSource | RecordingSource
@@ -95,27 +100,27 @@ def open_source(
 ) -> Source:
     """Find out what a path holds, and the labels that belong to it.
 
-    ``topic``: of the clouds in a recording; None takes the only one. ``labels``: a KITTI object
-    folder (or its ``label_2``) or an ``objects.json``; None looks beside the clouds. Raises
+    ``topic``: of the clouds in a recording; None takes the only one. ``intensity_scale``: what
+    intensities are multiplied by, as :func:`decode_points` does. ``labels``: a KITTI object folder
+    (or its ``label_2``) or an ``objects.json``; None looks beside the clouds. Raises
     ``ValueError`` for what cannot be replayed, saying why.
     """
+    if not (math.isfinite(intensity_scale) and intensity_scale >= 0):
+        raise ValueError(f"--intensity-scale: expected 0 or more, got {intensity_scale}; give what"
+                         " brings intensities to [0, 1]")  # fmt: skip
     if not path.exists():
-        raise ValueError(f"{path}: expected a folder of clouds or a recording, found nothing")
+        raise ValueError(f"{path}: expected a folder of clouds or a recording, found nothing;"
+                         " correct the path")  # fmt: skip
     if is_recording(path):
         if labels is not None:
             raise ValueError(f"--labels: expected none for a recording, whose labels are its topic"
-                             f" {TRUTH_TOPIC}; got {labels}")  # fmt: skip
+                             f" {TRUTH_TOPIC}; got {labels}, leave it out")  # fmt: skip
         with open_recording(path) as recording:
             return _recording_source(recording, topic, intensity_scale, with_truth)
-    files = list_clouds(path) if path.is_dir() else [path]
-    if path.is_file() and path.suffix not in SUFFIXES:
-        raise ValueError(
-            f"{path}: expected a recording (.mcap, .db3, .bag) or a cloud ({', '.join(SUFFIXES)})"
-        )
-    source = FolderSource(tuple(files), intensity_scale, with_truth=with_truth)
-    if not with_truth:
-        return source
-    return _with_labels(source, labels or _find_labels(files[0].parent))
+    if topic is not None:
+        raise ValueError(f"--topic: expected none for files of clouds ({path}), got {topic};"
+                         " leave it out")  # fmt: skip
+    return _folder_source(path, intensity_scale, labels, with_truth)
 
 
 def _recording_source(
@@ -123,13 +128,25 @@ def _recording_source(
 ) -> RecordingSource:
     cloud_topic = recording.cloud_topic(topic)
     count = recording.count(cloud_topic)
-    if count == 0:
-        raise ValueError(f"{recording.path}: {cloud_topic}: expected clouds, the topic is empty")
     truth = {}
     if with_truth and recording.topics.get(TRUTH_TOPIC) == DETECTIONS:
         for _, message in recording.messages(TRUTH_TOPIC):
             truth[stamp_ns(message.header)] = read_detection_array(message)
+    truth.pop(0, None)  # no stamp: of no cloud in particular
     return RecordingSource(recording.path, cloud_topic, count, intensity_scale, truth)
+
+
+def _folder_source(
+    path: Path, intensity_scale: float, labels: Path | None, with_truth: bool
+) -> FolderSource:
+    if path.is_file() and path.suffix not in SUFFIXES:
+        raise ValueError(
+            f"{path}: expected a recording (.mcap, .db3, .bag) or a cloud ({', '.join(SUFFIXES)}),"
+            f" got a file of {path.suffix or 'no suffix'}; choose another"
+        )
+    files = tuple(list_clouds(path)) if path.is_dir() else (path,)
+    source = FolderSource(files, intensity_scale, with_truth)
+    return _with_labels(source, labels or _find_labels(files[0].parent)) if with_truth else source
 
 
 def _find_labels(folder: Path) -> Path | None:
@@ -143,14 +160,19 @@ def _find_labels(folder: Path) -> Path | None:
 
 
 def _with_labels(source: FolderSource, labels: Path | None) -> FolderSource:
+    """Read all labels at once: a missing one should not be found after minutes of work."""
     if labels is None:
         return source
+    frames = [path.stem for path in source.files]
     folder = labels.parent if labels.name == "label_2" else labels
     if (folder / "label_2").is_dir():
-        return FolderSource(source.files, source.intensity_scale, label_folder=folder)
+        truth = {frame: read_label_folder(folder, frame) for frame in frames}
+        return replace(source, truth=truth, label_folder=folder)
     if labels.suffix == ".json" and labels.is_file():
         objects = read_objects_file(labels)
-        return FolderSource(source.files, source.intensity_scale, objects=objects)
+        truth = {frame: objects.of_frame(frame) for frame in frames}
+        return replace(source, truth=truth, camera=objects.calibration)
     raise ValueError(
-        f"--labels: {labels}: expected a folder with label_2 and calib, or an objects.json"
+        f"--labels: {labels}: expected a folder with label_2 and calib, or an objects.json, found"
+        " neither; correct the path"
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.types import Detections
@@ -18,8 +19,9 @@ from pd_ros.evaluation.kitti_camera import (
     read_calibration,
 )
 from pd_ros.evaluation.kitti_labels import read_labels
-from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth
-from pd_ros.replay.detection_arrays import Float32, NamedBoxes
+from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth, centre_in_range
+from pd_ros.pointcloud import Float32
+from pd_ros.replay.detection_arrays import NamedBoxes
 
 
 class CameraTruth(NamedTuple):
@@ -46,7 +48,8 @@ def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
     for part in ("label_2", "calib"):
         path = folder / part / f"{frame}.txt"
         if not path.is_file():
-            raise ValueError(f"{path}: expected a file for the cloud of this frame, found none")
+            raise ValueError(f"{path}: expected a file for the cloud of this frame, found none;"
+                             " add it, or replay with --no-labels")  # fmt: skip
     objects = read_labels(folder / "label_2" / f"{frame}.txt")
     calibration = read_calibration(folder / "calib" / f"{frame}.txt")
     rows = [i for i, name in enumerate(objects.names) if name.lower() != "dontcare"]
@@ -64,41 +67,57 @@ def read_objects_file(path: Path) -> CameraTruth:
         frames = {
             frame: _named(
                 [row["box_xyz_lwh_yaw"] for row in content["objects"]],
-                [row["type"] for row in content["objects"]],
+                [str(row["type"]) for row in content["objects"]],
             )
             for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(
-            f"{path}: expected frames with objects of type and box_xyz_lwh_yaw: {error!r}"
+            f"{path}: expected frames with objects of type and box_xyz_lwh_yaw, got {error!r};"
+            " correct the file, or replay with --no-labels"
         ) from error
     calibration = path.parent / "calib_object_style.txt"
     camera = read_calibration(calibration) if calibration.is_file() else None
     return CameraTruth(path, frames, camera)
 
 
-def ground_truth(boxes: NamedBoxes, points: Float32, classes: Sequence[str]) -> GroundTruth:
+def ground_truth(
+    boxes: NamedBoxes, points: Float32, classes: Sequence[str], range_m: Sequence[float]
+) -> GroundTruth:
     """Named boxes as the evaluation takes them; ``classes`` are the model's, in any case.
 
     Objects of other names absorb detections (label -1); objects with fewer than ``MIN_POINTS``
-    points of the cloud ``[N, 3+]`` in them are not asked for.
+    points of the cloud ``[N, 3+]`` in them, or with their centre out of the model's range, are
+    not asked for.
     """
     index = {name.lower(): number for number, name in enumerate(classes)}
     labels = [index.get(name.lower(), -1) for name in boxes.names]
     boxes_tensor = torch.from_numpy(boxes.boxes)
     inside = points_in_boxes(torch.from_numpy(points), boxes_tensor)
-    return GroundTruth(
-        boxes_tensor, torch.tensor(labels, dtype=torch.int64), inside.sum(dim=1) < MIN_POINTS
+    hidden = inside.sum(dim=1) < MIN_POINTS
+    ignore = hidden | ~centre_in_range(boxes_tensor, range_m)
+    return GroundTruth(boxes_tensor, torch.tensor(labels, dtype=torch.int64), ignore)
+
+
+def within_camera(
+    truth: GroundTruth, found: Detections, calibration: Calibration
+) -> tuple[GroundTruth, Detections]:
+    """Leave out the detections whose centre the camera does not see: nobody labelled there.
+
+    Objects whose centre it does not see, reaching in from the side, are not asked for.
+    """
+    seen = _seen(found.boxes, calibration)
+    return (
+        truth._replace(ignore=truth.ignore | ~_seen(truth.boxes, calibration)),
+        Detections(*(field[seen] for field in found)),
     )
 
 
-def seen_by_camera(detections: Detections, calibration: Calibration) -> Detections:
-    """Leave out the detections whose centre the camera does not see: nobody labelled there."""
-    boxes = camera_from_lidar(detections.boxes.double().numpy(), calibration)
-    seen = torch.from_numpy(project_boxes(boxes, calibration)[1])
-    return Detections(*(field[seen] for field in detections))
+def _seen(boxes: Tensor, calibration: Calibration) -> Tensor:
+    at_camera = camera_from_lidar(boxes.double().numpy(), calibration)
+    return torch.from_numpy(project_boxes(at_camera, calibration)[1])
 
 
 def _named(boxes: object, names: Sequence[str]) -> NamedBoxes:
-    array = np.asarray(boxes, dtype=np.float32).reshape(-1, 7)
+    array = np.asarray(boxes, dtype=np.float32).reshape(len(names), 7)
     return NamedBoxes(array, tuple(names), np.ones(len(array), np.float32))

@@ -144,10 +144,15 @@ def test_no_common_class(tmp_path: Path) -> None:
         ("P2: 1 2 3\n", "P2: expected 12 numbers"),
         ("", "expected a line P2, got none"),
         (CALIBRATION.replace("R0_rect", "R9"), "expected a line R0_rect"),
+        (CALIBRATION.replace("P2: 700", "P2: nan"), "P2: expected 12 numbers, got nan 0 600"),
+        (CALIBRATION.replace("P2: 700", "P2: x"), "P2: expected 12 numbers, got x 0 600"),
+        (CALIBRATION.replace("R0_rect: 1", "R0_rect: 0"), "expected rotations, got .* 0;"),
+        ("\0\ufffd" * 999, "expected a line P2, got"),
     ],
 )
 def test_broken_calibration(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "000000.txt"
     path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         read_calibration(path)
+    assert str(error.value).startswith(f"{path}: ") and len(str(error.value)) < 400

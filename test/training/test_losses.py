@@ -6,8 +6,20 @@ import torch
 from pd_ros.detection.types import ModelOutput
 from training.config import DistillConfig, LossConfig
 from training.distill import distill_loss, masked_squared_error
-from training.losses import detection_loss, focal_loss, gather_cells
+from training.losses import box_error, detection_loss, focal_loss, gather_cells
 from training.targets import Targets
+
+
+def test_box_error_by_hand() -> None:
+    """Looking back by error costs all of the heading's share and nothing of the rest."""
+    target = torch.tensor([[0.0, 0, 0, 0, 0, 0, 1, 0]] * 3)
+    predicted = target.clone()
+    predicted[0, 0] = 0.5
+    predicted[1, 6] = -1
+    predicted[2, 6:] = torch.tensor([0.0, 1.0])
+    expected = {1.0: [0.5, 2.0, 2.0], 0.25: [0.5, 0.5, 2.0], 0.0: [0.5, 0.0, 2.0]}
+    for heading, values in expected.items():
+        torch.testing.assert_close(box_error(predicted, target, heading), torch.tensor(values))
 
 
 def output(heatmap, box):

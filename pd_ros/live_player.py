@@ -1,0 +1,79 @@
+"""Plays recorded clouds to a running detector over DDS, and keeps its answers."""
+
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import PointCloud2
+from vision_msgs.msg import Detection3DArray
+
+from pd_ros.replay.detection_arrays import read_detection_array, stamp_ns
+from pd_ros.replay.live_run import LiveRun
+from pd_ros.replay.recording import RawMessage
+
+# The publisher keeps a few clouds, so that a reliable subscriber can ask for one again.
+_KEPT_CLOUDS = 5
+# CDR: 4 bytes of encapsulation, then header.stamp.sec and nanosec. Bit 0 of byte 1: little endian.
+_STAMP_OFFSET = 4
+
+
+class LivePlayer(Node):
+    """One publisher of ``points``, one subscriber of ``detections``, in a namespace of its own."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__("live_player", namespace=namespace)
+        self.run = LiveRun()
+        self._answered = threading.Condition()
+        self._publisher = self.create_publisher(
+            PointCloud2, "points", QoSProfile(depth=_KEPT_CLOUDS)
+        )
+        self.create_subscription(Detection3DArray, "detections", self._on_answer, 10)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether a detector listens, and answers where this node hears it."""
+        listeners = self._publisher.get_subscription_count()
+        return listeners > 0 and self.count_publishers("detections") > 0
+
+    def play(self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], None]) -> None:
+        """Publish clouds as their bytes are, at the recorded pace times ``rate``."""
+        began_s, first_ns = time.monotonic(), None
+        for cloud in clouds:
+            first_ns = cloud.received_ns if first_ns is None else first_ns
+            due_s = began_s + (cloud.received_ns - first_ns) / 1e9 / rate
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            self.run.sent_s[cloud_stamp_ns(cloud.cdr)] = time.monotonic()
+            self._publisher.publish(cloud.cdr)
+            on_sent()
+
+    def wait_for_answers(self, timeout_s: float) -> bool:
+        """Wait until every cloud is answered; returns whether that happened in time."""
+        with self._answered:
+            return self._answered.wait_for(
+                lambda: len(self.run.answers) >= len(self.run.sent_s), timeout_s
+            )
+
+    def _on_answer(self, message: Detection3DArray) -> None:
+        now_s, stamp = time.monotonic(), stamp_ns(message.header)
+        with self._answered:
+            if stamp in self.run.sent_s:
+                self.run.answered_s.setdefault(stamp, now_s)
+                self.run.answers.setdefault(stamp, read_detection_array(message))
+            self._answered.notify()
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.hardware_id == self._publisher.topic_name:
+                self.run.node_counts = {item.key: item.value for item in status.values}
+
+
+def cloud_stamp_ns(cdr: bytes) -> int:
+    """Stamp of a serialised message that starts with a header, in nanoseconds."""
+    order = "<" if cdr[1] & 1 else ">"
+    seconds, nanoseconds = struct.unpack_from(f"{order}iI", cdr, _STAMP_OFFSET)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds)

@@ -1,0 +1,169 @@
+"""Replay a recording into the real node over DDS, in real time, and score what it publishes.
+
+python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/result
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from tqdm import tqdm
+
+from pd_ros.dds import use_shared_memory_profile
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.evaluation.lidar import format_table
+from pd_ros.live_player import LivePlayer
+from pd_ros.node import DEFAULT_CHECKPOINT
+from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
+from pd_ros.replay.recording import open_recording
+from pd_ros.replay.report import report_json
+from pd_ros.replay.run import score
+from pd_ros.replay.sources import RecordingSource, open_source
+
+_START_S, _ANSWER_S, _STOP_S = 60.0, 3.0, 10.0
+_EXAMPLE = """example:
+  python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/result
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.stdout.write(_run(options) + "\n")
+    except (ValueError, OSError, TimeoutError) as error:
+        sys.stderr.write(f"pd_ros.live_replay: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _run(options: argparse.Namespace) -> str:
+    if options.rate <= 0:
+        raise ValueError(f"--rate: expected more than 0, got {options.rate}")
+    config = load_checkpoint(options.model).config
+    source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
+    if not isinstance(source, RecordingSource):
+        raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
+    options.out.mkdir(parents=True, exist_ok=True)
+    run = _replay(options, source)
+    result = collect(run, source, config)
+    scores = score(result, source, config.classes)
+    write_files(options.out, run, result, config)
+    report = report_json(options.model, options.recording, result, scores, config.classes)
+    report |= {"clouds": run.counts(), "node": run.node_counts}
+    for path in {options.out / "report.json", options.json} - {None}:
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
+    return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
+
+
+def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
+    """Play all clouds to a node of its own process; returns what it answered."""
+    use_shared_memory_profile()
+    namespace = f"/live_replay_{os.getpid()}"
+    rclpy.init(args=[])
+    try:
+        player = LivePlayer(namespace)
+        with _spinning(player), _detector(options, namespace) as process:
+            _wait_until_heard(player, process)
+            with open_recording(source.path) as recording, _bar(source.count) as bar:
+                player.play(recording.raw_messages(source.topic), options.rate, bar.update)
+            player.wait_for_answers(_ANSWER_S)
+            time.sleep(1.1)  # one more of the node's diagnostics, with all counts
+        return player.run
+    finally:
+        rclpy.try_shutdown()
+
+
+@contextmanager
+def _spinning(player: LivePlayer) -> Iterator[None]:
+    executor = SingleThreadedExecutor()
+    executor.add_node(player)
+    thread = threading.Thread(target=executor.spin, name="player", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        executor.shutdown()
+        thread.join()
+
+
+@contextmanager
+def _detector(options: argparse.Namespace, namespace: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the real node as its own process; it must end well when told to stop."""
+    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
+    command += [
+        "-p",
+        f"model.checkpoint:={options.model}",
+        "-p",
+        f"model.device:={options.device}",
+    ]
+    command += ["-p", f"postprocess.score_threshold.default:={options.score_threshold}"]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
+    if code != 0:
+        raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
+
+
+def _wait_until_heard(player: LivePlayer, process: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + _START_S
+    while not player.is_heard:
+        if process.poll() is not None:
+            raise ValueError(
+                f"node: ended with exit code {process.returncode} at its start; see its log above"
+            )
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"node: expected it to listen within {_START_S} s, it does not")
+        time.sleep(0.05)
+
+
+def _bar(count: int) -> "tqdm[None]":
+    return tqdm(total=count, desc="live replay", unit="cloud")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pd_ros.live_replay",
+        description="Replay a recording into the real node over DDS, in real time, and score it.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--recording", type=Path, required=True, help="rosbag2 recording (folder, .mcap, .db3)")
+    add("--out", type=Path, required=True, help="folder for boxes, report and picture")
+    add(
+        "--model",
+        type=Path,
+        default=DEFAULT_CHECKPOINT,
+        help="checkpoint; default: the shipped student",
+    )
+    add("--topic", help="of the clouds; default: the only PointCloud2 topic")
+    add("--rate", type=float, default=1.0, help="times the recorded pace")
+    add("--device", default="auto", help="auto, cpu or cuda:N")
+    add("--score-threshold", type=float, default=0.1, help="least score the node publishes")
+    add("--json", type=Path, metavar="FILE", help="write the report here as well")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
