@@ -38,9 +38,9 @@ class LivePlayer(Node):
     def is_heard(self) -> bool:
         """Whether a detector listens, and answers where this node hears it."""
         listeners = self._publisher.get_subscription_count()
-        return listeners > 0 and self.count_publishers("detections") > 0
+        return bool(listeners and self.count_publishers("detections"))
 
-    def play(self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], None]) -> None:
+    def play(self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], object]) -> None:
         """Publish clouds as their bytes are, at the recorded pace times ``rate``."""
         began_s, first_ns = time.monotonic(), None
         for cloud in clouds:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -137,7 +138,7 @@ def _wait_until_heard(player: LivePlayer, process: subprocess.Popen[bytes]) -> N
         time.sleep(0.05)
 
 
-def _bar(count: int) -> "tqdm[None]":
+def _bar(count: int) -> "tqdm[NoReturn]":
     return tqdm(total=count, desc="live replay", unit="cloud")
 
 

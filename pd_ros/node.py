@@ -236,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _start(node: DetectorNode) -> bool:
     """Configure and activate; returns whether both went well."""
-    return node.trigger_configure() == _SUCCESS and node.trigger_activate() == _SUCCESS
+    return bool(node.trigger_configure() == _SUCCESS and node.trigger_activate() == _SUCCESS)
 
 
 if __name__ == "__main__":

@@ -111,8 +111,9 @@ def _inside(points: Float32, box: Float32) -> NDArray[np.bool_]:
 
 def _near(points: Float32, box: Float32, reach_m: float) -> NDArray[np.bool_]:
     """Which points lie in a square about a box; column by column, many times faster than rows."""
-    near_x = np.abs(points[:, 0] - box[0]) < reach_m
-    return near_x & (np.abs(points[:, 1] - box[1]) < reach_m)
+    near: NDArray[np.bool_] = np.abs(points[:, 0] - box[0]) < reach_m
+    near &= np.abs(points[:, 1] - box[1]) < reach_m
+    return near
 
 
 def _iou(box: Float32, boxes: Float32) -> torch.Tensor:

@@ -1,0 +1,49 @@
+# What a checkout can do; `make` alone lists it. The environment is made and kept up to date by
+# packaging/environment.sh: about two minutes the first time, about a second after.
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+DRIVE := out/demo/drive.mcap
+ARGS ?=
+# named, because an installed ROS brings plugins of its own, made for an older pytest
+PLUGINS := -p pytest_timeout -p _hypothesis_pytestplugin
+
+# ROS's wheels do not say where they are; a shell that sources ROS does, and is left alone
+AMENT_PREFIX_PATH ?= $(CURDIR)/.venv
+export AMENT_PREFIX_PATH
+# left by a node that started this shell, it would point Python at that node's libraries
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
+
+# nodes of the demo and the tests talk to nobody outside this machine unless told to
+demo test: export ROS_AUTOMATIC_DISCOVERY_RANGE := $(or $(ROS_AUTOMATIC_DISCOVERY_RANGE),LOCALHOST)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean environment-demo environment-test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: environment-demo $(DRIVE) ## detect in a simulated drive, through the ROS node: out/demo/result
+	$(PYTHON) -m pd_ros.live_replay --recording $(DRIVE) --out out/demo/result
+
+# order-only: a renewed environment is no reason to simulate again
+$(DRIVE): | environment-demo
+	mkdir -p $(@D)
+	$(PYTHON) -m training.simulate drive --out $@ --seconds 20 --seed 7
+
+test: environment-test ## all tests; ARGS="-k node -x" goes to pytest
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest $(PLUGINS) $(ARGS)
+
+lint: environment-test ## ruff and mypy
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+
+environment-demo:
+	@packaging/environment.sh run ros train
+
+environment-test:
+	@packaging/environment.sh run ros train test
+
+clean: ## remove .venv and out
+	rm -rf .venv out

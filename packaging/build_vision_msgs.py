@@ -1,0 +1,122 @@
+"""Build the Python module ``vision_msgs`` into the environment that runs this.
+
+ROS's wheels bring the common messages but not these, the ones for boxes. The definitions are
+those that recordings are written with, so that both have the same type hash. Nothing is done
+where an up-to-date module lies already; one that fails half-way leaves what was there.
+
+.venv/bin/python packaging/build_vision_msgs.py
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # the checkout: pd_ros need not be installed
+
+from rosidl_compile import check_compiler, compile_module  # noqa: E402
+from rosidl_generate import BuildError, InterfacePackage, generate  # noqa: E402
+
+from pd_ros.replay.vision_msgs import DEFINITIONS  # noqa: E402
+
+NAME = "vision_msgs"
+DEPENDENCIES = ("builtin_interfaces", "std_msgs", "geometry_msgs")
+STAMP = "built_from.sha256"
+NEW, OLD = f".{NAME}.new", f".{NAME}.old"
+
+
+def main() -> int:
+    """Build unless it is there; returns the exit code."""
+    site = Path(sysconfig.get_path("purelib"))
+    origin = _origin()
+    stamp = site / NAME / STAMP
+    if stamp.is_file() and stamp.read_text(encoding="utf-8") == origin:
+        return 0
+    start = time.monotonic()
+    try:
+        _check_environment()
+        sys.stdout.write(f"building {NAME} from its definitions: compiles for 10 to 30 s\n")
+        sys.stdout.flush()
+        with tempfile.TemporaryDirectory(prefix=f"{NAME}_") as folder:
+            module = _build(Path(folder))
+            (module / STAMP).write_text(origin, encoding="utf-8")
+            _install(module, site)
+    except (BuildError, OSError) as error:
+        sys.stderr.write(f"build_vision_msgs: {error}\n")
+        return 1
+    sys.stdout.write(f"built {NAME} in {time.monotonic() - start:.0f} s\n")
+    return 0
+
+
+def _origin() -> str:
+    """Changes with anything that the module is made of: texts, generators, this program."""
+    wheels = sorted({
+        f"{wheel.name}=={wheel.version}"
+        for wheel in distributions() if wheel.name.startswith(("ros-", "empy", "lark"))
+    })  # fmt: skip
+    programs = [path.read_text(encoding="utf-8") for path in sorted(HERE.glob("*.py"))]
+    parts = [sys.version, *wheels, *programs, *map(repr, DEFINITIONS.items())]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _check_environment() -> None:
+    if sys.prefix == sys.base_prefix:
+        raise BuildError(
+            f"expected the Python of a virtual environment, got {sys.executable}:"
+            " run it as .venv/bin/python packaging/build_vision_msgs.py"
+        )
+    if not (Path(sys.prefix) / "share" / "rosidl_generator_py").is_dir():
+        raise BuildError(
+            f"expected ROS's message generators in {sys.prefix}, got none:"
+            " install packaging/requirements/ros.txt, or run packaging/environment.sh ros"
+        )
+    check_compiler()
+
+
+def _build(folder: Path) -> Path:
+    definitions = {name.rpartition("/")[2]: text for name, text in DEFINITIONS.items()}
+    package = InterfacePackage(NAME, definitions, DEPENDENCIES, folder, Path(sys.prefix))
+    generate(package)
+    module = compile_module(package)
+    _try_import(module)
+    return module
+
+
+def _try_import(module: Path) -> None:
+    """Load every message's type support in a fresh interpreter, before anything is replaced."""
+    names = ", ".join(name.rpartition("/")[2] for name in DEFINITIONS)
+    code = (
+        f"from {NAME}.msg import {names}\n"
+        f"for message in ({names}):\n"
+        "    kind = type(message)\n"
+        "    kind.__import_type_support__()\n"
+        "    assert kind._TYPE_SUPPORT is not None, message\n"  # a failed import is only logged
+    )
+    environment = os.environ | {"PYTHONPATH": str(module.parent)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode != 0:
+        raise BuildError(f"expected the new module to load, got\n{result.stderr.strip()}")
+
+
+def _install(module: Path, site: Path) -> None:
+    """Put the module in the place of an older one; what is seen there is always whole."""
+    for left_over in (site / NEW, site / OLD):
+        shutil.rmtree(left_over, ignore_errors=True)
+    shutil.copytree(module, site / NEW)
+    if (site / NAME).exists():
+        (site / NAME).rename(site / OLD)
+    (site / NEW).rename(site / NAME)
+    shutil.rmtree(site / OLD, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
