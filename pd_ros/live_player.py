@@ -40,7 +40,9 @@ class LivePlayer(Node):
         listeners = self._publisher.get_subscription_count()
         return bool(listeners and self.count_publishers("detections"))
 
-    def play(self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], object]) -> None:
+    def play(
+        self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], object]
+    ) -> None:
         """Publish clouds as their bytes are, at the recorded pace times ``rate``."""
         began_s, first_ns = time.monotonic(), None
         for cloud in clouds:

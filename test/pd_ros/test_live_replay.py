@@ -1,0 +1,77 @@
+"""A short recording through the real node over real DDS, by the command."""
+
+import json
+
+import pytest
+import torch
+from small_model import small_config
+
+pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
+
+from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.model import build_model
+from pd_ros.live_player import cloud_stamp_ns
+from pd_ros.live_replay import main
+from pd_ros.replay.recording import open_recording
+from training.simulate.drive import simulate_drive
+from training.simulate.recording import write_recording
+from training.simulate.sensor import VLP_16
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(3)
+    config = small_config()
+    model = build_model(config)
+    torch.nn.init.zeros_(model.dense.head.heatmap[-1].bias)  # scores about 0.5 everywhere
+    path = tmp_path_factory.mktemp("model") / "small.safetensors"
+    save_checkpoint(path, model, config, {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def drive(tmp_path_factory):
+    path = tmp_path_factory.mktemp("drive") / "drive.mcap"
+    write_recording(path, simulate_drive(7, VLP_16, 1.0))
+    return path
+
+
+def test_every_cloud_is_answered_scored_and_kept_twice(
+    drive, checkpoint, tmp_path, capsys
+) -> None:
+    arguments = ["--recording", str(drive), "--model", str(checkpoint), "--out", str(tmp_path)]
+    for _ in range(2):  # the second run replaces the files of the first
+        assert main([*arguments, "--rate", "0.5"]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["clouds"] == {
+        "sent": 10, "answered": 10, "dropped by the node": 0, "lost on the way": 0,
+    }  # fmt: skip
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["max"]
+    assert report["scores"]["car"]["num_truth"] > 0
+    with open_recording(drive) as recording:
+        stamps = {cloud_stamp_ns(raw.cdr) for raw in recording.raw_messages("/points")}
+    found = json.loads((tmp_path / "detections.json").read_text())
+    assert {int(frame) for frame in found} == stamps
+    with open_recording(tmp_path / "detections") as recording:
+        assert recording.count("/detections") == 10
+    assert (tmp_path / "birdseye.png").stat().st_size > 10_000
+    assert "clouds answered" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"--recording": "/no/such.mcap"}, "/no/such.mcap"),
+        ({"--model": "/no/such.safetensors"}, "no such checkpoint"),
+        ({"--topic": "/cloud"}, "/cloud: expected a topic of sensor_msgs"),
+        ({"--rate": "0"}, "--rate: expected more than 0"),
+        ({"--device": "toaster"}, "node: ended with exit code 1"),
+    ],
+    ids=["recording", "model", "topic", "rate", "device"],
+)
+def test_bad_input_is_one_clear_line(change, message, drive, checkpoint, tmp_path, capsys) -> None:
+    values = {"--recording": str(drive), "--model": str(checkpoint), "--out": str(tmp_path)}
+    arguments = [part for pair in (values | change).items() for part in pair]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""What detectors cost: parameters, multiply-adds, activations, latency on this machine.
+
+python -m training.profile --models pd_ros/weights/*.safetensors --sweep data/sim/test/000000.npz
+"""
+
+import argparse
+import json
+import logging
+import statistics
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+from tqdm import tqdm
+
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model import CenterPoint
+from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.predictor import Predictor
+from training.frame import Float32, read_frame
+
+_LOG = logging.getLogger("training.profile")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Cost of one detector on one sweep."""
+
+    name: str
+    parameters: int
+    gmacs: float  # 1e9 multiply-adds of convolutions and linear layers
+    mactivations: float  # 1e6 outputs of the same layers
+    latency_ms: float  # median, from points in memory to boxes in memory
+    slowest_ms: float
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        points = read_frame(options.sweep, ()).points
+        profiles = [
+            profile(path, points, options.device, options.repeats)
+            for path in tqdm(options.models, desc="profile", leave=False)
+        ]
+    except ValueError as error:
+        _LOG.error("%s", error)
+        return 2
+    _LOG.info("%s", format_table(profiles))
+    if options.json:
+        rows = [asdict(row) for row in profiles]
+        options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def profile(path: Path, points: Float32, device: str, repeats: int) -> Profile:
+    """Cost of a checkpoint on points ``[N, 4]``; ``ValueError`` for a bad file or device."""
+    checkpoint = load_checkpoint(path)
+    config, model = checkpoint.config, checkpoint.model
+    cloud = torch.from_numpy(points[:, : 3 + len(config.features)])
+    gmacs, mactivations = count_operations(model, cloud, config)
+    predictor = Predictor.from_checkpoint(path, device)
+    predictor.warm_up()
+    times = [_time_ms(predictor, cloud) for _ in range(repeats)]
+    parameters = sum(p.numel() for p in model.parameters())
+    return Profile(
+        path.stem, parameters, gmacs, mactivations, statistics.median(times), max(times)
+    )
+
+
+@torch.no_grad()
+def count_operations(
+    model: CenterPoint, cloud: Tensor, config: ModelConfig
+) -> tuple[float, float]:
+    """1e9 multiply-adds and 1e6 activations of one forward pass over a cloud ``[N, 3 + C]``."""
+    batch = pillarize([cloud], config.grid, config.capacity)
+    outputs: list[int] = []
+
+    def note(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+        outputs.append(output.numel())
+
+    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, layers)]
+    with FlopCounterMode(display=False) as counter:
+        model(batch)
+    for hook in hooks:
+        hook.remove()
+    # FLOPs count a multiply-add twice.
+    return counter.get_total_flops() / 2e9, sum(outputs) / 1e6
+
+
+def format_table(profiles: list[Profile]) -> str:
+    """Return the costs as text, one line per detector, with the latency relative to the first."""
+    lines = [
+        f"{'detector':24}{'parameters':>12}{'GMACs':>8}{'Mact':>8}{'p50 ms':>9}{'max ms':>9}"
+        f"{'p50 / first':>13}"
+    ]
+    lines += [
+        f"{row.name:24}{row.parameters:12,}{row.gmacs:8.2f}{row.mactivations:8.1f}"
+        f"{row.latency_ms:9.1f}{row.slowest_ms:9.1f}"
+        f"{row.latency_ms / profiles[0].latency_ms:13.2f}"
+        for row in profiles
+    ]
+    return "\n".join(lines)
+
+
+def _time_ms(predictor: Predictor, cloud: Tensor) -> float:
+    started = time.perf_counter()
+    predictor(cloud)
+    return 1000 * (time.perf_counter() - started)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.profile",
+        description="Parameters, multiply-adds, activations and latency of detectors on a sweep.",
+        epilog="example: python -m training.profile --models pd_ros/weights/*.safetensors"
+        " --sweep data/sim/test/000000.npz --json cost.json",
+    )
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints")
+    parser.add_argument("--sweep", type=Path, required=True, help="a labelled .npz sweep")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
+    parser.add_argument("--repeats", type=int, default=20, help="timed runs, at least 1")
+    parser.add_argument("--json", type=Path, help="also write the table here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
