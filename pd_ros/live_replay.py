@@ -24,6 +24,7 @@ from pd_ros.dds import use_shared_memory_profile
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.live_player import LivePlayer
+from pd_ros.memory import keep_freed_memory
 from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
@@ -40,6 +41,7 @@ _EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
+    keep_freed_memory()
     try:
         sys.stdout.write(_run(options) + "\n")
     except (ValueError, OSError, TimeoutError) as error:

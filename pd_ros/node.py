@@ -22,6 +22,7 @@ from visualization_msgs.msg import MarkerArray
 from pd_ros.answering import Arrival, detect, load_detector
 from pd_ros.cloud_subscription import CloudSubscription
 from pd_ros.health import judge
+from pd_ros.memory import keep_freed_memory
 from pd_ros.messages import detection_array, diagnostic_status, marker_array
 from pd_ros.parameters import SPECS, check, check_names, declare, read_settings, threshold_specs
 from pd_ros.pointcloud import CloudError, check_cloud, cloud_layout
@@ -209,6 +210,7 @@ class DetectorNode(LifecycleNode):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
+    keep_freed_memory()
     try:
         rclpy.init(args=arguments)
         node = DetectorNode()

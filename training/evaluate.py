@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         _LOG.error("%s", error)
         return 2
     for title, table in scores.items():
-        _LOG.info("%s\n%s", title, format_table(table))
+        sys.stdout.write(f"{title}\n{format_table(table)}\n")
     if options.json:
         content = {
             t: {c: dataclasses.asdict(s) for c, s in rows.items()} for t, rows in scores.items()

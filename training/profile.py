@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         _LOG.error("%s", error)
         return 2
-    _LOG.info("%s", format_table(profiles))
+    sys.stdout.write(format_table(profiles) + "\n")
     if options.json:
         rows = [asdict(row) for row in profiles]
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")

@@ -77,7 +77,13 @@ def test_learns_one_frame(tmp_path) -> None:
     run = write_run(
         tmp_path,
         augment={"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0},
-        schedule={"epochs": 4, "frames_per_epoch": 160, "batch_size": 2, "learning_rate": 0.01},
+        schedule={
+            "epochs": 4,
+            "frames_per_epoch": 160,
+            "batch_size": 2,
+            "learning_rate": 0.01,
+            "norm_momentum": 0.1,
+        },
     )
     assert main(["--config", str(run)]) == 0
     log = read_log(tmp_path)

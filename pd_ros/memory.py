@@ -1,0 +1,24 @@
+"""Memory that is freed stays with the process, ready for the next cloud."""
+
+import ctypes
+import sys
+
+# Parameters of glibc's mallopt, and the largest threshold that it accepts.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_LARGEST_THRESHOLD = 32 * 1024 * 1024
+_NEVER_TRIM = 2**31 - 1
+
+
+def keep_freed_memory() -> None:
+    """Ask the allocator not to give megabyte buffers back to the kernel.
+
+    Each cloud and each map of the network is such a buffer; by default it is mapped anew every
+    time, and zeroing its pages costs as much time as the detector itself on some machines. Does
+    nothing where the C library is not glibc.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
+        mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
