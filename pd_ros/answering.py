@@ -35,17 +35,10 @@ def detect(predictor: "Predictor", arrival: Arrival, settings: Settings) -> "Det
 def load_detector(path: str, device: str) -> "Predictor":
     """Read a checkpoint and warm it up.
 
-    Raises ``ValueError`` for a bad file or device, and for a model that wants more of each point
-    than x, y, z and intensity.
+    Raises ``ValueError`` for a bad file or device, and for a model that clouds do not suit.
     """
     from pd_ros.detection.predictor import Predictor  # noqa: PLC0415
 
-    predictor = Predictor.from_checkpoint(path, device)
-    features = predictor.config.features
-    if features not in ((), ("intensity",)):
-        raise ValueError(
-            f"{path}: expected a model of x, y, z or x, y, z, intensity, got one that also wants"
-            f" {', '.join(features)}"
-        )
+    predictor = Predictor.for_clouds(path, device)
     predictor.warm_up()
     return predictor

@@ -94,13 +94,20 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
 def _spinning(player: LivePlayer) -> Iterator[None]:
     executor = SingleThreadedExecutor()
     executor.add_node(player)
-    thread = threading.Thread(target=executor.spin, name="player", daemon=True)
+    stop = threading.Event()
+
+    def spin() -> None:
+        while not stop.is_set():
+            executor.spin_once(timeout_sec=0.05)
+
+    thread = threading.Thread(target=spin, name="player", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        executor.shutdown()
+        stop.set()
         thread.join()
+        executor.shutdown()  # not while it spins: rclpy would fail in the callback in work
 
 
 @contextmanager

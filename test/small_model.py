@@ -1,6 +1,12 @@
 """A network small enough for tests: 16 x 16 pillars of 1 m."""
 
+from pathlib import Path
+
+import torch
+
+from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig, parse_config
+from pd_ros.detection.model import build_model
 
 SMALL = {
     "name": "small",
@@ -15,3 +21,16 @@ SMALL = {
 
 def small_config(**changes: object) -> ModelConfig:
     return parse_config({**SMALL, **changes}, ModelConfig, "small")
+
+
+def save_eager_model(folder: Path) -> Path:
+    """Write an untrained network whose scores lie about 0.5: it finds boxes everywhere."""
+    torch.manual_seed(3)
+    config = small_config()
+    model = build_model(config)
+    bias = model.dense.head.heatmap[-1].bias
+    assert isinstance(bias, torch.Tensor)
+    torch.nn.init.zeros_(bias)
+    path = folder / "small.safetensors"
+    save_checkpoint(path, model, config, {})
+    return path

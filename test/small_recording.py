@@ -74,3 +74,11 @@ def write_clouds(
 def drive(count: int = 3) -> list[Any]:
     """Clouds at 10 Hz."""
     return [cloud_message(STAMP + i * STEP_NS, cloud_points(seed=i)) for i in range(count)]
+
+
+def write_bins(folder: Path, *names: str) -> Path:
+    """A folder of small clouds in KITTI's format."""
+    folder.mkdir(parents=True)
+    for seed, name in enumerate(names):
+        (folder / f"{name}.bin").write_bytes(cloud_points(seed=seed).tobytes())
+    return folder

@@ -50,6 +50,21 @@ class Predictor:
         chosen = choose_device(device)
         return cls(load_checkpoint(Path(path)), chosen, choose_precision(precision, chosen))
 
+    @classmethod
+    def for_clouds(cls, path: Path | str, device: str = "auto") -> "Predictor":
+        """As ``from_checkpoint``, for what every LiDAR gives: x, y, z and maybe intensity.
+
+        Raises ``ValueError`` also for a model that wants more of each point.
+        """
+        predictor = cls.from_checkpoint(path, device)
+        features = predictor.config.features
+        if features not in ((), ("intensity",)):
+            raise ValueError(
+                f"{path}: expected a model of x, y, z or x, y, z, intensity, got one that wants"
+                f" {', '.join(features)}; choose another"
+            )
+        return predictor
+
     @torch.inference_mode()
     def __call__(self, points: PointArray | Tensor) -> Detections:
         """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.

@@ -36,7 +36,7 @@ def _run(options: argparse.Namespace) -> str:
         options.points, options.topic, options.intensity_scale, options.labels,
         with_truth=not options.no_labels,
     )  # fmt: skip
-    predictor = _predictor(options.model, options.device)
+    predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
     _make_folders(options.out, options.json)
     predictor.warm_up()
@@ -49,17 +49,6 @@ def _run(options: argparse.Namespace) -> str:
     if options.picture:
         save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
     return format_report(result, scores, classes)
-
-
-def _predictor(model: Path, device: str) -> Predictor:
-    predictor = Predictor.from_checkpoint(model, device)
-    features = predictor.config.features
-    if tuple(features) not in ((), ("intensity",)):
-        raise ValueError(
-            f"{model}: expected a model of x, y, z or x, y, z, intensity, got one that wants"
-            f" {', '.join(features)}; choose another"
-        )
-    return predictor
 
 
 def _make_folders(out: Path, json_file: Path | None) -> None:

@@ -3,14 +3,11 @@
 import json
 
 import pytest
-import torch
-from small_model import small_config
+from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.model import build_model
 from pd_ros.live_player import cloud_stamp_ns
 from pd_ros.live_replay import main
 from pd_ros.replay.recording import open_recording
@@ -21,13 +18,7 @@ from training.simulate.sensor import VLP_16
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(3)
-    config = small_config()
-    model = build_model(config)
-    torch.nn.init.zeros_(model.dense.head.heatmap[-1].bias)  # scores about 0.5 everywhere
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_checkpoint(path, model, config, {})
-    return path
+    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 import pytest
-import torch
-from small_model import small_config
+from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
@@ -16,8 +15,6 @@ from live_node import Client, cloud, ros, running_node, spinning, start_node
 from rclpy.qos import ReliabilityPolicy
 from visualization_msgs.msg import Marker
 
-from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.model import build_model
 from pd_ros.detection.predictor import Predictor
 from pd_ros.health import Level
 
@@ -26,14 +23,7 @@ NAMESPACE = f"/test_node_{os.getpid()}"
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    """An untrained network whose scores lie about 0.5: it finds boxes everywhere."""
-    torch.manual_seed(3)
-    config = small_config()
-    model = build_model(config)
-    torch.nn.init.zeros_(model.dense.head.heatmap[-1].bias)
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_checkpoint(path, model, config, {})
-    return path
+    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

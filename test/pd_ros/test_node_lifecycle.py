@@ -5,18 +5,16 @@ import os
 import numpy as np
 import pytest
 import torch
-from small_model import small_config
+from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 import rclpy
-from live_node import Client, cloud, spinning
+from live_node import Client, call_on, cloud, spinning
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.model import build_model
 from pd_ros.node import DetectorNode
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -25,13 +23,7 @@ NAMESPACE = f"/test_lifecycle_{os.getpid()}"
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    torch.manual_seed(3)
-    config = small_config()
-    model = build_model(config)
-    torch.nn.init.zeros_(model.dense.head.heatmap[-1].bias)  # scores about 0.5 everywhere
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    save_checkpoint(path, model, config, {})
-    return path
+    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
@@ -75,14 +67,14 @@ def test_a_bad_checkpoint_can_be_replaced_and_configured_again(node, checkpoint,
 def test_nothing_is_answered_while_inactive(node) -> None:
     node.trigger_configure()
     client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
+    with spinning(node) as executor, spinning(client):
         client.send(cloud(POINTS, 1))
-        node.trigger_activate()
+        call_on(executor, node.trigger_activate)
         client.wait_until_heard()
         client.ask(cloud(POINTS, 2))
-        node.trigger_deactivate()
+        call_on(executor, node.trigger_deactivate)
         client.send(cloud(POINTS, 3))
-        node.trigger_activate()
+        call_on(executor, node.trigger_activate)
         client.wait_until_heard()
         client.ask(cloud(POINTS, 4))
     assert [answer.header.stamp.sec for answer in client.answers] == [2, 4]
@@ -176,12 +168,13 @@ def test_a_flood_is_answered_by_the_newest_and_every_cloud_is_accounted_for(node
     node.trigger_configure()
     node.trigger_activate()
     client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
+    with spinning(node) as executor, spinning(client):
         client.wait_until_heard()
         for stamp in range(1, 41):
             client.send(cloud(POINTS, stamp))
         client.wait(lambda: next(a for a in client.answers if a.header.stamp.sec == 40))
-    node.trigger_deactivate()  # the cloud in work is counted before that returns
+        # The cloud in work is counted before this returns.
+        call_on(executor, node.trigger_deactivate)
     counts = node.statistics.read()
     assert counts.received == counts.processed + counts.dropped
     stamps = [answer.header.stamp.sec for answer in client.answers]
