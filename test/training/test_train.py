@@ -16,7 +16,8 @@ from pd_ros.detection.predictor import Predictor
 from training.config import TrainConfig
 from training.distributed import World
 from training.loader import DrawSampler
-from training.train import _Run, main, train
+from training.run import Run
+from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
 
@@ -119,7 +120,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.train._Run.save", _dying_save(die))
+        patch.setattr("training.run.Run.save", _dying_save(die))
         with pytest.raises(KeyboardInterrupt):
             train(killed, HERE)
     assert torch.load(other / "state.pt", weights_only=True)["step"] == 3
@@ -132,7 +133,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
 
 
 def _dying_save(die):
-    original = _Run.save
+    original = Run.save
 
     def save(self, progress):
         original(self, progress)

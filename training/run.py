@@ -1,0 +1,186 @@
+"""One training run: its steps, its epochs, and what it writes down after each."""
+
+import json
+import logging
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.device import has_bf16
+from pd_ros.detection.model import CenterPoint
+from pd_ros.detection.types import ModelOutput
+from training.config import TrainConfig
+from training.distill import distill_loss
+from training.distributed import World, mean_over_world
+from training.evaluate import score_model
+from training.loader import Batch
+from training.losses import detection_loss
+from training.state import Progress, load_state, save_state
+from training.transfer import move_batch
+
+_LOG = logging.getLogger("training.run")
+LOSS_NAMES = ("total", "heatmap", "box", "distill_heatmap", "distill_box")
+
+
+class Run:
+    """The parts of a run that every step needs."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        model_config: ModelConfig,
+        model: CenterPoint,
+        teacher: Checkpoint | None,
+        optimizer: AdamW,
+        scheduler: OneCycleLR,
+        world: World,
+    ) -> None:
+        self.config = config
+        self.model_config = model_config
+        self.model = model
+        self.teacher = teacher
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.world = world
+        self.half = config.precision == "bf16" or (
+            config.precision == "auto" and has_bf16(world.device)
+        )
+        self.network: nn.Module = model
+        if world.processes > 1:
+            self.network = DistributedDataParallel(model)
+        self.out = Path(config.out)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.writer = SummaryWriter(self.out / "tensorboard") if world.is_first else None
+
+    def resume(self) -> Progress:
+        """Progress of the run that stopped in this folder, or a fresh one."""
+        path = self.out / "state.pt"
+        if not path.exists():
+            return Progress()
+        progress = load_state(
+            path, self.config.model_dump_json(), self.model, self.optimizer, self.scheduler
+        )
+        _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
+        return progress
+
+    def epoch(self, loader: list[Batch], progress: Progress, steps: int) -> dict[str, object]:
+        """Train one epoch, score it, write everything down."""
+        self.network.train()
+        began, waited, total = time.monotonic(), 0.0, torch.zeros(len(LOSS_NAMES))
+        title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
+        bar = tqdm(total=steps, initial=progress.step, desc=title, disable=not self.world.is_first)
+        trained = 0
+        batches = iter(loader)
+        while True:
+            before = time.monotonic()
+            batch = next(batches, None)
+            waited += time.monotonic() - before
+            if batch is None:
+                break
+            terms = self.step(batch)
+            total += terms
+            trained += 1
+            progress.step += 1
+            bar.update()
+            bar.set_postfix(loss=f"{terms[0]:.2f}", refresh=False)
+            if progress.step % self.config.save_every_steps == 0:
+                self.save(progress)
+        bar.close()
+        seconds = time.monotonic() - began
+        mean = mean_over_world(total / max(trained, 1), self.world)
+        return self.finish_epoch(progress, mean, seconds, waited / max(seconds, 1e-9))
+
+    def step(self, batch: Batch) -> Tensor:
+        """One optimiser step; returns the loss terms in the order of ``LOSS_NAMES``."""
+        batch = move_batch(batch, self.world.device)
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
+            output: ModelOutput = self.network(batch.student)
+            taught = self.ask_teacher(batch)
+        detection = detection_loss(output, batch.targets, self.config.loss.heading)
+        total = detection.total(self.config.loss)
+        terms = [detection.heatmap, detection.box, total.new_zeros(()), total.new_zeros(())]
+        if taught is not None and self.config.distill and batch.teacher_targets:
+            distilled = distill_loss(output, taught, batch.teacher_targets)
+            total = total + distilled.total(self.config.distill)
+            terms[2:] = [distilled.heatmap, distilled.box]
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
+        self.optimizer.step()
+        self.scheduler.step()
+        return torch.stack([total, *terms]).detach().cpu()
+
+    @torch.no_grad()
+    def ask_teacher(self, batch: Batch) -> ModelOutput | None:
+        """The teacher's maps of the same clouds; none without a teacher."""
+        if self.teacher is None or batch.teacher is None:
+            return None
+        output: ModelOutput = self.teacher.model(batch.teacher)
+        return output
+
+    def save(self, progress: Progress) -> None:
+        """Write the state of the run, from the first process."""
+        if self.world.is_first:
+            save_state(
+                self.out / "state.pt",
+                progress,
+                self.config.model_dump_json(),
+                self.model,
+                self.optimizer,
+                self.scheduler,
+            )
+
+    def finish_epoch(
+        self, progress: Progress, mean: Tensor, seconds: float, waiting: float
+    ) -> dict[str, object]:
+        """Score the epoch, write its JSON line, events, checkpoint and state."""
+        figures: dict[str, object] = {
+            "epoch": progress.epoch + 1,
+            **dict(zip(LOSS_NAMES, mean.tolist(), strict=True)),
+            "learning_rate": self.scheduler.get_last_lr()[0],
+            "seconds": round(seconds, 1),
+            "waiting_share": round(waiting, 3),
+        }
+        if not self.world.is_first:
+            return figures
+        figures.update(self.validate())
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(figures) + "\n")
+        _LOG.info("%s", json.dumps(figures))
+        self.write_events(progress.epoch + 1, figures)
+        record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        store = torch.float16 if self.config.store == "fp16" else torch.float32
+        save_checkpoint(
+            self.out / "model.safetensors", self.model, self.model_config, record, store
+        )
+        self.save(Progress(progress.epoch + 1, 0))
+        return figures
+
+    def validate(self) -> dict[str, float]:
+        """AP of the network on each validation source; nothing where none is named."""
+        self.model.eval()
+        figures: dict[str, float] = {}
+        for source in self.config.validation:
+            name = source.folder.name
+            scores = score_model(
+                self.model, self.model_config, source, self.world.device, self.config.min_points
+            )
+            figures.update({f"{name}/{key}": value for key, value in scores.items()})
+        return figures
+
+    def write_events(self, epoch: int, figures: dict[str, object]) -> None:
+        """Numbers of the epoch for TensorBoard."""
+        assert self.writer is not None
+        for name, value in figures.items():
+            if isinstance(value, float):
+                self.writer.add_scalar(name, value, epoch)
+        self.writer.flush()
