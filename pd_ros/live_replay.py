@@ -4,12 +4,10 @@ python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/resu
 """
 
 import argparse
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
@@ -28,9 +25,10 @@ from pd_ros.memory import keep_freed_memory
 from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
-from pd_ros.replay.report import report_json
+from pd_ros.replay.report import make_folders, report_json, write_report
 from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
+from pd_ros.spinning import spinning
 
 _START_S, _ANSWER_S, _STOP_S = 60.0, 3.0, 10.0
 _EXAMPLE = """example:
@@ -59,15 +57,14 @@ def _run(options: argparse.Namespace) -> str:
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folders(options.out, options.json)
     run = _replay(options, source)
     result = collect(run, source, config)
     scores = score(result, source, config.classes)
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
     report |= {"clouds": run.counts(), "node": run.node_counts}
-    for path in {options.out / "report.json", options.json} - {None}:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
     return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
 
@@ -79,7 +76,7 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
     rclpy.init(args=[])
     try:
         player = LivePlayer(namespace)
-        with _spinning(player), _detector(options, namespace) as process:
+        with spinning(player), _detector(options, namespace) as process:
             _wait_until_heard(player, process)
             with open_recording(source.path) as recording, _bar(source.count) as bar:
                 player.play(recording.raw_messages(source.topic), options.rate, bar.update)
@@ -88,26 +85,6 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
         return player.run
     finally:
         rclpy.try_shutdown()
-
-
-@contextmanager
-def _spinning(player: LivePlayer) -> Iterator[None]:
-    executor = SingleThreadedExecutor()
-    executor.add_node(player)
-    stop = threading.Event()
-
-    def spin() -> None:
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=0.05)
-
-    thread = threading.Thread(target=spin, name="player", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-        executor.shutdown()  # not while it spins: rclpy would fail in the callback in work
 
 
 @contextmanager

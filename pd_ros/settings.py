@@ -24,6 +24,4 @@ class Settings:
         """
         thresholds = found.scores.new_tensor(self.score_thresholds)
         kept = (found.scores >= thresholds[found.labels]).nonzero()[: self.max_detections, 0]
-        return found._replace(
-            boxes=found.boxes[kept], scores=found.scores[kept], labels=found.labels[kept]
-        )
+        return found.select(kept)

@@ -111,27 +111,6 @@ class Client(Node):
             self._changed.notify_all()
 
 
-@contextmanager
-def spinning(node: Node) -> Iterator[SingleThreadedExecutor]:
-    """Spin a node in a thread of its own."""
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    stop = threading.Event()
-
-    def spin() -> None:
-        while not stop.is_set():
-            executor.spin_once(timeout_sec=0.05)
-
-    thread = threading.Thread(target=spin, daemon=True)
-    thread.start()
-    try:
-        yield executor
-    finally:
-        stop.set()
-        thread.join()
-        executor.shutdown()  # not while it spins: rclpy would fail in the callback in work
-
-
 def call_on(executor: SingleThreadedExecutor, transition) -> None:
     """Call on the executor's thread, as ROS does: nothing may be destroyed beside it."""
     done = threading.Event()

@@ -24,6 +24,10 @@ class Detections(NamedTuple):
         """No boxes: what an empty scene gives."""
         return cls(torch.zeros(0, 7), torch.zeros(0), torch.zeros(0, dtype=torch.int64))
 
+    def select(self, kept: Tensor) -> "Detections":
+        """Some of the boxes: ``kept`` is a mask ``[D]`` or indices, in the order wanted."""
+        return Detections(self.boxes[kept], self.scores[kept], self.labels[kept])
+
 
 class PillarBatch(NamedTuple):
     """Points of a batch of clouds and the pillars they lie in; empty pillars do not appear.

@@ -4,14 +4,19 @@ python -m pd_ros.replay --model student.safetensors --points recording --out res
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
-from pd_ros.replay.report import format_report, report_json, write_detections_json
+from pd_ros.replay.report import (
+    format_report,
+    make_folders,
+    report_json,
+    write_detections_json,
+    write_report,
+)
 from pd_ros.replay.run import replay, score
 from pd_ros.replay.sources import open_source
 
@@ -38,26 +43,16 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
-    _make_folders(options.out, options.json)
+    make_folders(options.out, options.json)
     predictor.warm_up()
     result = replay(predictor, source, predictor.config, options.score_threshold)
     write_detections_json(options.out / "detections.json", result, classes)
     scores = score(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes)
-    for path in {options.out / "report.json", options.json} - {None}:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_report(report, options.out, options.json)
     if options.picture:
         save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
     return format_report(result, scores, classes)
-
-
-def _make_folders(out: Path, json_file: Path | None) -> None:
-    """Make them before the work is done, so that it is not lost if that fails."""
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out: expected a folder, {out} is a file; choose another")
-    out.mkdir(parents=True, exist_ok=True)
-    if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _parser() -> argparse.ArgumentParser:

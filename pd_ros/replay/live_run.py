@@ -9,7 +9,7 @@ import torch
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.picture import save_birdseye
+from pd_ros.evaluation.picture import BirdseyePanel, save_birdseye
 from pd_ros.replay.detection_arrays import NamedBoxes, write_detections
 from pd_ros.replay.report import write_detections_json
 from pd_ros.replay.run import PICTURED_SWEEPS, Replay, add_sweep, latency_ms
@@ -78,7 +78,7 @@ def write_files(out: Path, run: LiveRun, result: Replay, config: ModelConfig) ->
     if (recording / "metadata.yaml").is_file():  # of an earlier run into the same folder
         shutil.rmtree(recording)
     write_detections(recording, sorted(run.answers.items()))
-    panels = [panel._replace(detections=_confident(panel.detections)) for panel in result.panels]
+    panels = [_confident(panel) for panel in result.panels]
     if panels:
         save_birdseye(out / "birdseye.png", panels, f"live replay, scores from {_PICTURED_SCORE}")
 
@@ -91,6 +91,6 @@ def format_live(run: LiveRun, result: Replay) -> str:
     return "\n".join(f"{name:26}{value:>8}" for name, value in rows.items())
 
 
-def _confident(found: Detections) -> Detections:
-    kept = found.scores >= _PICTURED_SCORE
-    return Detections(*(values[kept] for values in found))
+def _confident(panel: BirdseyePanel) -> BirdseyePanel:
+    found = panel.detections
+    return panel._replace(detections=found.select(found.scores >= _PICTURED_SCORE))

@@ -11,6 +11,21 @@ from pd_ros.evaluation.lidar import format_table
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
 
 
+def make_folders(out: Path, json_file: Path | None) -> None:
+    """Make them before the work is done, so that it is not lost if that fails."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out: expected a folder, {out} is a file; choose another")
+    out.mkdir(parents=True, exist_ok=True)
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def write_report(report: dict[str, Any], out: Path, json_file: Path | None) -> None:
+    """Write ``out/report.json``, and the same to another file if one is asked for."""
+    for path in filter(None, (out / "report.json", json_file)):
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
 def write_detections_json(path: Path, result: Replay, classes: Sequence[str]) -> None:
     """Write ``{frame: {"boxes": [[x, y, z, l, w, h, yaw]], "scores": [], "labels": [name]}}``."""
     frames = {

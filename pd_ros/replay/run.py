@@ -58,8 +58,7 @@ def replay(
         started = time.perf_counter()
         found = detector(sweep.points[:, :width])
         result.latency_s.append(time.perf_counter() - started)
-        confident = found.scores >= score_threshold
-        found = Detections(*(values[confident] for values in found))
+        found = found.select(found.scores >= score_threshold)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
 

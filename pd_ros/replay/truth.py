@@ -109,7 +109,7 @@ def within_camera(
     seen = _seen(found.boxes, calibration)
     return (
         truth._replace(ignore=truth.ignore | ~_seen(truth.boxes, calibration)),
-        Detections(*(field[seen] for field in found)),
+        found.select(seen),
     )
 
 

@@ -11,12 +11,13 @@ from small_model import save_eager_model
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import Client, cloud, ros, running_node, spinning, start_node
+from live_node import Client, cloud, ros, running_node, start_node
 from rclpy.qos import ReliabilityPolicy
 from visualization_msgs.msg import Marker
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.health import Level
+from pd_ros.spinning import spinning
 
 NAMESPACE = f"/test_node_{os.getpid()}"
 

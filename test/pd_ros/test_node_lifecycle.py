@@ -11,11 +11,12 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 import rclpy
-from live_node import Client, call_on, cloud, spinning
+from live_node import Client, call_on, cloud
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
 from pd_ros.node import DetectorNode
+from pd_ros.spinning import spinning
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 NAMESPACE = f"/test_lifecycle_{os.getpid()}"

@@ -1,0 +1,17 @@
+"""What the core and the replay load: neither ROS nor the training package."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "module", ["pd_ros.detection.predictor", "pd_ros.evaluation.kitti", "pd_ros.replay.__main__"]
+)
+def test_a_fresh_interpreter_loads_no_ros_and_no_training(module) -> None:
+    code = f"import sys, {module}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert "pd_ros" in loaded
+    assert not loaded & {"rclpy", "training", "sensor_msgs", "vision_msgs"}
