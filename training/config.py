@@ -79,6 +79,10 @@ class LossConfig(FrozenConfig):
     # Share of the yaw's loss that tells front from back; the rest is content with either. 1 is
     # the paper's plain L1, which answers "half of them look back" with no direction at all.
     heading: Probability = 1.0
+    # Of the box's values: offset x, y (cells), z (m), log of length, width, height, cos, sin.
+    code_weights: tuple[Weight, Weight, Weight, Weight, Weight, Weight, Weight, Weight] = (1,) * 8
+    # Cells around a centre that learn its box too. The paper's 0 suits runs of many epochs.
+    box_radius: Annotated[int, Field(ge=0)] = 0
 
 
 class DistillConfig(FrozenConfig):

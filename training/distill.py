@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from pd_ros.detection.types import ModelOutput
 from training.config import DistillConfig
-from training.losses import gather_cells, probabilities
+from training.losses import gather_cells, probabilities, weighted_mean
 from training.targets import Targets
 
 
@@ -51,4 +51,4 @@ def masked_squared_error(student: Tensor, teacher: Tensor, mask: Tensor) -> Tens
 def _box_error(student: ModelOutput, teacher: ModelOutput, targets: Targets) -> Tensor:
     learnt = gather_cells(student.box, targets.sample, targets.cell)
     taught = gather_cells(teacher.box.detach(), targets.sample, targets.cell)
-    return torch.abs(learnt - taught).sum() / max(len(learnt), 1)
+    return weighted_mean(torch.abs(learnt - taught).sum(dim=1), targets.weight)

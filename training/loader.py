@@ -127,20 +127,24 @@ def split_labels(frame: Frame, min_points: int) -> Labels:
 class Collate:
     """Samples to a batch, for the student's grid and, where there is one, the teacher's."""
 
-    def __init__(self, student: ModelConfig, teacher: ModelConfig | None) -> None:
+    def __init__(
+        self, student: ModelConfig, teacher: ModelConfig | None, box_radius: int = 0
+    ) -> None:
         self._student = student
         self._teacher = teacher
+        self._box_radius = box_radius
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Pillars and targets of all samples."""
         points = [sample.points for sample in samples]
         labels = [sample.labels for sample in samples]
         student = pillarize(points, self._student.grid, self._student.capacity)
-        targets = make_targets(labels, self._student)
+        targets = make_targets(labels, self._student, self._box_radius)
         if self._teacher is None:
             return Batch(student, targets, None, None)
         teacher = pillarize(points, self._teacher.grid, self._teacher.capacity)
-        return Batch(student, targets, teacher, make_targets(labels, self._teacher))
+        taught = make_targets(labels, self._teacher, self._box_radius)
+        return Batch(student, targets, teacher, taught)
 
 
 def make_loader(

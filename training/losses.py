@@ -23,27 +23,31 @@ class DetectionLoss(NamedTuple):
         return weights.heatmap * self.heatmap + weights.box * self.box
 
 
-def detection_loss(output: ModelOutput, targets: Targets, heading: float = 1.0) -> DetectionLoss:
-    """Focal loss of the heatmap and L1 of the boxes at object centres (CenterPoint section 4).
-
-    ``heading``: see :func:`box_error`.
-    """
+def detection_loss(output: ModelOutput, targets: Targets, config: LossConfig) -> DetectionLoss:
+    """Focal loss of the heatmap and L1 of the boxes at object centres (CenterPoint section 4)."""
     heatmap = focal_loss(probabilities(output.heatmap), targets.heatmap, targets.counted)
     predicted = gather_cells(output.box, targets.sample, targets.cell)
-    error = box_error(predicted, targets.box, heading)
-    return DetectionLoss(heatmap, error.sum() / max(len(error), 1))
+    error = box_error(predicted, targets.box, config)
+    return DetectionLoss(heatmap, weighted_mean(error, targets.weight))
 
 
-def box_error(predicted: Tensor, target: Tensor, heading: float) -> Tensor:
-    """L1 of box rows ``[M, 8]``: ``[M]``.
+def box_error(predicted: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """L1 of box rows ``[M, 8]``, each value with its code weight: ``[M]``.
 
-    Of the error of cos and sin of the yaw, ``heading`` counts as it is; of the rest, the smaller
-    of the errors against the target and against the target turned around.
+    Of the error of cos and sin of the yaw, the share ``config.heading`` counts as it is; of the
+    rest, the smaller of the errors against the target and against the target turned around.
     """
-    rest = (predicted[:, :6] - target[:, :6]).abs().sum(dim=1)
-    ahead = (predicted[:, 6:] - target[:, 6:]).abs().sum(dim=1)
-    behind = (predicted[:, 6:] + target[:, 6:]).abs().sum(dim=1)
-    return rest + heading * ahead + (1 - heading) * torch.minimum(ahead, behind)
+    weights = predicted.new_tensor(config.code_weights)
+    ahead = (predicted - target).abs() * weights
+    behind = (predicted[:, 6:] + target[:, 6:]).abs() * weights[6:]
+    position_size, ahead_yaw, behind_yaw = ahead[:, :6].sum(1), ahead[:, 6:].sum(1), behind.sum(1)
+    either_way = torch.minimum(ahead_yaw, behind_yaw)
+    return position_size + config.heading * ahead_yaw + (1 - config.heading) * either_way
+
+
+def weighted_mean(error: Tensor, weight: Tensor) -> Tensor:
+    """Mean of ``[M]`` with weights ``[M]``; 0 of none."""
+    return (error * weight).sum() / weight.sum().clamp(min=1e-6)
 
 
 def probabilities(logits: Tensor) -> Tensor:

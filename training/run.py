@@ -105,7 +105,7 @@ class Run:
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
-        detection = detection_loss(output, batch.targets, self.config.loss.heading)
+        detection = detection_loss(output, batch.targets, self.config.loss)
         total = detection.total(self.config.loss)
         terms = [detection.heatmap, detection.box, total.new_zeros(()), total.new_zeros(())]
         if taught is not None and self.config.distill and batch.teacher_targets:

@@ -13,6 +13,14 @@ _MIN_OVERLAP = 0.1
 _MIN_RADIUS = 2
 
 
+class Cells(NamedTuple):
+    """Cells of the output map that learn a box, and how much each counts."""
+
+    cell: Tensor  # [M] int64, row * columns + column
+    box: Tensor  # [M, 8] as in ModelOutput.box
+    weight: Tensor  # [M] 1 at an object's centre, less beside it
+
+
 class Labels(NamedTuple):
     """Boxes of one frame as the loss sees them."""
 
@@ -22,31 +30,57 @@ class Labels(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """Targets of a batch; ``M`` objects over all samples."""
+    """Targets of a batch; ``M`` cells that learn a box, over all samples."""
 
     heatmap: Tensor  # [B, K, H, W] Gaussians, 1 at object centres
     counted: Tensor  # [B, H, W] bool, false inside ignored boxes
     sample: Tensor  # [M] int64
     cell: Tensor  # [M] int64, row * columns + column
     box: Tensor  # [M, 8] as in ModelOutput.box
+    weight: Tensor  # [M] in (0, 1]
 
 
-def make_targets(labels: Sequence[Labels], config: ModelConfig) -> Targets:
-    """Targets of a batch of frames; objects whose centre is out of range are left out."""
+def make_targets(labels: Sequence[Labels], config: ModelConfig, box_radius: int = 0) -> Targets:
+    """Targets of a batch of frames; objects whose centre is out of range are left out.
+
+    ``box_radius``: see :func:`box_cells`.
+    """
     rows, columns = config.output_size
     heatmap = torch.zeros(len(labels), len(config.classes), rows, columns)
     counted = torch.ones(len(labels), rows, columns, dtype=torch.bool)
-    samples, cells, boxes = [], [], []
+    samples, found = [], []
     for i, frame in enumerate(labels):
         kept = _in_range(frame.boxes, config)
-        cell, box = _regression(frame.boxes[kept], config)
-        _draw(heatmap[i], frame.boxes[kept], frame.classes[kept], cell, config)
+        _draw(heatmap[i], frame.boxes[kept], frame.classes[kept], config)
         counted[i] = ~_covered(frame.ignored, config)
-        samples.append(torch.full_like(cell, i))
-        cells.append(cell)
-        boxes.append(box)
+        found.append(box_cells(frame.boxes[kept], config, box_radius))
+        samples.append(torch.full_like(found[-1].cell, i))
     counted |= heatmap.amax(dim=1) > 0  # an object beside an ignored one still counts
-    return Targets(heatmap, counted, torch.cat(samples), torch.cat(cells), torch.cat(boxes))
+    cells = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Targets(heatmap, counted, torch.cat(samples), *cells)
+
+
+def box_cells(boxes: Tensor, config: ModelConfig, radius: int) -> Cells:
+    """Cells that learn the boxes ``[N, 7]``: those within ``radius`` rows and columns of a centre.
+
+    0 is CenterPoint's rule, one cell per object. With more, each object teaches its neighbourhood
+    too, weighted by a Gaussian, which makes far fewer steps do (TTFNet section 3.3). A cell
+    between two objects learns the one whose centre is nearer.
+    """
+    rows, columns = config.output_size
+    position = _position(boxes, config)
+    step = torch.arange(-radius, radius + 1)
+    around = torch.cartesian_prod(step, step).view(-1, 2)
+    column_row = (_centre(position, config)[:, None] + around).flatten(0, 1)
+    inside = ((column_row >= 0) & (column_row < torch.tensor([columns, rows]))).all(dim=1)
+    sigma = (radius + 1) / 2
+    weight = torch.exp(-(around.float() ** 2).sum(dim=1) / (2 * sigma * sigma))
+    weight, column_row = weight.repeat(len(boxes))[inside], column_row[inside]
+    owner = torch.arange(len(boxes)).repeat_interleave(len(around))[inside]
+    cell = column_row[:, 1] * columns + column_row[:, 0]
+    first = _first_of_each(cell, weight)
+    offset = position[owner] - column_row
+    return Cells(cell[first], _encode(offset, boxes[owner])[first], weight[first])
 
 
 def gaussian_radius(length_cells: float, width_cells: float) -> int:
@@ -71,27 +105,37 @@ def _in_range(boxes: Tensor, config: ModelConfig) -> Tensor:
     return ((boxes[:, :2] >= lower) & (boxes[:, :2] < upper)).all(dim=1)
 
 
-def _regression(boxes: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
+def _position(boxes: Tensor, config: ModelConfig) -> Tensor:
+    """Centres in cells: ``[N, 2]``, column and row."""
     position = boxes[:, :2] - boxes.new_tensor(config.grid.range_m[:2])
-    position = position / boxes.new_tensor(config.output_cell_m)
+    return position / boxes.new_tensor(config.output_cell_m)
+
+
+def _centre(position: Tensor, config: ModelConfig) -> Tensor:
+    """The cell each centre is in, ``[N, 2]`` column and row; rounding never leaves the map."""
     rows, columns = config.output_size
-    limit = torch.tensor([columns - 1, rows - 1])
-    column_row = torch.minimum(position.long(), limit)
-    cell = column_row[:, 1] * columns + column_row[:, 0]
-    offset = position - column_row
+    return torch.minimum(position.long(), torch.tensor([columns - 1, rows - 1]))
+
+
+def _first_of_each(cell: Tensor, weight: Tensor) -> Tensor:
+    """Index of the heaviest entry of every cell, cells in rising order."""
+    heavy = weight.argsort(descending=True, stable=True)
+    order = heavy[cell[heavy].argsort(stable=True)]
+    ranked = cell[order]
+    return order[torch.cat((ranked.new_ones(len(ranked[:1])).bool(), ranked[1:] != ranked[:-1]))]
+
+
+def _encode(offset: Tensor, boxes: Tensor) -> Tensor:
     yaw = boxes[:, 6:]
-    parts = (offset, boxes[:, 2:3], boxes[:, 3:6].log(), yaw.cos(), yaw.sin())
-    return cell, torch.cat(parts, dim=1)
+    return torch.cat((offset, boxes[:, 2:3], boxes[:, 3:6].log(), yaw.cos(), yaw.sin()), dim=1)
 
 
-def _draw(
-    heatmap: Tensor, boxes: Tensor, classes: Tensor, cell: Tensor, config: ModelConfig
-) -> None:
+def _draw(heatmap: Tensor, boxes: Tensor, classes: Tensor, config: ModelConfig) -> None:
     rows, columns = config.output_size
     cell_x, cell_y = config.output_cell_m
-    for box, label, place in zip(boxes, classes.tolist(), cell.tolist(), strict=True):
+    places = _centre(_position(boxes, config), config).tolist()
+    for box, label, (column, row) in zip(boxes, classes.tolist(), places, strict=True):
         radius = gaussian_radius(float(box[3]) / cell_x, float(box[4]) / cell_y)
-        row, column = divmod(place, columns)
         top, left = max(0, row - radius), max(0, column - radius)
         bottom, right = min(rows, row + radius + 1), min(columns, column + radius + 1)
         y = torch.arange(top, bottom) - row

@@ -18,6 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.device import training_format
 from pd_ros.detection.model import CenterPoint, build_model
 from training.config import TrainConfig
 from training.distributed import World, join_world
@@ -59,7 +60,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     torch.manual_seed(config.seed)
     model_config = load_config(Path(config.model), ModelConfig)
     model = _start_model(config, model_config).to(world.device)
-    model.dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes)
@@ -73,7 +74,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     scheduler = _one_cycle(optimizer, config, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
     progress = run.resume()
-    collate = Collate(model_config, teacher.config if teacher else None)
+    collate = Collate(model_config, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)
     figures: dict[str, object] = {}
     for epoch in range(progress.epoch, config.schedule.epochs):
@@ -115,7 +116,7 @@ def _load_teacher(
             f" {list(student.classes)}; they must be equal"
         )
     teacher.model.to(device).requires_grad_(False)
-    teacher.model.dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    teacher.model.arrange(torch.channels_last)
     return teacher
 
 

@@ -46,3 +46,12 @@ def has_bf16(device: torch.device) -> bool:
         return False
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     return "amx_bf16" in flags or "avx512_bf16" in flags
+
+
+def training_format(device: torch.device) -> torch.memory_format:
+    """Layout of maps in which the device trains fastest.
+
+    Tensor cores and AMX want channels last; without them a CPU's backward pass in fp32 is a fifth
+    slower that way.
+    """
+    return torch.channels_last if has_bf16(device) else torch.contiguous_format

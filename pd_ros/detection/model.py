@@ -1,5 +1,6 @@
 """The whole network, and the one place that builds it from a config."""
 
+import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.backbone import BevBackbone, Neck
@@ -36,12 +37,18 @@ class CenterPoint(nn.Module):
         self.encoder = encoder
         self.dense = dense
         self.canvas_size = canvas_size
+        self._format = torch.contiguous_format
+
+    def arrange(self, memory_format: torch.memory_format) -> None:
+        """Lay out the dense part's weights and maps in memory; the values stay the same."""
+        self._format = memory_format
+        self.dense.to(memory_format=memory_format)  # type: ignore[call-overload]
 
     def forward(self, batch: PillarBatch) -> ModelOutput:
         """All named features and maps of a batch of clouds; zero pillars give an empty canvas."""
         features = self.encoder(batch)
         canvas = scatter_to_canvas(features, batch.cells, batch.batch_size, self.canvas_size)
-        stages, neck, heatmap, box = self.dense(canvas)
+        stages, neck, heatmap, box = self.dense(canvas.contiguous(memory_format=self._format))
         return ModelOutput(features, batch.cells, stages, neck, heatmap, box)
 
 

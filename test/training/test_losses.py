@@ -6,7 +6,7 @@ import torch
 from pd_ros.detection.types import ModelOutput
 from training.config import DistillConfig, LossConfig
 from training.distill import distill_loss, masked_squared_error
-from training.losses import box_error, detection_loss, focal_loss, gather_cells
+from training.losses import box_error, detection_loss, focal_loss, gather_cells, weighted_mean
 from training.targets import Targets
 
 
@@ -19,7 +19,19 @@ def test_box_error_by_hand() -> None:
     predicted[2, 6:] = torch.tensor([0.0, 1.0])
     expected = {1.0: [0.5, 2.0, 2.0], 0.25: [0.5, 0.5, 2.0], 0.0: [0.5, 0.0, 2.0]}
     for heading, values in expected.items():
-        torch.testing.assert_close(box_error(predicted, target, heading), torch.tensor(values))
+        error = box_error(predicted, target, LossConfig(heading=heading))
+        torch.testing.assert_close(error, torch.tensor(values))
+
+
+def test_code_weights_scale_each_value_of_the_box() -> None:
+    weights = (1, 2, 3, 4, 5, 6, 7, 8)
+    error = box_error(torch.eye(8), torch.zeros(8, 8), LossConfig(code_weights=weights))
+    torch.testing.assert_close(error, torch.tensor(weights).float())
+
+
+def test_the_box_loss_is_a_weighted_mean_over_cells() -> None:
+    assert weighted_mean(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 0.5])).item() == 2.0
+    assert weighted_mean(torch.zeros(0), torch.zeros(0)).item() == 0.0
 
 
 def output(heatmap, box):
@@ -29,7 +41,8 @@ def output(heatmap, box):
 
 def targets(heatmap, cells, boxes):
     counted = torch.ones(heatmap[:, 0].shape, dtype=torch.bool)
-    return Targets(heatmap, counted, torch.zeros(len(cells), dtype=torch.int64), cells, boxes)
+    sample, weight = torch.zeros(len(cells), dtype=torch.int64), torch.ones(len(cells))
+    return Targets(heatmap, counted, sample, cells, boxes, weight)
 
 
 def one_object(size=2):
@@ -58,7 +71,7 @@ def test_focal_loss_of_an_empty_scene_is_finite() -> None:
 def test_box_loss_is_the_l1_at_the_objects_cell() -> None:
     box = torch.full((1, 8, 2, 2), 7.0)
     box[0, :, 0, 1] = 0.5
-    loss = detection_loss(output(torch.zeros(1, 1, 2, 2), box), one_object())
+    loss = detection_loss(output(torch.zeros(1, 1, 2, 2), box), one_object(), LossConfig())
     assert loss.box.item() == pytest.approx(4.0)
     assert loss.total(LossConfig(heatmap=0, box=2)).item() == pytest.approx(8.0)
 

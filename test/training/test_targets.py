@@ -2,7 +2,7 @@ import pytest
 import torch
 from small_model import small_config
 
-from training.targets import Labels, gaussian_radius, make_targets
+from training.targets import Labels, box_cells, gaussian_radius, make_targets
 
 CONFIG = small_config()
 NONE = torch.zeros(0, 7)
@@ -63,3 +63,31 @@ def test_a_frame_without_boxes_is_background() -> None:
 )
 def test_radius_of_the_fact_sheet(length, width, radius) -> None:
     assert gaussian_radius(length, width) == radius
+
+
+def test_a_neighbourhood_learns_the_same_box_from_its_own_cells() -> None:
+    """Each cell's offset, added to the cell, gives back the one centre; weights fall with it."""
+    box = torch.tensor([[0.25, -3.5, -1.0, 4.0, 2.0, 1.5, 0.3]])
+    cells = box_cells(box, CONFIG, 1)
+    row, column = cells.cell // 16, cells.cell % 16
+    assert sorted(set(row.tolist())) == [3, 4, 5] and sorted(set(column.tolist())) == [7, 8, 9]
+    torch.testing.assert_close(cells.box[:, 0] + column, torch.full((9,), 8.25))
+    torch.testing.assert_close(cells.box[:, 1] + row, torch.full((9,), 4.5))
+    assert (cells.box[:, 2:] == cells.box[0, 2:]).all()
+    distance = (row - 4) ** 2 + (column - 8) ** 2
+    torch.testing.assert_close(cells.weight, torch.exp(-distance / 2.0))
+
+
+def test_neighbourhoods_stay_on_the_map_and_share_cells_by_nearness() -> None:
+    corner = torch.tensor([[-7.9, -7.9, 0.0, 1, 1, 1, 0]])
+    assert box_cells(corner, CONFIG, 1).cell.tolist() == [0, 1, 16, 17]
+    two = torch.tensor([[-3.5, 0.5, 0.0, 1, 1, 1, 0], [-1.5, 0.5, 5.0, 1, 1, 1, 0]])
+    cells = box_cells(two, CONFIG, 1)
+    assert len(set(cells.cell.tolist())) == len(cells.cell) == 15
+    lower = box_cells(two, CONFIG, 2)
+    height = dict(zip(lower.cell.tolist(), lower.box[:, 2].tolist(), strict=True))
+    assert (height[8 * 16 + 3], height[8 * 16 + 7]) == (0.0, 5.0)
+
+
+def test_no_boxes_teach_no_cells() -> None:
+    assert box_cells(NONE, CONFIG, 2).box.shape == (0, 8)
