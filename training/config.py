@@ -98,6 +98,8 @@ class TrainConfig(FrozenConfig):
 
     model: str  # YAML of the network
     seed: int = 0
+    # The part of the grid to train on: x, y minimum, x, y maximum, metres. None: all of it.
+    area_m: tuple[float, float, float, float] | None = None
     data: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
     validation: tuple[SourceConfig, ...] = ()
     min_points: PositiveInt = 5  # boxes with fewer points are ignored

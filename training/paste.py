@@ -50,39 +50,65 @@ def paste_objects(
     Heights follow the ground of this frame; where none is seen, the object is left out. Points of
     the frame inside a pasted box give way.
     """
+    scene = _Scene(frame)
     for name, wanted in config.paste.items():
         label = list(classes).index(name)
-        missing = wanted - int((frame.labels == label).sum())
+        missing = wanted - scene.labels.count(label)
         if missing <= 0 or not bank.count(label):
             continue
         for _ in range(int(rng.integers(missing + 1)) * _TRIES_PER_OBJECT):
-            if (frame.labels == label).sum() >= wanted:
+            if scene.labels.count(label) >= wanted:
                 break
-            frame = _paste(frame, bank.draw(label, rng))
-    return frame
+            scene.paste(bank.draw(label, rng))
+    return scene.frame()
 
 
-def _paste(frame: Frame, item: StoredObject) -> Frame:
-    grown = item.box + np.array([0, 0, 0, 0.4, 0.4, 0, 0], dtype=np.float32)
-    if len(frame.boxes) and float(_iou(grown, frame.boxes).max()) > 0:
-        return frame
-    ground = _ground_under(frame.points, item.box)
-    if ground is None:
-        return frame
-    lift = ground - (item.box[2] - item.box[5] / 2)
-    box, points = item.box.copy(), item.points.copy()
-    box[2] += lift
-    points[:, 2] += lift
-    # What stood in the place gives way: walls and bushes too, but not the ground.
-    cleared = grown.copy()
-    cleared[2] = box[2] + 0.15
-    outside = ~_inside(frame.points, cleared)
-    return Frame(
-        np.concatenate((frame.points[outside], points)),
-        np.concatenate((frame.boxes, box[None])),
-        np.append(frame.labels, item.label),
-        np.append(frame.num_points, len(points)),
-    )
+class _Scene:
+    """A frame being filled up; its points are joined once, at the end."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._points = frame.points
+        self._kept = np.ones(len(frame.points), dtype=bool)
+        self._pasted: list[Float32] = []
+        self._boxes = list(frame.boxes)
+        self._num_points = frame.num_points.tolist()
+        self.labels: list[int] = frame.labels.tolist()
+
+    def paste(self, item: StoredObject) -> None:
+        """Put an object where it stood, if the place is free and its ground is seen."""
+        grown = item.box + np.array([0, 0, 0, 0.4, 0.4, 0, 0], dtype=np.float32)
+        if self._touches(grown):
+            return
+        ground = _ground_under(self._points, item.box)
+        if ground is None:
+            return
+        lift = ground - (item.box[2] - item.box[5] / 2)
+        box, points = item.box.copy(), item.points.copy()
+        box[2] += lift
+        points[:, 2] += lift
+        # What stood in the place gives way: walls and bushes too, but not the ground.
+        grown[2] = box[2] + 0.15
+        self._kept &= ~_inside(self._points, grown)
+        self._pasted.append(points)
+        self._boxes.append(box)
+        self._num_points.append(len(points))
+        self.labels.append(item.label)
+
+    def frame(self) -> Frame:
+        """The frame as it is now."""
+        if not self._pasted:
+            return Frame(self._points, *self._rows())
+        return Frame(np.concatenate((self._points[self._kept], *self._pasted)), *self._rows())
+
+    def _rows(self) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64]]:
+        boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
+        return boxes, np.array(self.labels, np.int64), np.array(self._num_points, np.int64)
+
+    def _touches(self, box: Float32) -> bool:
+        boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
+        reach = np.hypot(boxes[:, 3], boxes[:, 4]) + np.hypot(box[3], box[4])
+        near = 2 * np.hypot(*(boxes[:, :2] - box[:2]).T) < reach  # else their circles are apart
+        return bool(near.any()) and float(_iou(box, boxes[near]).max()) > 0
 
 
 def _ground_under(points: Float32, box: Float32) -> float | None:

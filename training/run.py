@@ -19,6 +19,7 @@ from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import CenterPoint
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
+from training.crop import rebuild
 from training.distill import distill_loss
 from training.distributed import World, mean_over_world
 from training.evaluate import score_model
@@ -152,27 +153,27 @@ class Run:
         }
         if not self.world.is_first:
             return figures
-        figures.update(self.validate())
+        whole = rebuild(self.model, self.model_config).to(self.world.device)
+        whole.arrange(torch.channels_last)
+        figures.update(self.validate(whole))
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
         _LOG.info("%s", json.dumps(figures))
         self.write_events(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
         store = torch.float16 if self.config.store == "fp16" else torch.float32
-        save_checkpoint(
-            self.out / "model.safetensors", self.model, self.model_config, record, store
-        )
+        save_checkpoint(self.out / "model.safetensors", whole, self.model_config, record, store)
         self.save(Progress(progress.epoch + 1, 0))
         return figures
 
-    def validate(self) -> dict[str, float]:
-        """AP of the network on each validation source; nothing where none is named."""
-        self.model.eval()
+    def validate(self, model: CenterPoint) -> dict[str, float]:
+        """AP of a network on each validation source; nothing where none is named."""
+        model.eval()
         figures: dict[str, float] = {}
         for source in self.config.validation:
             name = source.folder.name
             scores = score_model(
-                self.model, self.model_config, source, self.world.device, self.config.min_points
+                model, self.model_config, source, self.world.device, self.config.min_points
             )
             figures.update({f"{name}/{key}": value for key, value in scores.items()})
         return figures

@@ -148,15 +148,19 @@ def _draw(heatmap: Tensor, boxes: Tensor, classes: Tensor, config: ModelConfig) 
 
 def _covered(boxes: Tensor, config: ModelConfig) -> Tensor:
     """Cells ``[H, W]`` whose centre lies in one of the boxes ``[I, 7]``, whatever their height."""
-    rows, columns = config.output_size
-    if not len(boxes):
-        return torch.zeros(rows, columns, dtype=torch.bool)
-    cell_x, cell_y = config.output_cell_m
-    x = (torch.arange(columns) + 0.5) * cell_x + config.grid.range_m[0]
-    y = (torch.arange(rows) + 0.5) * cell_y + config.grid.range_m[1]
-    centres = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
-    flat = torch.cat((centres, torch.zeros(len(centres), 1)), dim=1)
-    level = boxes.clone()
-    level[:, 2] = 0
+    covered = torch.zeros(config.output_size, dtype=torch.bool)
+    cell = torch.tensor(config.output_cell_m)
     # A margin of half a cell: a pedestrian's box may hold no cell's centre at all.
-    return points_in_boxes(flat, level, cell_x / 2).any(dim=0).view(rows, columns)
+    margin = config.output_cell_m[0] / 2
+    flat = boxes * boxes.new_tensor([1, 1, 0, 1, 1, 1, 1])  # all at height 0, where the cells are
+    for position, box in zip(_position(boxes, config), flat, strict=True):
+        reach = (torch.linalg.vector_norm(box[3:5]) / 2 + 2 * margin) / cell
+        first = (position - reach).long().clamp(min=0).tolist()
+        last = (position + reach).long().clamp(min=-1).tolist()
+        window = covered[first[1] : last[1] + 1, first[0] : last[0] + 1]
+        row, column = torch.meshgrid(*map(torch.arange, window.shape), indexing="ij")
+        centre = (torch.stack((column, row), dim=-1) + torch.tensor(first) + 0.5) * cell
+        centre = centre.view(-1, 2) + torch.tensor(config.grid.range_m[:2])
+        points = torch.cat((centre, torch.zeros(len(centre), 1)), dim=1)
+        window |= points_in_boxes(points, box[None], margin)[0].view(window.shape)
+    return covered

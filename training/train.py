@@ -21,6 +21,7 @@ from pd_ros.detection.config import ModelConfig, load_config
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import CenterPoint, build_model
 from training.config import TrainConfig
+from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
 from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
 from training.run import Run
@@ -59,7 +60,8 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     """
     torch.manual_seed(config.seed)
     model_config = load_config(Path(config.model), ModelConfig)
-    model = _start_model(config, model_config).to(world.device)
+    trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
+    model = rebuild(_start_model(config, model_config), trained_on).to(world.device)
     model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
     teacher = _load_teacher(config, model_config, world.device)
@@ -74,7 +76,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     scheduler = _one_cycle(optimizer, config, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
     progress = run.resume()
-    collate = Collate(model_config, teacher.config if teacher else None, config.loss.box_radius)
+    collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)
     figures: dict[str, object] = {}
     for epoch in range(progress.epoch, config.schedule.epochs):
@@ -115,6 +117,8 @@ def _load_teacher(
             f"distill.teacher: knows the classes {list(teacher.config.classes)}, the student"
             f" {list(student.classes)}; they must be equal"
         )
+    if config.area_m:
+        teacher = crop_checkpoint(teacher, config.area_m)
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
     return teacher

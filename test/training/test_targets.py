@@ -2,6 +2,7 @@ import pytest
 import torch
 from small_model import small_config
 
+from pd_ros.detection.boxes import points_in_boxes
 from training.targets import Labels, box_cells, gaussian_radius, make_targets
 
 CONFIG = small_config()
@@ -91,3 +92,19 @@ def test_neighbourhoods_stay_on_the_map_and_share_cells_by_nearness() -> None:
 
 def test_no_boxes_teach_no_cells() -> None:
     assert box_cells(NONE, CONFIG, 2).box.shape == (0, 8)
+
+
+def test_ignored_cells_are_those_whose_centre_lies_in_a_box_or_half_a_cell_beside_it() -> None:
+    """Against every cell centre of the map, boxes beyond its border among them."""
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.tensor([24.0, 24.0, 4.0, 6.0, 3.0, 2.0, 6.3])
+    ignored = torch.rand(40, 7, generator=generator) * spread - torch.tensor(
+        [12.0, 12, 2, 0, 0, 0, 0]
+    )
+    place = (torch.arange(16) + 0.5) - 8
+    x, y = torch.meshgrid(place, place, indexing="xy")
+    centres = torch.stack((x, y, torch.zeros(16, 16)), dim=-1).view(-1, 3)
+    for boxes in ignored.split(4):
+        level = boxes * torch.tensor([1.0, 1, 0, 1, 1, 1, 1])
+        inside = points_in_boxes(centres, level, 0.5).any(dim=0).view(16, 16)
+        assert torch.equal(make_targets([labels([], [], boxes)], CONFIG).counted[0], ~inside)

@@ -97,6 +97,22 @@ def test_learns_one_frame(tmp_path) -> None:
     np.testing.assert_allclose(found.boxes[0], frame["boxes"][0], atol=0.3)
 
 
+def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:
+    """It also distils: the teacher is cut to the same area."""
+    teacher = write_run(tmp_path, out=str(tmp_path / "teacher"))
+    assert main(["--config", str(teacher)]) == 0
+    run = write_run(
+        tmp_path,
+        area_m=[-8, -4, 8, 4],
+        distill={"teacher": str(tmp_path / "teacher/model.safetensors")},
+        validation=[{"path": str(tmp_path / "frames")}],
+    )
+    assert main(["--config", str(run)]) == 0
+    whole = load_checkpoint(tmp_path / "out/model.safetensors").config
+    assert list(whole.grid.range_m) == SMALL["grid"]["range_m"]
+    assert read_log(tmp_path)[-1]["distill_heatmap"] > 0
+
+
 def test_checkpoint_records_the_run(tmp_path) -> None:
     assert (
         main(["--config", str(write_run(tmp_path, seed=5)), "--json", str(tmp_path / "f.json")])

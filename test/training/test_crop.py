@@ -1,0 +1,46 @@
+import pytest
+import torch
+from small_model import small_config
+
+from pd_ros.detection.checkpoint import Checkpoint
+from pd_ros.detection.model import build_model
+from pd_ros.detection.pillars import pillarize
+from training.crop import crop_checkpoint, crop_grid, rebuild
+
+CONFIG = small_config()
+AREA = (-8.0, -4.0, 8.0, 4.0)
+
+
+def run(model, config, points):
+    return model(pillarize([points], config.grid, config.capacity))
+
+
+def test_the_same_network_sees_the_same_of_the_area() -> None:
+    """Pillars have the same features, and lie in the canvas where the area lies in the grid."""
+    torch.manual_seed(0)
+    model = build_model(CONFIG).eval()
+    points = torch.rand(200, 4) * torch.tensor([16.0, 7.9, 3.0, 1.0])
+    points -= torch.tensor([8.0, 3.9, 2.0, 0.0])
+    cropped = crop_grid(CONFIG, AREA)
+    assert cropped.grid.size == (8, 16)
+    whole, part = run(model, CONFIG, points), run(rebuild(model, cropped).eval(), cropped, points)
+    torch.testing.assert_close(part.pillar_features, whole.pillar_features)
+    assert torch.equal(part.pillar_cells, whole.pillar_cells - torch.tensor([0, 4, 0]))
+    assert part.heatmap.shape[2:] == cropped.output_size
+
+
+def test_a_teacher_is_cropped_in_evaluation_mode() -> None:
+    teacher = Checkpoint(build_model(CONFIG).eval(), CONFIG, {"epoch": 1})
+    cropped = crop_checkpoint(teacher, AREA)
+    assert not cropped.model.training
+    assert cropped.config.grid.range_m[:2] == AREA[:2]
+    assert cropped.training == {"epoch": 1}
+
+
+@pytest.mark.parametrize(
+    ("area", "text"),
+    [((-9.0, -4, 8, 4), "within x -8.0 to 8.0 m"), ((-8.0, -4, 8, 3.7), "whole number")],
+)
+def test_areas_that_do_not_fit_are_refused(area, text) -> None:
+    with pytest.raises(ValueError, match=text):
+        crop_grid(CONFIG, area)
