@@ -1,4 +1,4 @@
-"""Geometry of upright boxes: corners, points inside, exact rotated IoU, rotated NMS.
+"""Geometry of upright boxes: corners, points inside, exact rotated IoU.
 
 Boxes are ``[N, 7]`` as in ``types.py``. Overlaps are worked out in float64 in the frame of one of
 the two boxes, whatever the input's type: large coordinates and centimetre boxes lose nothing.
@@ -6,7 +6,6 @@ the two boxes, whatever the input's type: large coordinates and centimetre boxes
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -59,26 +58,14 @@ def paired_iou_3d(a: Tensor, b: Tensor) -> Tensor:
     return _paired(a, b, with_height=True)
 
 
-def nms(
-    boxes: Tensor, scores: Tensor, iou_threshold: float, max_keep: int | None = None
-) -> Tensor:
-    """Greedy rotated non-maximum suppression.
-
-    Takes boxes ``[N, 7]`` and scores ``[N]``; returns kept indices ``[K]`` by falling score (equal
-    scores: lower index first). A box is suppressed where its BEV IoU with a kept one is greater
-    than ``iou_threshold``. At most ``max_keep`` are kept; no boxes give no indices.
-    """
-    order = torch.argsort(scores, descending=True, stable=True)
-    suppresses = (bev_iou(boxes[order], boxes[order]) > iou_threshold).cpu().numpy()
-    kept: list[int] = []
-    alive = np.ones(len(order), dtype=bool)
-    for i in range(len(order)):
-        if max_keep is not None and len(kept) >= max_keep:
-            break
-        if alive[i]:
-            kept.append(i)
-            alive &= ~suppresses[i]
-    return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+def touching_pairs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the pairs whose circumscribed circles meet; no others can overlap."""
+    a, b = a.double(), b.double()
+    distance = torch.cdist(a[:, :2], b[:, :2], compute_mode="donot_use_mm_for_euclid_dist")
+    radius_a, radius_b = a[:, 3:5].norm(dim=1) / 2, b[:, 3:5].norm(dim=1) / 2
+    reach = radius_a[:, None] + radius_b[None, :]
+    rows, columns = torch.nonzero(distance <= reach * (1 + 1e-9), as_tuple=True)
+    return rows, columns
 
 
 def _rotate(xy: Tensor, angle_rad: Tensor) -> Tensor:
@@ -90,19 +77,9 @@ def _rotate(xy: Tensor, angle_rad: Tensor) -> Tensor:
 
 def _all_pairs(a: Tensor, b: Tensor, with_height: bool) -> Tensor:
     iou = a.new_zeros(len(a), len(b))
-    rows, columns = _touching_pairs(a, b)
+    rows, columns = touching_pairs(a, b)
     iou[rows, columns] = _paired(a[rows], b[columns], with_height)
     return iou
-
-
-def _touching_pairs(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Pairs whose circumscribed circles meet: all others cannot overlap."""
-    a, b = a.double(), b.double()
-    distance = torch.cdist(a[:, :2], b[:, :2], compute_mode="donot_use_mm_for_euclid_dist")
-    radius_a, radius_b = a[:, 3:5].norm(dim=1) / 2, b[:, 3:5].norm(dim=1) / 2
-    reach = radius_a[:, None] + radius_b[None, :]
-    rows, columns = torch.nonzero(distance <= reach * (1 + 1e-9), as_tuple=True)
-    return rows, columns
 
 
 def _paired(a: Tensor, b: Tensor, with_height: bool) -> Tensor:

@@ -50,14 +50,23 @@ class PillarEncoder(nn.Module):
             features = torch.cat((features, highest[batch.point_pillar]), dim=1)
         return pillar_max(self.layers[-1](features), batch.point_pillar, pillars)
 
-    def _describe(self, batch: PillarBatch) -> Tensor:
+    @property
+    def pillar_layers(self) -> "list[PillarLayer]":
+        """The layers, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, PillarLayer)]
+
+    def mean_and_centre(self, batch: PillarBatch) -> tuple[Tensor, Tensor]:
+        """Mean of each pillar's points and middle of its volume: ``[V, 3]``, ``[V, 3]`` in m."""
         xyz = batch.points[:, :3]
         total = xyz.new_zeros(len(batch.cells), 3).index_add_(0, batch.point_pillar, xyz)
-        mean = total / batch.counts[:, None]
         assert isinstance(self._pillar_size, Tensor) and isinstance(self._origin, Tensor)
         column_row = batch.cells[:, [2, 1]] + 0.5
         index = torch.cat((column_row, torch.full_like(column_row[:, :1], 0.5)), dim=1)
-        centre = index * self._pillar_size + self._origin
+        return total / batch.counts[:, None], index * self._pillar_size + self._origin
+
+    def _describe(self, batch: PillarBatch) -> Tensor:
+        xyz = batch.points[:, :3]
+        mean, centre = self.mean_and_centre(batch)
         from_mean = xyz - mean[batch.point_pillar]
         from_centre = xyz - centre[batch.point_pillar]
         return torch.cat((batch.points, from_mean, from_centre), dim=1)
@@ -112,5 +121,5 @@ def scatter_to_canvas(
     rows, columns = size
     canvas = features.new_zeros(batch_size * rows * columns, features.shape[1])
     index = (cells[:, 0] * rows + cells[:, 1]) * columns + cells[:, 2]
-    canvas = canvas.index_copy(0, index, features)
+    canvas.index_copy_(0, index, features)
     return canvas.view(batch_size, rows, columns, -1).permute(0, 3, 1, 2)

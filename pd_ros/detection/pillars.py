@@ -19,53 +19,58 @@ def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConf
     rows, columns = grid.size
     kept, keys, clipped = [], [], 0
     for sample, cloud in enumerate(clouds):
-        points, cell = _in_range(cloud, grid)
-        points, cell, lost = _clip(points, cell, rows * columns, capacity)
-        kept.append(points)
+        index, cell = _in_range(cloud, grid)
+        in_range = len(index)
+        index, cell = _clip(index, cell, rows * columns, capacity)
+        kept.append(cloud[index])
         keys.append(cell + sample * rows * columns)
-        clipped += lost
+        clipped += in_range - len(index)
     return _group(torch.cat(kept), torch.cat(keys), (rows, columns), len(clouds), clipped)
 
 
 def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
-    """Points in range, and their cell as row * columns + column."""
-    lower = points.new_tensor(grid.range_m[:3])
-    upper = points.new_tensor(grid.range_m[3:])
-    xyz = points[:, :3]
-    # NaN fails both comparisons, so the accepting form drops it.
-    inside = ((xyz >= lower) & (xyz < upper)).all(dim=1) & points[:, 3:].isfinite().all(dim=1)
-    points = points[inside]
+    """Index of the points in range, and their cell as row * columns + column."""
+    bounds = points.new_tensor(grid.range_m).view(6, 1)
+    inside = points[:, 3:].isfinite().all(dim=1)
+    # Column by column, which is several times faster than rows. NaN fails both comparisons, so the
+    # accepting form drops it.
+    for values, lower, upper in zip(points[:, :3].unbind(1), bounds[:3], bounds[3:], strict=True):
+        inside &= (values >= lower) & (values < upper)
+    index = inside.nonzero().squeeze(1)
+    size = points.new_tensor(grid.pillar_size_m).view(2, 1)
     # A true division by a tensor: the reciprocal moves points that lie on a cell's border.
-    index = ((points[:, :2] - lower[:2]) / points.new_tensor(grid.pillar_size_m)).long()
-    rows, columns = grid.size
-    row, column = index[:, 1].clamp(max=rows - 1), index[:, 0].clamp(max=columns - 1)
-    return points, row * columns + column
+    column, row = (
+        ((points[:, axis][index] - bounds[axis]) / size[axis]).long().clamp_(max=cells - 1)
+        for axis, cells in enumerate(reversed(grid.size))
+    )
+    return index, row * grid.size[1] + column
 
 
 def _clip(
-    points: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
-) -> tuple[Tensor, Tensor, int]:
-    """Keep within the capacities, first come first served; also returns how many were left out."""
-    before = len(points)
-    points, cell = points[: capacity.max_points], cell[: capacity.max_points]
+    index: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
+) -> tuple[Tensor, Tensor]:
+    """Index and cell of the points within the capacities, first come first served."""
+    index, cell = index[: capacity.max_points], cell[: capacity.max_points]
     if capacity.max_points_per_pillar is not None:
-        keep = _rank_in_cell(cell, cells) < capacity.max_points_per_pillar
-        points, cell = points[keep], cell[keep]
-    if len(points) > capacity.max_pillars:  # fewer points than pillars allowed cannot overflow
-        keep = _first_cells(cell, cells, capacity.max_pillars)
-        points, cell = points[keep], cell[keep]
-    return points, cell, before - len(points)
+        late = _latecomers(cell, cells, capacity.max_points_per_pillar)
+        in_time = torch.ones_like(cell, dtype=torch.bool).index_fill_(0, late, False)
+        keep = in_time.nonzero().squeeze(1)
+        index, cell = index[keep], cell[keep]
+    if len(index) > capacity.max_pillars:  # fewer points than pillars allowed cannot overflow
+        keep = _first_cells(cell, cells, capacity.max_pillars).nonzero().squeeze(1)
+        index, cell = index[keep], cell[keep]
+    return index, cell
 
 
-def _rank_in_cell(cell: Tensor, cells: int) -> Tensor:
-    """For each point, how many earlier points share its cell."""
-    order = cell.argsort(stable=True)
-    starts = torch.bincount(cell, minlength=cells).cumsum(0)
-    position = torch.arange(len(cell), device=cell.device)
-    begin = torch.cat((starts.new_zeros(1), starts[:-1]))
-    rank = torch.empty_like(cell)
-    rank[order] = position - begin[cell[order]]
-    return rank
+def _latecomers(cell: Tensor, cells: int, limit: int) -> Tensor:
+    """Positions of the points that came to their cell after ``limit`` others."""
+    # Most cells hold few points: only the others are sorted.
+    crowded = (torch.bincount(cell, minlength=cells) > limit)[cell].nonzero().squeeze(1)
+    order = cell[crowded].argsort(stable=True)
+    place = cell[crowded[order]]
+    position = torch.arange(len(place), device=cell.device)
+    starts = torch.where(place != place.roll(1), position, 0).cummax(0).values
+    return crowded[order[position - starts >= limit]]
 
 
 def _first_cells(cell: Tensor, cells: int, limit: int) -> Tensor:

@@ -10,6 +10,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.decode import decode
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.encoder import scatter_to_canvas
+from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
 from pd_ros.detection.pillars import pillarize
@@ -33,7 +34,7 @@ class Predictor:
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         model = checkpoint.model.eval().to(device)
-        self._encoder = model.encoder
+        self._encoder = FoldedPillarEncoder(model.encoder)
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

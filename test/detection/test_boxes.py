@@ -11,7 +11,6 @@ from pd_ros.detection.boxes import (
     bev_corners,
     bev_iou,
     iou_3d,
-    nms,
     paired_bev_iou,
     paired_iou_3d,
     points_in_boxes,
@@ -52,7 +51,6 @@ def test_no_boxes_give_empty_matrices() -> None:
     assert bev_iou(none, one).shape == (0, 1)
     assert iou_3d(one, none).shape == (1, 0)
     assert paired_bev_iou(none, none).shape == (0,)
-    assert nms(none, torch.zeros(0), 0.5).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -71,23 +69,6 @@ def test_reference_pairs_of_all_categories(data_dir, dtype, tolerance) -> None:
         for c in set(pairs["category"].tolist())
     }
     assert {c: e for c, e in worst.items() if e > tolerance} == {}
-
-
-def test_reference_nms_sets(data_dir) -> None:
-    sets = np.load(data_dir / "reference/iou/nms.npz", allow_pickle=False)
-    names = sorted(key.removeprefix("boxes_") for key in sets if key.startswith("boxes_"))
-    assert len(names) == 17
-    for name in names:
-        boxes_k, scores = torch.tensor(sets[f"boxes_{name}"]), torch.tensor(sets[f"scores_{name}"])
-        kept = nms(boxes_k, scores, float(sets[f"thresh_{name}"]))
-        assert kept.tolist() == sets[f"keep_agnostic_{name}"].tolist(), name
-
-
-def test_nms_keeps_the_lower_index_of_equal_scores_and_at_most_max_keep() -> None:
-    twice = torch.tensor([CAR, CAR, [30.0, *CAR[1:]]])
-    scores = torch.tensor([0.5, 0.5, 0.9])
-    assert nms(twice, scores, 0.5).tolist() == [2, 0]
-    assert nms(twice, scores, 0.5, max_keep=1).tolist() == [2]
 
 
 @given(boxes, boxes)

@@ -1,0 +1,37 @@
+import pytest
+import torch
+
+from pd_ros.detection.config import CapacityConfig, GridConfig
+from pd_ros.detection.encoder import PillarEncoder
+from pd_ros.detection.folded_encoder import FoldedPillarEncoder
+from pd_ros.detection.pillars import pillarize
+
+GRID = GridConfig(range_m=(-51.2, -38.4, -4, 51.2, 38.4, 2), pillar_size_m=(0.32, 0.32))
+
+
+def trained_encoder(widths):
+    """Batch norm with statistics and scales, negative ones too, as after training."""
+    torch.manual_seed(0)
+    encoder = PillarEncoder(4, widths, GRID.range_m, GRID.pillar_size_m).eval()
+    for layer in encoder.pillar_layers:
+        torch.nn.init.normal_(layer.norm.weight)
+        torch.nn.init.normal_(layer.norm.bias)
+        layer.norm.running_mean.normal_()
+        layer.norm.running_var.uniform_(0.5, 2)
+    return encoder
+
+
+@pytest.mark.parametrize("widths", [(24,), (32, 32), (8, 16, 12)], ids=str)
+@torch.no_grad()
+def test_equals_the_encoder_in_evaluation(widths) -> None:
+    encoder = trained_encoder(widths)
+    points = torch.randn(5000, 4) * torch.tensor([20.0, 20.0, 1.0, 0.3])
+    batch = pillarize([points, points[:700]], GRID, CapacityConfig())
+    expected = encoder(batch)
+    assert (expected > 0).float().mean() > 0.2
+    torch.testing.assert_close(FoldedPillarEncoder(encoder)(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_no_pillars_give_no_rows() -> None:
+    batch = pillarize([torch.zeros(0, 4)], GRID, CapacityConfig())
+    assert FoldedPillarEncoder(trained_encoder((8, 16)))(batch).shape == (0, 16)

@@ -1,0 +1,73 @@
+import math
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pd_ros.detection.boxes import bev_iou, paired_bev_iou
+from pd_ros.detection.nms import bev_iou_bounds, nms
+
+CAR = [10.0, 2.0, -1.0, 4.0, 2.0, 1.5, 0.0]
+
+
+def random_boxes(seed, count, spread):
+    generator = torch.Generator().manual_seed(seed)
+    scale = torch.tensor([spread, spread, 1.0, 4.0, 2.0, 1.0, 2 * math.pi])
+    return torch.rand(count, 7, generator=generator) * scale + torch.tensor(
+        [0, 0, 0, 0.5, 0.5, 0.5, 0]
+    )
+
+
+def greedy(boxes, scores, threshold):
+    """One box after the other, with the whole matrix of exact overlaps."""
+    iou, kept = bev_iou(boxes, boxes), []
+    for i in torch.argsort(scores, descending=True, stable=True).tolist():
+        if all(iou[j, i] <= threshold for j in kept):
+            kept.append(i)
+    return kept
+
+
+def test_reference_nms_sets(data_dir) -> None:
+    sets = np.load(data_dir / "reference/iou/nms.npz", allow_pickle=False)
+    names = sorted(key.removeprefix("boxes_") for key in sets if key.startswith("boxes_"))
+    assert len(names) == 17
+    for name in names:
+        boxes_k, scores = torch.tensor(sets[f"boxes_{name}"]), torch.tensor(sets[f"scores_{name}"])
+        kept = nms(boxes_k, scores, float(sets[f"thresh_{name}"]))
+        assert kept.tolist() == sets[f"keep_agnostic_{name}"].tolist(), name
+
+
+def test_nms_keeps_the_lower_index_of_equal_scores_and_at_most_max_keep() -> None:
+    twice = torch.tensor([CAR, CAR, [30.0, *CAR[1:]]])
+    scores = torch.tensor([0.5, 0.5, 0.9])
+    assert nms(twice, scores, 0.5).tolist() == [2, 0]
+    assert nms(twice, scores, 0.5, max_keep=1).tolist() == [2]
+
+
+def test_no_boxes_give_no_indices() -> None:
+    assert nms(torch.zeros(0, 7), torch.zeros(0), 0.5).shape == (0,)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 60), st.sampled_from([0.0, 0.1, 0.2, 0.5, 0.9]))
+def test_equals_plain_greedy_suppression(seed, count, threshold) -> None:
+    boxes = random_boxes(seed, count, 12.0)
+    scores = torch.rand(count, generator=torch.Generator().manual_seed(seed))
+    assert nms(boxes, scores, threshold).tolist() == greedy(boxes, scores, threshold)
+
+
+@given(st.integers(0, 10_000))
+def test_bounds_enclose_the_exact_overlap(seed) -> None:
+    a, b = random_boxes(seed, 50, 4.0).double(), random_boxes(seed + 1, 50, 4.0).double()
+    lower, upper = bev_iou_bounds(a, b)
+    exact = paired_bev_iou(a, b)
+    assert (lower <= exact + 1e-9).all() and (exact <= upper + 1e-9).all()
+
+
+def test_bounds_are_exact_for_parallel_boxes_and_zero_for_flat_ones() -> None:
+    a = torch.tensor([CAR, CAR, [0.0] * 7]).double()
+    b = a + torch.tensor([[2.0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, math.pi], [0.0] * 7])
+    lower, upper = bev_iou_bounds(a, b)
+    expected = torch.tensor([4 / 12, 3 / 13, 0]).double()
+    torch.testing.assert_close(lower, expected)
+    torch.testing.assert_close(upper, expected)
