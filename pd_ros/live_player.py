@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 
-from pd_ros.replay.detection_arrays import read_detection_array, stamp_ns
+from pd_ros.replay.detection_arrays import read_detection_array
 from pd_ros.replay.live_run import LiveRun
 from pd_ros.replay.recording import RawMessage
 
@@ -27,11 +28,13 @@ class LivePlayer(Node):
     def __init__(self, namespace: str) -> None:
         super().__init__("live_player", namespace=namespace)
         self.run = LiveRun()
+        self._answers: dict[int, bytes] = {}  # by the cloud's stamp in nanoseconds
         self._answered = threading.Condition()
         self._publisher = self.create_publisher(
             PointCloud2, "points", QoSProfile(depth=_KEPT_CLOUDS)
         )
-        self.create_subscription(Detection3DArray, "detections", self._on_answer, 10)
+        # Raw: to read a hundred boxes while the next cloud is due would distort what is measured.
+        self.create_subscription(Detection3DArray, "detections", self._on_answer, 10, raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     @property
@@ -49,23 +52,28 @@ class LivePlayer(Node):
             first_ns = cloud.received_ns if first_ns is None else first_ns
             due_s = began_s + (cloud.received_ns - first_ns) / 1e9 / rate
             time.sleep(max(0.0, due_s - time.monotonic()))
-            self.run.sent_s[cloud_stamp_ns(cloud.cdr)] = time.monotonic()
+            self.run.sent_s[header_stamp_ns(cloud.cdr)] = time.monotonic()
             self._publisher.publish(cloud.cdr)
             on_sent()
 
     def wait_for_answers(self, timeout_s: float) -> bool:
-        """Wait until every cloud is answered; returns whether that happened in time."""
+        """Wait until every cloud is answered, then read the answers; returns whether all came."""
         with self._answered:
-            return self._answered.wait_for(
-                lambda: len(self.run.answers) >= len(self.run.sent_s), timeout_s
+            complete = self._answered.wait_for(
+                lambda: len(self._answers) >= len(self.run.sent_s), timeout_s
             )
+            answers = dict(self._answers)
+        for stamp, cdr in answers.items():
+            message = deserialize_message(cdr, Detection3DArray)
+            self.run.answers[stamp] = read_detection_array(message)
+        return complete
 
-    def _on_answer(self, message: Detection3DArray) -> None:
-        now_s, stamp = time.monotonic(), stamp_ns(message.header)
+    def _on_answer(self, cdr: bytes) -> None:
+        now_s, stamp = time.monotonic(), header_stamp_ns(cdr)
         with self._answered:
-            if stamp in self.run.sent_s:
-                self.run.answered_s.setdefault(stamp, now_s)
-                self.run.answers.setdefault(stamp, read_detection_array(message))
+            if stamp in self.run.sent_s and stamp not in self._answers:
+                self.run.answered_s[stamp] = now_s
+                self._answers[stamp] = cdr
             self._answered.notify()
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
@@ -74,7 +82,7 @@ class LivePlayer(Node):
                 self.run.node_counts = {item.key: item.value for item in status.values}
 
 
-def cloud_stamp_ns(cdr: bytes) -> int:
+def header_stamp_ns(cdr: bytes) -> int:
     """Stamp of a serialised message that starts with a header, in nanoseconds."""
     order = "<" if cdr[1] & 1 else ">"
     seconds, nanoseconds = struct.unpack_from(f"{order}iI", cdr, _STAMP_OFFSET)

@@ -1,16 +1,14 @@
-"""Detections to ROS messages: boxes for programs, markers for people, counts for diagnostics."""
+"""ROS messages of what was found: markers for people, counts for diagnostics."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
-from geometry_msgs.msg import Point, Pose, Quaternion, Vector3
+from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
-from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 from visualization_msgs.msg import Marker, MarkerArray
 
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
@@ -36,22 +34,6 @@ _CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1
 _EDGES = [(a, b) for a in range(8) for b in range(a) if (a ^ b) in (1, 2, 4)]
 _HEADING = np.array([(0, 0, 0), (1.5, 0, 0)], np.float64)
 _SEGMENTS = np.concatenate([*(_CORNERS[list(edge)] for edge in _EDGES), _HEADING])  # [26, 3]
-
-
-def detection_array(
-    header: Header, found: "Detections", classes: Sequence[str]
-) -> Detection3DArray:
-    """Boxes as a ``Detection3DArray`` with the cloud's own header; no boxes give an empty one.
-
-    ``class_id`` is the class' name in lower case, ``id`` is empty (nothing is tracked), the pose
-    of the one hypothesis is the box's centre, ``bbox.size`` is length, width, height.
-    """
-    names = [name.lower() for name in classes]
-    rows = zip(found.boxes.tolist(), found.scores.tolist(), found.labels.tolist(), strict=True)
-    return Detection3DArray(
-        header=header,
-        detections=[_detection(header, box, score, names[label]) for box, score, label in rows],
-    )
 
 
 def marker_array(header: Header, found: "Detections", classes: Sequence[str]) -> MarkerArray:
@@ -96,27 +78,6 @@ def diagnostic_status(
         hardware_id=hardware,
         message=text,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
-    )
-
-
-def _detection(header: Header, box: Sequence[float], score: float, name: str) -> Detection3D:
-    message = Detection3D(header=header)
-    pose = _pose(box)
-    message.bbox.center = pose
-    message.bbox.size = Vector3(x=box[3], y=box[4], z=box[5])
-    result = ObjectHypothesisWithPose()
-    result.hypothesis.class_id = name
-    result.hypothesis.score = score
-    result.pose.pose = pose
-    message.results = [result]
-    return message
-
-
-def _pose(box: Sequence[float]) -> Pose:
-    x, y, z = box[:3]
-    return Pose(
-        position=Point(x=x, y=y, z=z),
-        orientation=Quaternion(z=math.sin(box[6] / 2), w=math.cos(box[6] / 2)),
     )
 
 

@@ -21,9 +21,10 @@ from visualization_msgs.msg import MarkerArray
 
 from pd_ros.answering import Arrival, detect, load_detector
 from pd_ros.cloud_subscription import CloudSubscription
+from pd_ros.detection_cdr import detection_array_cdr
 from pd_ros.health import judge
 from pd_ros.memory import keep_freed_memory
-from pd_ros.messages import detection_array, diagnostic_status, marker_array
+from pd_ros.messages import diagnostic_status, marker_array
 from pd_ros.parameters import SPECS, check, check_names, declare, read_settings, threshold_specs
 from pd_ros.pointcloud import CloudError, check_cloud, cloud_layout
 from pd_ros.settings import Settings
@@ -179,7 +180,7 @@ class DetectorNode(LifecycleNode):
         if found is None:
             self._detections.publish(Detection3DArray(header=arrival.header))
         else:
-            self._detections.publish(detection_array(arrival.header, found, self.classes))
+            self._detections.publish(detection_array_cdr(arrival.header, found, self.classes))
             if settings.markers and self._markers.get_subscription_count():
                 self._markers.publish(marker_array(arrival.header, found, self.classes))
         latency_ms = 1000 * (time.monotonic() - arrival.arrived_s)

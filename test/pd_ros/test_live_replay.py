@@ -8,7 +8,7 @@ from small_model import save_eager_model
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from pd_ros.live_player import cloud_stamp_ns
+from pd_ros.live_player import header_stamp_ns
 from pd_ros.live_replay import main
 from pd_ros.replay.recording import open_recording
 from training.simulate.drive import simulate_drive
@@ -41,7 +41,7 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["max"]
     assert report["scores"]["car"]["num_truth"] > 0
     with open_recording(drive) as recording:
-        stamps = {cloud_stamp_ns(raw.cdr) for raw in recording.raw_messages("/points")}
+        stamps = {header_stamp_ns(raw.cdr) for raw in recording.raw_messages("/points")}
     found = json.loads((tmp_path / "detections.json").read_text())
     assert {int(frame) for frame in found} == stamps
     with open_recording(tmp_path / "detections") as recording:

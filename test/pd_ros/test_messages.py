@@ -8,19 +8,13 @@ import pytest
 import torch
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from pd_ros.detection.types import Detections
-from pd_ros.messages import (
-    box_segments,
-    detection_array,
-    diagnostic_status,
-    marker_array,
-)
+from pd_ros.messages import box_segments, diagnostic_status, marker_array
 
 CLASSES = ("Car", "Pedestrian", "Cyclist")
 HEADER = Header(frame_id="lidar_top")
@@ -36,25 +30,6 @@ def found(boxes, labels=None, scores=None):
     )
 
 
-def test_boxes_are_written_as_the_conventions_say(data_dir) -> None:
-    path = data_dir / "reference/conventions/one_box_all_conventions.json"
-    rows = json.loads(path.read_text())["rows"]
-    array = detection_array(HEADER, found([row["openpcdet"] for row in rows]), CLASSES)
-    assert len(array.detections) == len(rows) == 24
-    for detection, row in zip(array.detections, rows, strict=True):
-        expected = row["vision_msgs"]
-        centre, size = detection.bbox.center, detection.bbox.size
-        position = [centre.position.x, centre.position.y, centre.position.z]
-        np.testing.assert_allclose(position, expected["center_position"], rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose([size.x, size.y, size.z], expected["size_xyz"], rtol=1e-6)
-        turn = centre.orientation
-        quaternion = np.array([turn.x, turn.y, turn.z, turn.w])
-        wanted = np.array(expected["center_orientation_xyzw"])
-        # A quaternion and its negative are the same turn.
-        assert abs(quaternion @ wanted) == pytest.approx(1, abs=1e-9)
-        assert np.linalg.norm(quaternion) == pytest.approx(1, abs=1e-12)
-
-
 def test_corners_of_the_outline_are_those_of_the_conventions(data_dir) -> None:
     path = data_dir / "reference/conventions/one_box_all_conventions.json"
     for row in json.loads(path.read_text())["rows"]:
@@ -64,29 +39,6 @@ def test_corners_of_the_outline_are_those_of_the_conventions(data_dir) -> None:
         np.testing.assert_allclose(
             corners, expected[np.lexsort(expected.T[::-1].round(6))], atol=2e-6
         )
-
-
-def test_a_detection_has_one_hypothesis_and_the_clouds_own_header() -> None:
-    boxes = [[1, 2, 3, 4, 2, 1.5, 0.0], [5, 6, 7, 0.8, 0.6, 1.7, math.pi / 2]]
-    array = detection_array(HEADER, found(boxes, [0, 1], [0.75, 0.25]), CLASSES)
-    assert array.header == HEADER
-    car, pedestrian = array.detections
-    assert [d.header for d in array.detections] == [HEADER, HEADER]
-    assert [len(d.results) for d in array.detections] == [1, 1]
-    names = [d.results[0].hypothesis.class_id for d in array.detections]
-    assert names == ["car", "pedestrian"]
-    assert [d.results[0].hypothesis.score for d in array.detections] == [0.75, 0.25]
-    assert (car.id, pedestrian.id) == ("", "")
-    assert car.results[0].pose.pose == car.bbox.center
-    assert (car.bbox.center.position.z, car.bbox.size.z) == (3.0, 1.5)
-    assert pedestrian.bbox.center.orientation.z == pytest.approx(math.sqrt(0.5))
-    assert pedestrian.bbox.center.orientation.w == pytest.approx(math.sqrt(0.5))
-
-
-def test_no_boxes_give_an_empty_array() -> None:
-    array = detection_array(HEADER, Detections.empty(), CLASSES)
-    assert array.header == HEADER
-    assert list(array.detections) == []
 
 
 def test_segments_by_hand() -> None:
