@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from pd_ros.detection.boxes import nms
 from pd_ros.detection.config import DecodeConfig, ModelConfig
-from pd_ros.detection.nms import nms
 from pd_ros.detection.types import Detections, ModelOutput
 
 # exp(4) = 55 m: no network, however confused, may overflow a size.

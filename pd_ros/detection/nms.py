@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pd_ros.detection.boxes import paired_bev_iou, touching_pairs
+from pd_ros.detection.overlap import paired_bev_iou, touching_pairs
 
 # Bounds that come this close to the threshold do not decide; the exact overlap does.
 _MARGIN = 1e-6

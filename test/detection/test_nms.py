@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pd_ros.detection.boxes import bev_iou, paired_bev_iou
-from pd_ros.detection.nms import bev_iou_bounds, nms
+from pd_ros.detection.boxes import bev_iou, nms, paired_bev_iou
+from pd_ros.detection.nms import bev_iou_bounds
 
 CAR = [10.0, 2.0, -1.0, 4.0, 2.0, 1.5, 0.0]
 
