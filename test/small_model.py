@@ -23,6 +23,20 @@ def small_config(**changes: object) -> ModelConfig:
     return parse_config({**SMALL, **changes}, ModelConfig, "small")
 
 
+ANCHORS = {
+    "kind": "anchors",
+    "anchors": [
+        {"size_m": [3, 2, 1.5], "bottom_m": -1.7, "matched_iou": 0.6, "unmatched_iou": 0.45},
+        {"size_m": [0.8, 0.6, 1.7], "bottom_m": -1.7, "matched_iou": 0.5, "unmatched_iou": 0.35},
+    ],
+}
+
+
+def small_anchor_config(**changes: object) -> ModelConfig:
+    """The same network with an anchor head."""
+    return small_config(name="small_anchors", head=ANCHORS, **changes)
+
+
 def save_eager_model(folder: Path) -> Path:
     """Write an untrained network whose scores lie about 0.5: it finds boxes everywhere."""
     torch.manual_seed(3)

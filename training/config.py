@@ -85,6 +85,14 @@ class LossConfig(FrozenConfig):
     box_radius: Annotated[int, Field(ge=0)] = 0
 
 
+class AnchorLossConfig(FrozenConfig):
+    """Weights of an anchor head's loss (PointPillars section 3.2)."""
+
+    classes: Weight = 1.0
+    box: Weight = 2.0
+    direction: Weight = 0.2
+
+
 class DistillConfig(FrozenConfig):
     """A teacher, and the weights of what the student learns from it."""
 
@@ -105,7 +113,8 @@ class TrainConfig(FrozenConfig):
     min_points: PositiveInt = 5  # boxes with fewer points are ignored
     augment: AugmentConfig = AugmentConfig()
     schedule: ScheduleConfig
-    loss: LossConfig = LossConfig()
+    loss: LossConfig = LossConfig()  # of a head that finds centres
+    anchor_loss: AnchorLossConfig = AnchorLossConfig()
     initialise_from: str | None = None  # checkpoint to start from
     distill: DistillConfig | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where hardware has it

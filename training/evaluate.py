@@ -15,9 +15,9 @@ import torch
 from tqdm import tqdm
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import decode
+from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import CenterPoint
+from pd_ros.detection.model import PillarDetector
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
@@ -100,20 +100,21 @@ def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> 
 
 
 def score_model(
-    model: CenterPoint,
+    model: PillarDetector,
     config: ModelConfig,
     source: SourceConfig,
     device: torch.device,
     min_points: int,
 ) -> dict[str, float]:
     """BEV AP of a network in training: ``{"car/bev_0.7": percent, ...}``."""
+    decode = make_decoder(config, device)
 
     @torch.inference_mode()
     def detect(points: Float32) -> Detections:
         cloud = torch.from_numpy(points).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
             output = model(pillarize([cloud], config.grid, config.capacity))
-        found = decode(output, config)[0]
+        found = decode(output)[0]
         return Detections(*(field.cpu() for field in found))
 
     scores = score_source(detect, config, source, min_points)

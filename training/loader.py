@@ -13,9 +13,10 @@ from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import PillarBatch
 from training.augment import augment
 from training.config import TrainConfig
-from training.frame import IGNORED, Frame, read_frame
+from training.frame import Frame, read_frame
+from training.labels import Labels, split_labels
 from training.paste import ObjectBank, paste_objects
-from training.targets import Labels, Targets, make_targets
+from training.target_maker import AnyTargets, make_target_maker
 
 
 class Draw(NamedTuple):
@@ -37,9 +38,9 @@ class Batch(NamedTuple):
     """What one training step needs; the teacher's part only where there is one."""
 
     student: PillarBatch
-    targets: Targets
+    targets: AnyTargets
     teacher: PillarBatch | None
-    teacher_targets: Targets | None
+    teacher_targets: AnyTargets | None
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -117,13 +118,6 @@ class TrainingFrames(Dataset[Sample]):
         return ObjectBank(frames, settings.paste_min_points)
 
 
-def split_labels(frame: Frame, min_points: int) -> Labels:
-    """Boxes to learn, and boxes to ignore: of other classes or with too few points."""
-    learnt = (frame.labels != IGNORED) & (frame.num_points >= min_points)
-    boxes = torch.from_numpy(frame.boxes)
-    return Labels(boxes[learnt], torch.from_numpy(frame.labels[learnt]), boxes[~learnt])
-
-
 class Collate:
     """Samples to a batch, for the student's grid and, where there is one, the teacher's."""
 
@@ -132,19 +126,19 @@ class Collate:
     ) -> None:
         self._student = student
         self._teacher = teacher
-        self._box_radius = box_radius
+        self._student_targets = make_target_maker(student, box_radius)
+        self._teacher_targets = make_target_maker(teacher, box_radius) if teacher else None
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Pillars and targets of all samples."""
         points = [sample.points for sample in samples]
         labels = [sample.labels for sample in samples]
         student = pillarize(points, self._student.grid, self._student.capacity)
-        targets = make_targets(labels, self._student, self._box_radius)
-        if self._teacher is None:
+        targets = self._student_targets(labels)
+        if self._teacher is None or self._teacher_targets is None:
             return Batch(student, targets, None, None)
         teacher = pillarize(points, self._teacher.grid, self._teacher.capacity)
-        taught = make_targets(labels, self._teacher, self._box_radius)
-        return Batch(student, targets, teacher, taught)
+        return Batch(student, targets, teacher, self._teacher_targets(labels))
 
 
 def make_loader(

@@ -16,20 +16,18 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import CenterPoint
+from pd_ros.detection.model import PillarDetector
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
 from training.crop import rebuild
-from training.distill import distill_loss
 from training.distributed import World, mean_over_world
 from training.evaluate import score_model
 from training.loader import Batch
-from training.losses import detection_loss
 from training.state import Progress, load_state, save_state
+from training.step_loss import loss_terms
 from training.transfer import move_batch
 
 _LOG = logging.getLogger("training.run")
-LOSS_NAMES = ("total", "heatmap", "box", "distill_heatmap", "distill_box")
 
 
 class Run:
@@ -39,7 +37,7 @@ class Run:
         self,
         config: TrainConfig,
         model_config: ModelConfig,
-        model: CenterPoint,
+        model: PillarDetector,
         teacher: Checkpoint | None,
         optimizer: AdamW,
         scheduler: OneCycleLR,
@@ -76,7 +74,8 @@ class Run:
     def epoch(self, loader: list[Batch], progress: Progress, steps: int) -> dict[str, object]:
         """Train one epoch, score it, write everything down."""
         self.network.train()
-        began, waited, total = time.monotonic(), 0.0, torch.zeros(len(LOSS_NAMES))
+        began, waited, names = time.monotonic(), 0.0, ["total"]
+        total = torch.zeros(())
         title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
         bar = tqdm(total=steps, initial=progress.step, desc=title, disable=not self.world.is_first)
         trained = 0
@@ -88,37 +87,33 @@ class Run:
             if batch is None:
                 break
             terms = self.step(batch)
-            total += terms
+            names, values = list(terms), torch.stack(list(terms.values())).detach().cpu()
+            total = total + values
             trained += 1
             progress.step += 1
             bar.update()
-            bar.set_postfix(loss=f"{terms[0]:.2f}", refresh=False)
+            bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
             if progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
         bar.close()
         seconds = time.monotonic() - began
-        mean = mean_over_world(total / max(trained, 1), self.world)
-        return self.finish_epoch(progress, mean, seconds, waited / max(seconds, 1e-9))
+        mean = mean_over_world(total.expand(len(names)) / max(trained, 1), self.world)
+        losses = dict(zip(names, mean.tolist(), strict=True))
+        return self.finish_epoch(progress, losses, seconds, waited / max(seconds, 1e-9))
 
-    def step(self, batch: Batch) -> Tensor:
-        """One optimiser step; returns the loss terms in the order of ``LOSS_NAMES``."""
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """One optimiser step; returns the loss and its terms (see ``loss_terms``)."""
         batch = move_batch(batch, self.world.device)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
-        detection = detection_loss(output, batch.targets, self.config.loss)
-        total = detection.total(self.config.loss)
-        terms = [detection.heatmap, detection.box, total.new_zeros(()), total.new_zeros(())]
-        if taught is not None and self.config.distill and batch.teacher_targets:
-            distilled = distill_loss(output, taught, batch.teacher_targets)
-            total = total + distilled.total(self.config.distill)
-            terms[2:] = [distilled.heatmap, distilled.box]
+        terms = loss_terms(output, taught, batch, self.config)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        terms["total"].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
-        return torch.stack([total, *terms]).detach().cpu()
+        return terms
 
     @torch.no_grad()
     def ask_teacher(self, batch: Batch) -> ModelOutput | None:
@@ -141,12 +136,12 @@ class Run:
             )
 
     def finish_epoch(
-        self, progress: Progress, mean: Tensor, seconds: float, waiting: float
+        self, progress: Progress, losses: dict[str, float], seconds: float, waiting: float
     ) -> dict[str, object]:
         """Score the epoch, write its JSON line, events, checkpoint and state."""
         figures: dict[str, object] = {
             "epoch": progress.epoch + 1,
-            **dict(zip(LOSS_NAMES, mean.tolist(), strict=True)),
+            **losses,
             "learning_rate": self.scheduler.get_last_lr()[0],
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),
@@ -166,7 +161,7 @@ class Run:
         self.save(Progress(progress.epoch + 1, 0))
         return figures
 
-    def validate(self, model: CenterPoint) -> dict[str, float]:
+    def validate(self, model: PillarDetector) -> dict[str, float]:
         """AP of a network on each validation source; nothing where none is named."""
         model.eval()
         figures: dict[str, float] = {}

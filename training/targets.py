@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.config import ModelConfig
+from training.labels import Labels
 
 _MIN_OVERLAP = 0.1
 _MIN_RADIUS = 2
@@ -19,14 +20,6 @@ class Cells(NamedTuple):
     cell: Tensor  # [M] int64, row * columns + column
     box: Tensor  # [M, 8] as in ModelOutput.box
     weight: Tensor  # [M] 1 at an object's centre, less beside it
-
-
-class Labels(NamedTuple):
-    """Boxes of one frame as the loss sees them."""
-
-    boxes: Tensor  # [M, 7]
-    classes: Tensor  # [M] int64
-    ignored: Tensor  # [I, 7] boxes whose cells count neither as object nor as background
 
 
 class Targets(NamedTuple):

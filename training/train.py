@@ -17,9 +17,9 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import CenterHeadConfig, ModelConfig, load_config
 from pd_ros.detection.device import training_format
-from pd_ros.detection.model import CenterPoint, build_model
+from pd_ros.detection.model import PillarDetector, build_model
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
@@ -87,7 +87,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     return figures
 
 
-def _start_model(config: TrainConfig, model_config: ModelConfig) -> CenterPoint:
+def _start_model(config: TrainConfig, model_config: ModelConfig) -> PillarDetector:
     """Fresh weights, or those of the checkpoint to start from."""
     if config.initialise_from is None:
         return build_model(model_config)
@@ -112,6 +112,9 @@ def _load_teacher(
     if config.distill is None:
         return None
     teacher = load_checkpoint(Path(config.distill.teacher))
+    for network in (teacher.config, student):
+        if not isinstance(network.head, CenterHeadConfig):
+            raise ValueError(f"distill: expected heads that find centres, {network.name} has none")
     if teacher.config.classes != student.classes:
         raise ValueError(
             f"distill.teacher: knows the classes {list(teacher.config.classes)}, the student"

@@ -4,7 +4,7 @@ import torch
 
 from pd_ros.detection.types import PillarBatch
 from training.loader import Batch
-from training.targets import Targets
+from training.target_maker import AnyTargets
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
@@ -26,5 +26,5 @@ def _move_pillars(pillars: PillarBatch, device: torch.device) -> PillarBatch:
     )
 
 
-def _move_targets(targets: Targets, device: torch.device) -> Targets:
-    return Targets(*(field.to(device) for field in targets))
+def _move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:
+    return type(targets)(*(field.to(device) for field in targets))

@@ -4,12 +4,21 @@ The only file that reads model configs, and the only one that knows their rules.
 """
 
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -82,10 +91,41 @@ class NeckConfig(FrozenConfig):
     strides: Widths
 
 
-class HeadConfig(FrozenConfig):
+class CenterHeadConfig(FrozenConfig):
     """CenterPoint head: width of the shared convolution and of each branch."""
 
+    kind: Literal["center"] = "center"
     width: PositiveInt
+
+
+class AnchorConfig(FrozenConfig):
+    """The anchor of one class, and which overlaps make it an example."""
+
+    size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
+    bottom_m: float  # z of its underside
+    matched_iou: Probability  # an anchor of this overlap or more learns the object
+    unmatched_iou: Probability  # one of less is background; those between do not count
+
+
+class AnchorHeadConfig(FrozenConfig):
+    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``."""
+
+    kind: Literal["anchors"]
+    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
+    rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
+    direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+
+
+def _head_kind(head: object) -> str:
+    """A head without ``kind`` is the CenterPoint head, as in checkpoints of format version 1."""
+    kind = head.get("kind", "center") if isinstance(head, dict) else getattr(head, "kind", "")
+    return str(kind)
+
+
+HeadConfig = Annotated[
+    Annotated[CenterHeadConfig, Tag("center")] | Annotated[AnchorHeadConfig, Tag("anchors")],
+    Discriminator(_head_kind),
+]
 
 
 class DecodeConfig(FrozenConfig):
@@ -152,6 +192,16 @@ class ModelConfig(FrozenConfig):
             raise ValueError(
                 f"grid: {self.grid.size} pillars cannot be divided by the total stride {stride};"
                 " change grid.range_m"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_anchor_per_class(self) -> Self:
+        head = self.head
+        if isinstance(head, AnchorHeadConfig) and len(head.anchors) != len(self.classes):
+            raise ValueError(
+                f"head.anchors: one for each of the classes {list(self.classes)} is needed, got"
+                f" {len(head.anchors)}"
             )
         return self
 

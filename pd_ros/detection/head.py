@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.types import HeadMaps
+
 # A prior of about 0.1 for every cell, so that the first steps are not drowned by background.
 _HEATMAP_BIAS = -2.19
 
@@ -26,11 +28,12 @@ class CenterHead(nn.Module):
         assert isinstance(final, nn.Conv2d) and final.bias is not None
         nn.init.constant_(final.bias, _HEATMAP_BIAS)
 
-    def forward(self, neck: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, neck: Tensor) -> HeadMaps:
         """Heatmap logits ``[B, K, H, W]`` and box map ``[B, 8, H, W]`` (see ``ModelOutput``)."""
         shared = self.shared(neck)
         branches = (self.offset, self.height, self.size, self.rotation)
-        return self.heatmap(shared), torch.cat([branch(shared) for branch in branches], dim=1)
+        box = torch.cat([branch(shared) for branch in branches], dim=1)
+        return HeadMaps(self.heatmap(shared), box)
 
 
 def _branch(width: int, outputs: int) -> nn.Sequential:

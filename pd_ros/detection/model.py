@@ -3,32 +3,32 @@
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.anchor_head import AnchorHead
 from pd_ros.detection.backbone import BevBackbone, Neck
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.config import AnchorHeadConfig, ModelConfig
 from pd_ros.detection.encoder import PillarEncoder, scatter_to_canvas
 from pd_ros.detection.head import CenterHead
-from pd_ros.detection.types import ModelOutput, PillarBatch
+from pd_ros.detection.types import HeadMaps, ModelOutput, PillarBatch
 
 
 class DenseNetwork(nn.Module):
     """Everything after the canvas: backbone, neck, head."""
 
-    def __init__(self, backbone: BevBackbone, neck: Neck, head: CenterHead) -> None:
+    def __init__(self, backbone: BevBackbone, neck: Neck, head: CenterHead | AnchorHead) -> None:
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
 
-    def forward(self, canvas: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor]:
-        """Canvas ``[B, E, rows, columns]`` -> stages, neck's map, heatmap logits, box map."""
+    def forward(self, canvas: Tensor) -> tuple[tuple[Tensor, ...], Tensor, HeadMaps]:
+        """Canvas ``[B, E, rows, columns]`` -> stages, neck's map, the head's maps."""
         stages = self.backbone(canvas)
         neck = self.neck(stages)
-        heatmap, box = self.head(neck)
-        return stages, neck, heatmap, box
+        return stages, neck, self.head(neck)
 
 
-class CenterPoint(nn.Module):
-    """CenterPoint on pillars: encoder, canvas, dense network."""
+class PillarDetector(nn.Module):
+    """A detector on pillars (PointPillars, CenterPoint): encoder, canvas, dense network."""
 
     def __init__(
         self, encoder: PillarEncoder, dense: DenseNetwork, canvas_size: tuple[int, int]
@@ -48,11 +48,11 @@ class CenterPoint(nn.Module):
         """All named features and maps of a batch of clouds; zero pillars give an empty canvas."""
         features = self.encoder(batch)
         canvas = scatter_to_canvas(features, batch.cells, batch.batch_size, self.canvas_size)
-        stages, neck, heatmap, box = self.dense(canvas.contiguous(memory_format=self._format))
-        return ModelOutput(features, batch.cells, stages, neck, heatmap, box)
+        stages, neck, maps = self.dense(canvas.contiguous(memory_format=self._format))
+        return ModelOutput(features, batch.cells, stages, neck, *maps)
 
 
-def build_model(config: ModelConfig) -> CenterPoint:
+def build_model(config: ModelConfig) -> PillarDetector:
     """Network of a config, with fresh weights."""
     encoder = PillarEncoder(
         3 + len(config.features),
@@ -63,5 +63,12 @@ def build_model(config: ModelConfig) -> CenterPoint:
     shape = config.backbone
     backbone = BevBackbone(encoder.out_channels, shape.widths, shape.layers, shape.strides)
     neck = Neck(shape.widths, config.neck.widths, config.neck.strides)
-    head = CenterHead(neck.out_channels, config.head.width, len(config.classes))
-    return CenterPoint(encoder, DenseNetwork(backbone, neck, head), config.grid.size)
+    head = _build_head(config, neck.out_channels)
+    return PillarDetector(encoder, DenseNetwork(backbone, neck, head), config.grid.size)
+
+
+def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHead:
+    head, classes = config.head, len(config.classes)
+    if isinstance(head, AnchorHeadConfig):
+        return AnchorHead(in_channels, classes * len(head.rotations_rad), classes)
+    return CenterHead(in_channels, head.width, classes)

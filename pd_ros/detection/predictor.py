@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.decode import decode
+from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.encoder import scatter_to_canvas
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
@@ -34,6 +34,7 @@ class Predictor:
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         model = checkpoint.model.eval().to(device)
+        self._decode = make_decoder(self.config, device)
         self._encoder = FoldedPillarEncoder(model.encoder)
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,9 +84,9 @@ class Predictor:
         self.clipped = batch.clipped
         features = self._encoder(batch).to(self.precision)
         canvas = scatter_to_canvas(features, batch.cells, 1, self.config.grid.size)
-        stages, neck, heatmap, box = self._dense(canvas)
-        output = ModelOutput(features, batch.cells, stages, neck, heatmap, box)
-        found = decode(output, self.config)[0]
+        stages, neck, maps = self._dense(canvas)
+        output = ModelOutput(features, batch.cells, stages, neck, *maps)
+        found = self._decode(output)[0]
         return Detections(*(field.cpu() for field in found))
 
     def warm_up(self, iterations: int = 3) -> None:

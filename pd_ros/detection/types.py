@@ -43,15 +43,28 @@ class PillarBatch(NamedTuple):
     clipped: int  # points left out because a capacity was full
 
 
-class ModelOutput(NamedTuple):
-    """What every detector of the CenterPoint family returns; distillation reads it by name.
+class HeadMaps(NamedTuple):
+    """What a head says in every cell; see ``ModelOutput``."""
 
-    Heatmaps are logits. ``H x W`` are the cells of the head's map, row = y, column = x.
+    heatmap: Tensor
+    box: Tensor
+    direction: Tensor | None = None
+
+
+class ModelOutput(NamedTuple):
+    """What every detector with a bird's-eye map returns; distillation reads it by name.
+
+    ``H x W`` are the cells of the head's map, row = y, column = x. The head is one of two:
+    CenterPoint's has a heatmap ``[B, K, H, W]`` and boxes ``[B, 8, H, W]`` (dx, dy in cells, z in
+    m, log l, log w, log h, cos yaw, sin yaw); an anchor head has, for each of a cell's A anchors,
+    classes ``[B, A * K, H, W]``, boxes ``[B, A * 7, H, W]`` (differences from the anchor) and
+    directions ``[B, A * 2, H, W]``.
     """
 
     pillar_features: Tensor  # [V, E] one row per pillar
     pillar_cells: Tensor  # [V, 3] sample, row, column
     stages: tuple[Tensor, ...]  # the backbone's stages, finest first, [B, C_i, H_i, W_i]
     neck: Tensor  # [B, C, H, W]
-    heatmap: Tensor  # [B, K, H, W] logits
-    box: Tensor  # [B, 8, H, W]: dx, dy (cells), z (m), log l, log w, log h, cos yaw, sin yaw
+    heatmap: Tensor  # logits
+    box: Tensor
+    direction: Tensor | None = None  # logits; of an anchor head only

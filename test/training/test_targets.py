@@ -3,7 +3,8 @@ import torch
 from small_model import small_config
 
 from pd_ros.detection.boxes import points_in_boxes
-from training.targets import Labels, box_cells, gaussian_radius, make_targets
+from training.labels import Labels
+from training.targets import box_cells, gaussian_radius, make_targets
 
 CONFIG = small_config()
 NONE = torch.zeros(0, 7)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from small_model import SMALL
+from small_model import ANCHORS, SMALL
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config import load_config
@@ -40,12 +40,12 @@ def write_frames(folder: Path, count: int = 4) -> None:
         )
 
 
-def write_run(folder: Path, **changes: object) -> Path:
+def write_run(folder: Path, network: dict[str, object] = SMALL, **changes: object) -> Path:
     """A run of 2 epochs of 8 steps on the small network; returns its YAML."""
     if not (folder / "frames").exists():
         write_frames(folder / "frames")
     model = folder / "model.yaml"
-    model.write_text(yaml.safe_dump(SMALL))
+    model.write_text(yaml.safe_dump(network))
     run = {
         "model": str(model),
         "data": [{"path": str(folder / "frames")}],
@@ -72,11 +72,15 @@ def test_shipped_runs_are_valid_and_start_with_their_command(path) -> None:
     assert f"python -m training.train --config {path}" in path.read_text()
 
 
-def test_learns_one_frame(tmp_path) -> None:
+@pytest.mark.parametrize(
+    "network", [SMALL, {**SMALL, "head": ANCHORS}], ids=["centres", "anchors"]
+)
+def test_learns_one_frame(tmp_path, network) -> None:
     """Loss falls far, and the detector then finds the car of the frame at its place."""
     write_frames(tmp_path / "frames", count=1)
     run = write_run(
         tmp_path,
+        network,
         augment={"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0},
         schedule={
             "epochs": 4,

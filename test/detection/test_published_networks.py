@@ -1,0 +1,40 @@
+"""Networks of the two papers: their published sizes, without running them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.model import build_model
+
+# Name, parameters (1e6) to the digits given, multiply-adds of the part behind the canvas (1e9) if
+# a figure is given: PointDistiller's tables 1 and 5, SparseKD's table 1.
+PUBLISHED = [
+    ("point_pillars", 4.835, 34.2),
+    ("point_pillars_4x", 1.217, 8.9),
+    ("point_pillars_16x", 0.309, 2.4),
+    ("cp_pillar", 5.22, None),
+    ("cp_pillar_v0_4", 5.22, None),
+    ("cp_pillar_v0_48", 5.22, None),
+    ("cp_pillar_v0_64", 5.22, None),
+]
+
+
+def digits(value: float) -> int:
+    return len(str(value).partition(".")[2])
+
+
+@pytest.mark.parametrize(("name", "parameters", "gmacs"), PUBLISHED, ids=str)
+def test_sizes_are_the_published_ones(name, parameters, gmacs) -> None:
+    config = load_config(Path(f"config/model/{name}.yaml"), ModelConfig)
+    with torch.device("meta"):
+        model = build_model(config)
+        canvas = torch.empty(1, config.encoder.widths[-1], *config.grid.size)
+    count = sum(p.numel() for p in model.parameters()) / 1e6
+    assert round(count, digits(parameters)) == parameters
+    if gmacs is not None:
+        with FlopCounterMode(display=False) as counter:
+            model.dense(canvas)
+        assert counter.get_total_flops() / 2e9 == pytest.approx(gmacs, rel=0.01, abs=0.05)
