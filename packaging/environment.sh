@@ -172,13 +172,18 @@ install_torch() {
 }
 
 install_torch_cpu() {
-    local wheel=torch==$TORCH+cpu
-    begin torch "$wheel" "installing $wheel, without GPU support: downloads 200 MB" || return 0
+    local wheel=torch==$TORCH+cpu file=$REQUIREMENTS/spconv_cpu.txt origin
+    origin="$wheel $(sha256sum $file)"
+    begin torch "$origin" "installing $wheel and spconv, without GPU support: downloads 200 MB" ||
+        return 0
     # first from the indexes that this machine is set up for: none has a CUDA build by this name
     install -qq "$wheel" 2>/dev/null ||
         install -q --index-url $TORCH_WHEELS/cpu "$wheel" ||
         fail "expected $wheel at $TORCH_WHEELS/cpu, pip's message is above" \
             "check that it can be reached, then run this again"
+    install -qq --no-deps -r $file ||
+        fail "$file: pip could not install it, its message is above" \
+            "check that a package index can be reached, then run this again"
     finish
 }
 

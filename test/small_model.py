@@ -37,6 +37,14 @@ def small_anchor_config(**changes: object) -> ModelConfig:
     return small_config(name="small_anchors", head=ANCHORS, **changes)
 
 
+def small_voxel_config(residual: bool) -> ModelConfig:
+    """A network of voxels with the same head: 32 x 32 x 40 voxels, a canvas of 4 x 4."""
+    grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5], "voxel_height_m": 0.1}
+    layers = [1, 1, 1, 1]
+    encoder = {"kind": "sparse", "stem": 4, "widths": [4, 8, 8, 8], "layers": layers, "out": 8}
+    return small_config(name="small_voxels", grid=grid, encoder={**encoder, "residual": residual})
+
+
 def save_eager_model(folder: Path) -> Path:
     """Write an untrained network whose scores lie about 0.5: it finds boxes everywhere."""
     torch.manual_seed(3)

@@ -6,7 +6,7 @@ time, and look at all of the grid afterwards.
 
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import PillarDetector, build_model
+from pd_ros.detection.model import BevDetector, build_model
 
 
 def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) -> ModelConfig:
@@ -26,7 +26,7 @@ def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) ->
     return ModelConfig.model_validate(fields)
 
 
-def rebuild(model: PillarDetector, config: ModelConfig) -> PillarDetector:
+def rebuild(model: BevDetector, config: ModelConfig) -> BevDetector:
     """A copy of a network, in training mode, for another grid of the same pillars."""
     copy = build_model(config)
     copy.load_state_dict(model.state_dict())

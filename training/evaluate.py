@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import PillarDetector
+from pd_ros.detection.model import BevDetector
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
@@ -100,7 +100,7 @@ def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> 
 
 
 def score_model(
-    model: PillarDetector,
+    model: BevDetector,
     config: ModelConfig,
     source: SourceConfig,
     device: torch.device,

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import PillarDetector
+from pd_ros.detection.model import BevDetector
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
 from training.frame import Float32, read_frame
@@ -76,7 +76,7 @@ def profile(path: Path, points: Float32, device: str, repeats: int) -> Profile:
 
 @torch.no_grad()
 def count_operations(
-    model: PillarDetector, cloud: Tensor, config: ModelConfig
+    model: BevDetector, cloud: Tensor, config: ModelConfig
 ) -> tuple[float, float]:
     """1e9 multiply-adds and 1e6 activations of one forward pass over a cloud ``[N, 3 + C]``."""
     batch = pillarize([cloud], config.grid, config.capacity)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import PillarDetector
+from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
 from training.crop import rebuild
@@ -37,7 +37,7 @@ class Run:
         self,
         config: TrainConfig,
         model_config: ModelConfig,
-        model: PillarDetector,
+        model: BevDetector,
         teacher: Checkpoint | None,
         optimizer: AdamW,
         scheduler: OneCycleLR,
@@ -161,7 +161,7 @@ class Run:
         self.save(Progress(progress.epoch + 1, 0))
         return figures
 
-    def validate(self, model: PillarDetector) -> dict[str, float]:
+    def validate(self, model: BevDetector) -> dict[str, float]:
         """AP of a network on each validation source; nothing where none is named."""
         model.eval()
         figures: dict[str, float] = {}

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config import CenterHeadConfig, ModelConfig, load_config
 from pd_ros.detection.device import training_format
-from pd_ros.detection.model import PillarDetector, build_model
+from pd_ros.detection.model import BevDetector, build_model
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
@@ -87,7 +87,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     return figures
 
 
-def _start_model(config: TrainConfig, model_config: ModelConfig) -> PillarDetector:
+def _start_model(config: TrainConfig, model_config: ModelConfig) -> BevDetector:
     """Fresh weights, or those of the checkpoint to start from."""
     if config.initialise_from is None:
         return build_model(model_config)

@@ -23,6 +23,7 @@ def _move_pillars(pillars: PillarBatch, device: torch.device) -> PillarBatch:
         point_pillar=pillars.point_pillar.to(device),
         cells=pillars.cells.to(device),
         counts=pillars.counts.to(device),
+        layers=pillars.layers.to(device),
     )
 
 

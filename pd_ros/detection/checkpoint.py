@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig, parse_config
-from pd_ros.detection.model import PillarDetector, build_model
+from pd_ros.detection.model import BevDetector, build_model
 
 FORMAT_VERSION = 1
 
@@ -23,14 +23,14 @@ FORMAT_VERSION = 1
 class Checkpoint(NamedTuple):
     """A detector read from a file: network (evaluation mode), config, how it came to be."""
 
-    model: PillarDetector
+    model: BevDetector
     config: ModelConfig
     training: dict[str, object]
 
 
 def save_checkpoint(
     path: Path,
-    model: PillarDetector,
+    model: BevDetector,
     config: ModelConfig,
     training: Mapping[str, object],
     weights: torch.dtype = torch.float32,
@@ -96,13 +96,13 @@ def _parse_metadata(
     return parse_config(config, ModelConfig, f"{path} (config)"), training
 
 
-def _state(model: PillarDetector) -> dict[str, Tensor]:
+def _state(model: BevDetector) -> dict[str, Tensor]:
     """Weights and statistics; the count of batches is bookkeeping that no detector needs."""
     state = model.state_dict()
     return {name: value for name, value in state.items() if "num_batches_tracked" not in name}
 
 
-def _fill(path: Path, model: PillarDetector, tensors: Mapping[str, Tensor]) -> None:
+def _fill(path: Path, model: BevDetector, tensors: Mapping[str, Tensor]) -> None:
     expected = {name: tuple(value.shape) for name, value in _state(model).items()}
     got = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != got:

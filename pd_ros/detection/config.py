@@ -37,6 +37,14 @@ class GridConfig(FrozenConfig):
 
     range_m: tuple[float, float, float, float, float, float]  # x, y, z minimum; x, y, z maximum
     pillar_size_m: tuple[float, float]  # along x, along y
+    voxel_height_m: PositiveFloat | None = None  # None: pillars, as high as the range
+
+    @property
+    def layers(self) -> int:
+        """Voxels above each other; 1 for pillars."""
+        if self.voxel_height_m is None:
+            return 1
+        return round((self.range_m[5] - self.range_m[2]) / self.voxel_height_m)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,6 +67,12 @@ class GridConfig(FrozenConfig):
                     f"{axis}: range {start} to {end} m is not a whole number of {size} m pillars"
                     f" ({cells:.3f}); change the range or the size"
                 )
+        height = (upper[2] - lower[2]) / (self.voxel_height_m or upper[2] - lower[2])
+        if abs(height - round(height)) > 1e-6:
+            raise ValueError(
+                f"z: range {lower[2]} to {upper[2]} m is not a whole number of"
+                f" {self.voxel_height_m} m voxels ({height:.3f}); change the range or the height"
+            )
         return self
 
 
@@ -70,10 +84,35 @@ class CapacityConfig(FrozenConfig):
     max_points_per_pillar: PositiveInt | None = None  # None: dynamic, every point counts
 
 
-class EncoderConfig(FrozenConfig):
+class PillarEncoderConfig(FrozenConfig):
     """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64)."""
 
+    kind: Literal["pillars"] = "pillars"
     widths: Widths
+
+
+class SparseEncoderConfig(FrozenConfig):
+    """Sparse convolutions over voxels; see ``pd_ros.detection.sparse``."""
+
+    kind: Literal["sparse"]
+    stem: PositiveInt
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    out: PositiveInt
+    residual: bool = False
+
+
+def _encoder_kind(encoder: object) -> str:
+    """An encoder without ``kind`` is that of pillars, as in checkpoints of format version 1."""
+    if isinstance(encoder, dict):
+        return str(encoder.get("kind", "pillars"))
+    return str(getattr(encoder, "kind", ""))
+
+
+EncoderConfig = Annotated[
+    Annotated[PillarEncoderConfig, Tag("pillars")] | Annotated[SparseEncoderConfig, Tag("sparse")],
+    Discriminator(_encoder_kind),
+]
 
 
 class BackboneConfig(FrozenConfig):
@@ -118,8 +157,9 @@ class AnchorHeadConfig(FrozenConfig):
 
 def _head_kind(head: object) -> str:
     """A head without ``kind`` is the CenterPoint head, as in checkpoints of format version 1."""
-    kind = head.get("kind", "center") if isinstance(head, dict) else getattr(head, "kind", "")
-    return str(kind)
+    if isinstance(head, dict):
+        return str(head.get("kind", "center"))
+    return str(getattr(head, "kind", ""))
 
 
 HeadConfig = Annotated[
@@ -137,6 +177,9 @@ class DecodeConfig(FrozenConfig):
     max_detections: PositiveInt = 200
 
 
+_KINDS = ("pillars", "sparse", "center", "anchors")
+
+
 class ModelConfig(FrozenConfig):
     """Everything that the weights decide; travels inside the checkpoint."""
 
@@ -152,9 +195,24 @@ class ModelConfig(FrozenConfig):
     decode: DecodeConfig = DecodeConfig()
 
     @property
+    def canvas_stride(self) -> int:
+        """Pillars or voxels per cell of the backbone's input, along x and y."""
+        return 8 if isinstance(self.encoder, SparseEncoderConfig) else 1
+
+    @property
+    def canvas_channels(self) -> int:
+        """Channels of the backbone's input."""
+        if isinstance(self.encoder, PillarEncoderConfig):
+            return self.encoder.widths[-1]
+        height = self.grid.layers + 1
+        for padding in (1, 1, 0):  # of the three strided convolutions, 3 high
+            height = (height + 2 * padding - 3) // 2 + 1
+        return self.encoder.out * ((height - 3) // 2 + 1)
+
+    @property
     def output_stride(self) -> int:
-        """Pillars per cell of the head's map, along each axis."""
-        return self.backbone.strides[0] // self.neck.strides[0]
+        """Pillars or voxels per cell of the head's map, along x and y."""
+        return self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0]
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -179,7 +237,7 @@ class ModelConfig(FrozenConfig):
         }
         if len(set(lengths.values())) != 1:
             raise ValueError(f"one entry per stage is needed everywhere, got {lengths}")
-        stride = 1
+        stride = self.canvas_stride
         for i, step in enumerate(self.backbone.strides):
             stride *= step
             up = self.neck.strides[i]
@@ -192,6 +250,15 @@ class ModelConfig(FrozenConfig):
             raise ValueError(
                 f"grid: {self.grid.size} pillars cannot be divided by the total stride {stride};"
                 " change grid.range_m"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_fits_the_grid(self) -> Self:
+        sparse = isinstance(self.encoder, SparseEncoderConfig)
+        if sparse != (self.grid.voxel_height_m is not None):
+            raise ValueError(
+                "encoder: sparse convolutions need grid.voxel_height_m, pillars must not have it"
             )
         return self
 
@@ -237,7 +304,9 @@ def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:
 
 def _describe(where: str, problem: object) -> str:
     assert isinstance(problem, dict)
-    key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+    # Which kind of encoder or head it was is part of pydantic's path, but not of the file's.
+    parts = [str(part) for part in problem["loc"] if part not in _KINDS]
+    key = ".".join(parts) or "(whole file)"
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         text = "unknown key; remove it or correct its spelling"

@@ -24,8 +24,10 @@ class PillarEncoder(nn.Module):
         widths: Sequence[int],
         range_m: Sequence[float],
         pillar_size_m: Sequence[float],
+        size: tuple[int, int],
     ) -> None:
         super().__init__()
+        self._size = size
         self.register_buffer("_origin", torch.tensor(range_m[:3]), persistent=False)
         height = range_m[5] - range_m[2]
         self.register_buffer(
@@ -49,6 +51,10 @@ class PillarEncoder(nn.Module):
             highest = pillar_max(features, batch.point_pillar, pillars)
             features = torch.cat((features, highest[batch.point_pillar]), dim=1)
         return pillar_max(self.layers[-1](features), batch.point_pillar, pillars)
+
+    def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
+        """Pillar rows ``[V, C]`` in their cells: ``[B, C, rows, columns]``, channels last."""
+        return scatter_to_canvas(features, batch.cells, batch.batch_size, self._size)
 
     @property
     def pillar_layers(self) -> "list[PillarLayer]":

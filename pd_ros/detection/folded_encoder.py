@@ -28,6 +28,7 @@ class FoldedPillarEncoder:
 
     def __init__(self, encoder: PillarEncoder) -> None:
         self._mean_and_centre = encoder.mean_and_centre
+        self.canvas = encoder.canvas
         folded = [_fold(layer.linear, layer.norm) for layer in encoder.pillar_layers]
         self._layers = [_split_first(*folded[0])]
         for weight, bias in folded[1:]:  # a point's features beside its pillar's maximum, as wide

@@ -1,14 +1,19 @@
 """The whole network, and the one place that builds it from a config."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.anchor_head import AnchorHead
 from pd_ros.detection.backbone import BevBackbone, Neck
-from pd_ros.detection.config import AnchorHeadConfig, ModelConfig
-from pd_ros.detection.encoder import PillarEncoder, scatter_to_canvas
+from pd_ros.detection.config import AnchorHeadConfig, ModelConfig, PillarEncoderConfig
+from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
 from pd_ros.detection.types import HeadMaps, ModelOutput, PillarBatch
+
+if TYPE_CHECKING:  # only networks of voxels need spconv
+    from pd_ros.detection.sparse import SparseEncoder
 
 
 class DenseNetwork(nn.Module):
@@ -27,16 +32,13 @@ class DenseNetwork(nn.Module):
         return stages, neck, self.head(neck)
 
 
-class PillarDetector(nn.Module):
-    """A detector on pillars (PointPillars, CenterPoint): encoder, canvas, dense network."""
+class BevDetector(nn.Module):
+    """A detector that looks from above: encoder of pillars or voxels, canvas, dense network."""
 
-    def __init__(
-        self, encoder: PillarEncoder, dense: DenseNetwork, canvas_size: tuple[int, int]
-    ) -> None:
+    def __init__(self, encoder: "PillarEncoder | SparseEncoder", dense: DenseNetwork) -> None:
         super().__init__()
         self.encoder = encoder
         self.dense = dense
-        self.canvas_size = canvas_size
         self._format = torch.contiguous_format
 
     def arrange(self, memory_format: torch.memory_format) -> None:
@@ -45,26 +47,47 @@ class PillarDetector(nn.Module):
         self.dense.to(memory_format=memory_format)  # type: ignore[call-overload]
 
     def forward(self, batch: PillarBatch) -> ModelOutput:
-        """All named features and maps of a batch of clouds; zero pillars give an empty canvas."""
+        """All named features and maps of a batch of clouds; no points give an empty canvas."""
         features = self.encoder(batch)
-        canvas = scatter_to_canvas(features, batch.cells, batch.batch_size, self.canvas_size)
+        canvas = self.encoder.canvas(features, batch)
         stages, neck, maps = self.dense(canvas.contiguous(memory_format=self._format))
         return ModelOutput(features, batch.cells, stages, neck, *maps)
 
 
-def build_model(config: ModelConfig) -> PillarDetector:
-    """Network of a config, with fresh weights."""
-    encoder = PillarEncoder(
-        3 + len(config.features),
-        config.encoder.widths,
-        config.grid.range_m,
-        config.grid.pillar_size_m,
-    )
+def build_model(config: ModelConfig) -> BevDetector:
+    """Network of a config, with fresh weights.
+
+    Raises ``ValueError`` for a network of voxels where spconv is not installed.
+    """
     shape = config.backbone
-    backbone = BevBackbone(encoder.out_channels, shape.widths, shape.layers, shape.strides)
+    backbone = BevBackbone(config.canvas_channels, shape.widths, shape.layers, shape.strides)
     neck = Neck(shape.widths, config.neck.widths, config.neck.strides)
     head = _build_head(config, neck.out_channels)
-    return PillarDetector(encoder, DenseNetwork(backbone, neck, head), config.grid.size)
+    return BevDetector(_build_encoder(config), DenseNetwork(backbone, neck, head))
+
+
+def _build_encoder(config: ModelConfig) -> "PillarEncoder | SparseEncoder":
+    channels, grid, shape = 3 + len(config.features), config.grid, config.encoder
+    if isinstance(shape, PillarEncoderConfig):
+        return PillarEncoder(channels, shape.widths, grid.range_m, grid.pillar_size_m, grid.size)
+    try:
+        from pd_ros.detection.sparse import SparseEncoder  # noqa: PLC0415
+    except ImportError as error:
+        raise ValueError(
+            f"{config.name}: a network of voxels needs spconv, which cannot be imported ({error});"
+            " install packaging/requirements/spconv.txt, or spconv==2.3.8 without a GPU"
+        ) from None
+    size = (grid.layers, *grid.size)
+    return SparseEncoder(
+        channels,
+        size,
+        shape.stem,
+        shape.widths,
+        shape.layers,
+        shape.out,
+        shape.residual,
+        config.canvas_channels,
+    )
 
 
 def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHead:

@@ -9,7 +9,7 @@ from torch import Tensor
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import choose_device, choose_precision
-from pd_ros.detection.encoder import scatter_to_canvas
+from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
@@ -35,7 +35,10 @@ class Predictor:
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         model = checkpoint.model.eval().to(device)
         self._decode = make_decoder(self.config, device)
-        self._encoder = FoldedPillarEncoder(model.encoder)
+        encoder = model.encoder
+        self._encoder = (
+            FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
+        )
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -83,8 +86,8 @@ class Predictor:
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
         self.clipped = batch.clipped
         features = self._encoder(batch).to(self.precision)
-        canvas = scatter_to_canvas(features, batch.cells, 1, self.config.grid.size)
-        stages, neck, maps = self._dense(canvas)
+        canvas = self._encoder.canvas(features, batch)
+        stages, neck, maps = self._dense(canvas.contiguous(memory_format=torch.channels_last))
         output = ModelOutput(features, batch.cells, stages, neck, *maps)
         found = self._decode(output)[0]
         return Detections(*(field.cpu() for field in found))

@@ -32,7 +32,8 @@ class Detections(NamedTuple):
 class PillarBatch(NamedTuple):
     """Points of a batch of clouds and the pillars they lie in; empty pillars do not appear.
 
-    ``[P]`` points in range over all clouds, ``[V]`` pillars over all clouds.
+    ``[P]`` points in range over all clouds, ``[V]`` pillars over all clouds. Where the grid has
+    layers, read voxels for pillars.
     """
 
     points: Tensor  # [P, 3 + C] float32
@@ -41,6 +42,7 @@ class PillarBatch(NamedTuple):
     counts: Tensor  # [V] int64, points in each pillar, at least 1
     batch_size: int
     clipped: int  # points left out because a capacity was full
+    layers: Tensor  # [V] int64, height of a voxel counted from below; 0 for pillars
 
 
 class HeadMaps(NamedTuple):

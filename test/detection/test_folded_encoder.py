@@ -12,7 +12,7 @@ GRID = GridConfig(range_m=(-51.2, -38.4, -4, 51.2, 38.4, 2), pillar_size_m=(0.32
 def trained_encoder(widths):
     """Batch norm with statistics and scales, negative ones too, as after training."""
     torch.manual_seed(0)
-    encoder = PillarEncoder(4, widths, GRID.range_m, GRID.pillar_size_m).eval()
+    encoder = PillarEncoder(4, widths, GRID.range_m, GRID.pillar_size_m, GRID.size).eval()
     for layer in encoder.pillar_layers:
         torch.nn.init.normal_(layer.norm.weight)
         torch.nn.init.normal_(layer.norm.bias)

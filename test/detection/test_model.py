@@ -21,7 +21,9 @@ def cloud(size=60, seed=0):
 
 
 def test_points_are_described_by_hand_worked_offsets() -> None:
-    encoder = PillarEncoder(4, (8,), CONFIG.grid.range_m, CONFIG.grid.pillar_size_m)
+    encoder = PillarEncoder(
+        4, (8,), CONFIG.grid.range_m, CONFIG.grid.pillar_size_m, CONFIG.grid.size
+    )
     points = torch.tensor([[0.25, 0.5, -1.0, 0.3], [0.75, 0.5, -2.0, 0.5]])
     batch = pillarize([points], CONFIG.grid, CONFIG.capacity)
     described = encoder._describe(batch)
@@ -90,7 +92,7 @@ def test_folding_changes_nothing_but_the_layers() -> None:
                 module.bias.uniform_(-1, 1)
     dense = model.dense.eval()
     canvas = torch.rand(1, 8, 16, 16)
-    _, _, heatmap, box = dense(canvas)
+    _, _, (heatmap, box, _) = dense(canvas)
     folded = fold_batch_norm(dense)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     torch.testing.assert_close(folded(canvas)[2], heatmap, atol=1e-4, rtol=1e-4)

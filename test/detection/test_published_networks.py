@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig, SparseEncoderConfig, load_config
 from pd_ros.detection.model import build_model
 
 # Name, parameters (1e6) to the digits given, multiply-adds of the part behind the canvas (1e9) if
@@ -15,6 +15,13 @@ PUBLISHED = [
     ("point_pillars", 4.835, 34.2),
     ("point_pillars_4x", 1.217, 8.9),
     ("point_pillars_16x", 0.309, 2.4),
+    ("second", 5.326, 69.6),
+    ("second_4x", 1.343, 17.7),
+    ("second_16x", 0.341, 4.6),
+    ("cp_voxel", 7.76, None),
+    ("cp_voxel_s", 4.04, None),
+    ("cp_voxel_xs", 2.82, None),
+    ("cp_voxel_xxs", 1.01, None),
     ("cp_pillar", 5.22, None),
     ("cp_pillar_v0_4", 5.22, None),
     ("cp_pillar_v0_48", 5.22, None),
@@ -29,9 +36,12 @@ def digits(value: float) -> int:
 @pytest.mark.parametrize(("name", "parameters", "gmacs"), PUBLISHED, ids=str)
 def test_sizes_are_the_published_ones(name, parameters, gmacs) -> None:
     config = load_config(Path(f"config/model/{name}.yaml"), ModelConfig)
+    if isinstance(config.encoder, SparseEncoderConfig):
+        pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
     with torch.device("meta"):
         model = build_model(config)
-        canvas = torch.empty(1, config.encoder.widths[-1], *config.grid.size)
+        canvas = torch.empty(1, config.canvas_channels, rows, columns)
     count = sum(p.numel() for p in model.parameters()) / 1e6
     assert round(count, digits(parameters)) == parameters
     if gmacs is not None:

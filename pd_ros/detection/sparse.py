@@ -1,0 +1,129 @@
+"""Sparse 3-D convolution over voxels, down to a bird's-eye canvas. The only file with spconv."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from spconv import pytorch as spconv
+from spconv.pytorch import ops
+from torch import Tensor, nn
+
+from pd_ros.detection.types import PillarBatch
+
+if not torch.cuda.is_available():
+    # spconv 2.3.8 asks for a CUDA stream in the backward pass on a CPU, too, and never uses it.
+    ops.get_current_stream = lambda: 0
+
+
+class SparseEncoder(nn.Module):
+    """Mean of each voxel's points, then stages of sparse convolutions (SECOND section 3.1).
+
+    ``layers[i]`` submanifold convolutions of ``widths[i]`` channels (or, ``residual``, as many
+    blocks of two, as in CenterPoint's voxel network); a convolution of stride 2 stands before them
+    in all stages but the first. The last convolution halves the height once more; what is left of
+    it is laid side by side in the canvas' channels.
+    """
+
+    def __init__(
+        self,
+        point_channels: int,
+        size: tuple[int, int, int],
+        stem: int,
+        widths: Sequence[int],
+        layers: Sequence[int],
+        out: int,
+        residual: bool,
+        canvas_channels: int,
+    ) -> None:
+        super().__init__()
+        layers_z, rows, columns = size
+        self._canvas = (canvas_channels, rows // 8, columns // 8)
+        # One layer more than the grid has, as in SECOND: 41, 21, 11, 5, 2.
+        self._shape = [layers_z + 1, rows, columns]
+        stages = [_convolution("stem", point_channels, stem)]
+        channels = stem
+        for number, (width, count) in enumerate(zip(widths, layers, strict=True)):
+            name = f"stage{number}"
+            if number:
+                padding = (0, 1, 1) if number == len(widths) - 1 else (1, 1, 1)
+                stages.append(_strided(channels, width, 3, 2, padding))
+            block = _Residual if residual else _convolution
+            stages += [
+                block(name, width if i or number else channels, width) for i in range(count)
+            ]
+            channels = width
+        stages.append(_strided(channels, out, (3, 1, 1), (2, 1, 1), 0))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, batch: PillarBatch) -> Tensor:
+        """Mean of the points of each voxel: ``[V, 3 + C]``; no voxels give no rows."""
+        total = batch.points.new_zeros(len(batch.cells), batch.points.shape[1])
+        return total.index_add_(0, batch.point_pillar, batch.points) / batch.counts[:, None]
+
+    def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
+        """Canvas ``[B, out * height left, rows / 8, columns / 8]``; zeros without voxels."""
+        if not len(features):  # spconv refuses to work on nothing
+            return features.new_zeros(batch.batch_size, *self._canvas)
+        place = torch.cat((batch.cells[:, :1], batch.layers[:, None], batch.cells[:, 1:]), dim=1)
+        sparse = spconv.SparseConvTensor(features, place.int(), self._shape, batch.batch_size)
+        for stage in self.stages:
+            sparse = stage(sparse)
+        return _lay_out(sparse)
+
+
+def _lay_out(sparse: Any) -> Tensor:
+    """Dense canvas ``[B, C * layers, rows, columns]``, channel by channel from below.
+
+    spconv's own way to it indexes as torch is about to forbid.
+    """
+    sample, layer, row, column = sparse.indices.long().unbind(1)
+    layers, rows, columns = sparse.spatial_shape
+    index = ((sample * rows + row) * columns + column) * layers + layer
+    width = sparse.features.shape[1]
+    flat = sparse.features.new_zeros(sparse.batch_size * rows * columns * layers, width)
+    flat.index_copy_(0, index, sparse.features)
+    canvas = flat.view(sparse.batch_size, rows, columns, layers, width)
+    return canvas.permute(0, 4, 3, 1, 2).flatten(1, 2)
+
+
+def _norm(width: int) -> nn.BatchNorm1d:
+    return nn.BatchNorm1d(width, eps=1e-3, momentum=0.01)
+
+
+def _convolution(name: str, in_channels: int, width: int) -> Any:
+    """Submanifold 3 x 3 x 3 convolution; those of one ``name`` share their index pairs."""
+    convolution = spconv.SubMConv3d(in_channels, width, 3, padding=1, bias=False, indice_key=name)
+    return spconv.SparseSequential(convolution, _norm(width), nn.ReLU())
+
+
+def _strided(in_channels: int, width: int, kernel: Any, stride: Any, padding: Any) -> Any:
+    convolution = spconv.SparseConv3d(in_channels, width, kernel, stride, padding, bias=False)
+    return spconv.SparseSequential(convolution, _norm(width), nn.ReLU())
+
+
+class _Residual(nn.Module):
+    """Two submanifold convolutions with bias, and the input added (CenterPoint's voxel network).
+
+    The bias is added here: spconv cannot on a CPU in evaluation.
+    """
+
+    def __init__(self, name: str, in_channels: int, width: int) -> None:
+        super().__init__()
+        assert in_channels == width, "a block keeps its width"
+        self.convolutions = nn.ModuleList(
+            spconv.SubMConv3d(width, width, 3, padding=1, bias=False, indice_key=name)
+            for _ in range(2)
+        )
+        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(width)) for _ in range(2))
+        self.norms = nn.ModuleList(_norm(width) for _ in range(2))
+
+    def forward(self, sparse: Any) -> Any:
+        """Same voxels, same width."""
+        features = sparse.features
+        for number in range(2):
+            if number:
+                sparse = sparse.replace_feature(torch.relu(sparse.features))
+            sparse = self.convolutions[number](sparse)
+            biased = sparse.features + self.biases[number]
+            sparse = sparse.replace_feature(self.norms[number](biased))
+        return sparse.replace_feature(torch.relu(sparse.features + features))
