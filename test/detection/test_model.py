@@ -95,8 +95,9 @@ def test_folding_changes_nothing_but_the_layers() -> None:
     _, _, (heatmap, box, _) = dense(canvas)
     folded = fold_batch_norm(dense)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
-    torch.testing.assert_close(folded(canvas)[2], heatmap, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(folded(canvas)[3], box, atol=1e-4, rtol=1e-4)
+    _, _, maps = folded(canvas)
+    torch.testing.assert_close(maps.heatmap, heatmap, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(maps.box, box, atol=1e-4, rtol=1e-4)
 
 
 def multiply_adds(name):
