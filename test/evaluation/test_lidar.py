@@ -130,7 +130,7 @@ def test_table_and_default_thresholds() -> None:
     assert [line.split()[0] for line in table.splitlines()] == ["class", "car", "pedestrian"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3)), max_size=8), st.randoms())
 def test_order_of_frames_does_not_matter(cells: list[tuple[int, int]], random) -> None:  # type: ignore[no-untyped-def]
     frames = [

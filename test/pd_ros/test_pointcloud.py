@@ -102,7 +102,7 @@ def slow_points(layout: CloudLayout, data: bytes, scale: float, z_offset: float)
     return np.array(points, dtype=np.float64).reshape(-1, 4)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(clouds(), st.sampled_from([1.0, 1 / 255, 2.0, 0.0]), st.sampled_from([0.0, -1.75]))
 def test_any_layout_as_struct_reads_it(
     cloud: tuple[CloudLayout, bytes], scale: float, z_offset: float

@@ -145,7 +145,7 @@ def test_one_array_by_the_name_of_npz(tmp_path: Path) -> None:
         read_cloud(tmp_path / "a.npz", 1.0)
 
 
-@settings(max_examples=150, deadline=None,
+@settings(max_examples=150,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(suffix=st.sampled_from([".npz", ".pcd"]), data=st.data())
 def test_damage_anywhere_gives_points_or_one_clear_error(

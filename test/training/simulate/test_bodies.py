@@ -36,7 +36,7 @@ def bounds(body):
     return corners.min(axis=0), corners.max(axis=0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @pytest.mark.parametrize("make", VEHICLES + PEOPLE)
 @given(SEEDS)
 def test_a_body_fills_its_box_and_stays_within(make, seed) -> None:
@@ -50,7 +50,7 @@ def test_a_body_fills_its_box_and_stays_within(make, seed) -> None:
     assert high[2] == pytest.approx(body.height, abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @pytest.mark.parametrize("make", VEHICLES + PEOPLE)
 @given(SEEDS)
 def test_sizes_are_those_of_their_kind(make, seed) -> None:
@@ -60,7 +60,7 @@ def test_sizes_are_those_of_their_kind(make, seed) -> None:
     assert all(a <= value <= b for a, value, b in zip(least, size, most, strict=True))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @pytest.mark.parametrize("make", [make_van, make_truck])
 @given(SEEDS)
 def test_the_nose_points_along_x(make, seed) -> None:

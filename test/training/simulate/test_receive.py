@@ -55,7 +55,7 @@ def test_rays_and_triangles_stay_together() -> None:
     assert len(returns.ray) == len(returns.distance_m) == len(returns.intensity)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(list(Material)), st.floats(1, 100), st.floats(0, 1), st.floats(0, 1),
     st.integers(0, 99),

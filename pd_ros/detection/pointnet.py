@@ -1,0 +1,87 @@
+"""PointNet++ layers: set abstraction over several radii, and the way back to all points."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.point_ops import (
+    ball_query,
+    furthest_point_sample,
+    gather_points,
+    interpolate,
+)
+
+
+def shared_mlp(widths: Sequence[int], norm: bool = True) -> nn.Sequential:
+    """The same layers for every point of every ball: ``[B, widths[0], M, K]`` in."""
+    layers: list[nn.Module] = []
+    for before, after in zip(widths[:-1], widths[1:], strict=True):
+        layers.append(nn.Conv2d(before, after, 1))
+        layers += [nn.BatchNorm2d(after)] if norm else []
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+class SetAbstraction(nn.Module):
+    """Fewer points, each with the maximum over the balls about it (PointNet++ section 3.2, 3.3).
+
+    For each radius a network over offsets and features of the ball's points; the results of all
+    radii stand side by side.
+    """
+
+    def __init__(
+        self,
+        points: int,
+        radii_m: Sequence[float],
+        neighbours: Sequence[int],
+        in_channels: int,
+        widths: Sequence[Sequence[int]],
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self._points = points
+        self._balls = tuple(zip(radii_m, neighbours, strict=True))
+        self.networks = nn.ModuleList(shared_mlp((in_channels + 3, *w), norm) for w in widths)
+        self.out_channels = sum(w[-1] for w in widths)
+
+    def forward(self, points: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """``[B, N, 3]``, ``[B, C, N]`` -> centres ``[B, M, 3]``, ``[B, out_channels, M]``."""
+        chosen = furthest_point_sample(points, self._points)
+        centres = gather_points(points.mT, chosen).mT
+        found = []
+        for (radius, count), network in zip(self._balls, self.networks, strict=True):
+            index = ball_query(points, centres, radius, count)
+            offsets = gather_points(points.mT, index) - centres.mT[..., None]
+            ball = torch.cat((offsets, gather_points(features, index)), dim=1)
+            found.append(network(ball).amax(dim=3))
+        return centres, torch.cat(found, dim=1)
+
+
+class GlobalAbstraction(nn.Module):
+    """All points of a cloud into one feature row, without sampling."""
+
+    def __init__(self, in_channels: int, widths: Sequence[int], norm: bool = True) -> None:
+        super().__init__()
+        self.network = shared_mlp((in_channels + 3, *widths), norm)
+        self.out_channels = widths[-1]
+
+    def forward(self, points: Tensor, features: Tensor) -> Tensor:
+        """``[B, N, 3]``, ``[B, C, N]`` -> ``[B, out_channels]``."""
+        everything = torch.cat((points.mT, features), dim=1)[:, :, None]
+        result: Tensor = self.network(everything)
+        return result.amax(dim=3).squeeze(2)
+
+
+class FeaturePropagation(nn.Module):
+    """Features of few points carried to many, beside what these have (PointNet++ section 3.4)."""
+
+    def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.network = shared_mlp((in_channels, *widths))
+
+    def forward(self, points: Tensor, known: Tensor, own: Tensor, features: Tensor) -> Tensor:
+        """``[B, N, 3]``, ``[B, M, 3]``, ``[B, C, N]``, ``[B, D, M]`` -> ``[B, widths[-1], N]``."""
+        joined = torch.cat((interpolate(points, known, features), own), dim=1)
+        result: Tensor = self.network(joined[..., None])
+        return result.squeeze(3)
