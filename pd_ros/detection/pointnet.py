@@ -1,5 +1,6 @@
 """PointNet++ layers: set abstraction over several radii, and the way back to all points."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -16,7 +17,7 @@ from pd_ros.detection.point_ops import (
 def shared_mlp(widths: Sequence[int], norm: bool = True) -> nn.Sequential:
     """The same layers for every point of every ball: ``[B, widths[0], M, K]`` in."""
     layers: list[nn.Module] = []
-    for before, after in zip(widths[:-1], widths[1:], strict=True):
+    for before, after in itertools.pairwise(widths):
         layers.append(nn.Conv2d(before, after, 1))
         layers += [nn.BatchNorm2d(after)] if norm else []
         layers.append(nn.ReLU(inplace=True))
