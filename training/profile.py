@@ -1,9 +1,11 @@
 """What detectors cost: parameters, multiply-adds, activations, latency on this machine.
 
 python -m training.profile --models pd_ros/weights/*.safetensors --sweep data/sim/test/000000.npz
+python -m training.profile --models config/model/*.yaml --sweep data/sim/test/000000.npz
 """
 
 import argparse
+import csv
 import json
 import logging
 import statistics
@@ -17,12 +19,14 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import BevDetector
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
+from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.device import choose_device, choose_precision
+from pd_ros.detection.model import BevDetector, build_model
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
 from training.frame import Float32, read_frame
+from training.sparse_cost import SparseCost
 
 _LOG = logging.getLogger("training.profile")
 
@@ -34,7 +38,8 @@ class Profile:
     name: str
     parameters: int
     gmacs: float  # 1e9 multiply-adds of convolutions and linear layers
-    mactivations: float  # 1e6 outputs of the same layers
+    sparse_gmacs: float  # 1e9 multiply-adds of sparse convolutions, on the sweep
+    mactivations: float  # 1e6 outputs of all these layers
     latency_ms: float  # median, from points in memory to boxes in memory
     slowest_ms: float
 
@@ -53,32 +58,53 @@ def main(arguments: list[str] | None = None) -> int:
         _LOG.error("%s", error)
         return 2
     sys.stdout.write(format_table(profiles) + "\n")
+    rows = [asdict(row) for row in profiles]
     if options.json:
-        rows = [asdict(row) for row in profiles]
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if options.csv:
+        with options.csv.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
     return 0
 
 
 def profile(path: Path, points: Float32, device: str, repeats: int) -> Profile:
-    """Cost of a checkpoint on points ``[N, 4]``; ``ValueError`` for a bad file or device."""
-    checkpoint = load_checkpoint(path)
+    """Cost of a checkpoint, or of a YAML's network with fresh weights, on points ``[N, 4]``.
+
+    Features that the sweep does not have are 0. Raises ``ValueError`` for a bad file or device.
+    """
+    checkpoint = _load(path)
     config, model = checkpoint.config, checkpoint.model
-    cloud = torch.from_numpy(points[:, : 3 + len(config.features)])
-    gmacs, mactivations = count_operations(model, cloud, config)
-    predictor = Predictor.from_checkpoint(path, device)
+    cloud = torch.zeros(len(points), 3 + len(config.features))
+    known = min(cloud.shape[1], points.shape[1])
+    cloud[:, :known] = torch.from_numpy(points[:, :known])
+    gmacs, sparse_gmacs, mactivations = count_operations(model, cloud, config)
+    parameters = sum(p.numel() for p in model.parameters())
+    where = choose_device(device)
+    predictor = Predictor(checkpoint, where, choose_precision("auto", where))
     predictor.warm_up()
     times = [_time_ms(predictor, cloud) for _ in range(repeats)]
-    parameters = sum(p.numel() for p in model.parameters())
-    return Profile(
-        path.stem, parameters, gmacs, mactivations, statistics.median(times), max(times)
-    )
+    latency = statistics.median(times)
+    return Profile(path.stem, parameters, gmacs, sparse_gmacs, mactivations, latency, max(times))
+
+
+def _load(path: Path) -> Checkpoint:
+    if path.suffix != ".yaml":
+        return load_checkpoint(path)
+    config = load_config(path, ModelConfig)
+    torch.manual_seed(0)
+    return Checkpoint(build_model(config).eval(), config, {})
 
 
 @torch.no_grad()
 def count_operations(
     model: BevDetector, cloud: Tensor, config: ModelConfig
-) -> tuple[float, float]:
-    """1e9 multiply-adds and 1e6 activations of one forward pass over a cloud ``[N, 3 + C]``."""
+) -> tuple[float, float, float]:
+    """1e9 multiply-adds, those of sparse layers apart, and 1e6 activations over a cloud.
+
+    The cloud is ``[N, 3 + C]``; what its points do not reach costs a sparse layer nothing.
+    """
     batch = pillarize([cloud], config.grid, config.capacity)
     outputs: list[int] = []
 
@@ -87,22 +113,24 @@ def count_operations(
 
     layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, layers)]
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False) as counter, SparseCost(model) as sparse:
         model(batch)
     for hook in hooks:
         hook.remove()
+    activations = sum(outputs) + sparse.activations
     # FLOPs count a multiply-add twice.
-    return counter.get_total_flops() / 2e9, sum(outputs) / 1e6
+    return counter.get_total_flops() / 2e9, sparse.multiply_adds / 1e9, activations / 1e6
 
 
 def format_table(profiles: list[Profile]) -> str:
     """Return the costs as text, one line per detector, with the latency relative to the first."""
     lines = [
-        f"{'detector':24}{'parameters':>12}{'GMACs':>8}{'Mact':>8}{'p50 ms':>9}{'max ms':>9}"
-        f"{'p50 / first':>13}"
+        f"{'detector':24}{'parameters':>12}{'GMACs':>8}{'+ sparse':>10}{'Mact':>8}{'p50 ms':>9}"
+        f"{'max ms':>9}{'p50 / first':>13}"
     ]
     lines += [
-        f"{row.name:24}{row.parameters:12,}{row.gmacs:8.2f}{row.mactivations:8.1f}"
+        f"{row.name:24}{row.parameters:12,}{row.gmacs:8.2f}{row.sparse_gmacs:10.2f}"
+        f"{row.mactivations:8.1f}"
         f"{row.latency_ms:9.1f}{row.slowest_ms:9.1f}"
         f"{row.latency_ms / profiles[0].latency_ms:13.2f}"
         for row in profiles
@@ -123,11 +151,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: python -m training.profile --models pd_ros/weights/*.safetensors"
         " --sweep data/sim/test/000000.npz --json cost.json",
     )
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints")
+    parser.add_argument(
+        "--models", type=Path, nargs="+", required=True, help="checkpoints, or YAMLs of networks"
+    )
     parser.add_argument("--sweep", type=Path, required=True, help="a labelled .npz sweep")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
     parser.add_argument("--repeats", type=int, default=20, help="timed runs, at least 1")
     parser.add_argument("--json", type=Path, help="also write the table here")
+    parser.add_argument("--csv", type=Path, help="also write the table here")
     return parser
 
 

@@ -82,7 +82,7 @@ def _lay_out(sparse: Any) -> Tensor:
     width = sparse.features.shape[1]
     flat = sparse.features.new_zeros(sparse.batch_size * rows * columns * layers, width)
     flat.index_copy_(0, index, sparse.features)
-    canvas = flat.view(sparse.batch_size, rows, columns, layers, width)
+    canvas: Tensor = flat.view(sparse.batch_size, rows, columns, layers, width)
     return canvas.permute(0, 4, 3, 1, 2).flatten(1, 2)
 
 
