@@ -69,6 +69,8 @@ class ScheduleConfig(FrozenConfig):
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
+    sync_norm: bool = False  # statistics over all GPUs of a run
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # average of the weights
 
 
 class LossConfig(FrozenConfig):

@@ -44,3 +44,12 @@ def mean_over_world(values: torch.Tensor, world: World) -> torch.Tensor:
         distributed.all_reduce(values)
         values /= world.processes
     return values
+
+
+def any_over_world(value: bool, world: World) -> bool:
+    """Whether it is true in any process: so all of them stop at the same step."""
+    if world.processes == 1:
+        return value
+    flag = torch.tensor([float(value)], device=world.device)
+    distributed.all_reduce(flag)
+    return bool(flag > 0)

@@ -4,6 +4,7 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -18,12 +19,14 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
+from training.average import average_of
 from training.config import TrainConfig
 from training.crop import rebuild
-from training.distributed import World, mean_over_world
+from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
+from training.guard import OutOfMemoryError, StopRequest, check_finite, clear_out_of_memory
 from training.loader import Batch
-from training.state import Progress, load_state, save_state
+from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import loss_terms
 from training.transfer import move_batch
 
@@ -56,6 +59,8 @@ class Run:
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
+        self.average = average_of(model, config.schedule.ema_decay)
+        self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
         self.writer = SummaryWriter(self.out / "tensorboard") if world.is_first else None
@@ -65,9 +70,7 @@ class Run:
         path = self.out / "state.pt"
         if not path.exists():
             return Progress()
-        progress = load_state(
-            path, self.config.model_dump_json(), self.model, self.optimizer, self.scheduler
-        )
+        progress = load_state(path, self.config.model_dump_json(), self._parts())
         _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
         return progress
 
@@ -86,20 +89,31 @@ class Run:
             waited += time.monotonic() - before
             if batch is None:
                 break
-            terms = self.step(batch)
+            terms = self._guarded_step(batch, progress)
             names, values = list(terms), torch.stack(list(terms.values())).detach().cpu()
             total = total + values
             trained += 1
             progress.step += 1
             bar.update()
             bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
-            if progress.step % self.config.save_every_steps == 0:
+            stopping = any_over_world(self.stop.asked, self.world)
+            if stopping or progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
+            if stopping:
+                raise KeyboardInterrupt
         bar.close()
         seconds = time.monotonic() - began
         mean = mean_over_world(total.expand(len(names)) / max(trained, 1), self.world)
         losses = dict(zip(names, mean.tolist(), strict=True))
         return self.finish_epoch(progress, losses, seconds, waited / max(seconds, 1e-9))
+
+    def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+        try:
+            with clear_out_of_memory(self.config.schedule.batch_size):
+                return self.step(batch)
+        except OutOfMemoryError:
+            self.save(progress)
+            raise
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """One optimiser step; returns the loss and its terms (see ``loss_terms``)."""
@@ -108,11 +122,14 @@ class Run:
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
         terms = loss_terms(output, taught, batch, self.config)
+        check_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         return terms
 
     @torch.no_grad()
@@ -126,14 +143,17 @@ class Run:
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
         if self.world.is_first:
-            save_state(
-                self.out / "state.pt",
-                progress,
-                self.config.model_dump_json(),
-                self.model,
-                self.optimizer,
-                self.scheduler,
-            )
+            path = self.out / "state.pt"
+            save_state(path, progress, self.config.model_dump_json(), self._parts())
+
+    def _parts(self) -> dict[str, Stateful]:
+        """Everything whose state makes the run, by the name it has in the file."""
+        parts: dict[str, Stateful] = {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "scheduler": self.scheduler,
+        }
+        return parts | ({"average": self.average} if self.average is not None else {})
 
     def finish_epoch(
         self, progress: Progress, losses: dict[str, float], seconds: float, waiting: float
@@ -148,7 +168,8 @@ class Run:
         }
         if not self.world.is_first:
             return figures
-        whole = rebuild(self.model, self.model_config).to(self.world.device)
+        learnt = self.model if self.average is None else cast("BevDetector", self.average.module)
+        whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
         figures.update(self.validate(whole))
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:

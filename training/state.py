@@ -1,12 +1,11 @@
 """The state of a run on disk: what a killed run needs to go on as if nothing had happened."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
-from torch import nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 
 @dataclass
@@ -17,35 +16,29 @@ class Progress:
     step: int = 0
 
 
+class Stateful(Protocol):
+    """A part of a run that has a state: network, optimizer, schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What there is to keep."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
+        """The inverse."""
+        ...
+
+
 def save_state(
-    path: Path,
-    progress: Progress,
-    config_json: str,
-    model: nn.Module,
-    optimizer: Optimizer,
-    scheduler: LRScheduler,
+    path: Path, progress: Progress, config_json: str, parts: Mapping[str, Stateful]
 ) -> None:
     """Write the state, whole or not at all: a run may be killed at any moment."""
     temporary = path.with_suffix(".part")
-    state = {
-        "epoch": progress.epoch,
-        "step": progress.step,
-        "config": config_json,
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scheduler": scheduler.state_dict(),
-    }
-    torch.save(state, temporary)
+    state = {"epoch": progress.epoch, "step": progress.step, "config": config_json}
+    torch.save(state | {name: part.state_dict() for name, part in parts.items()}, temporary)
     temporary.replace(path)
 
 
-def load_state(
-    path: Path,
-    config_json: str,
-    model: nn.Module,
-    optimizer: Optimizer,
-    scheduler: LRScheduler,
-) -> Progress:
+def load_state(path: Path, config_json: str, parts: Mapping[str, Stateful]) -> Progress:
     """Take a run up again; ``ValueError`` if the file belongs to a run of another config."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -58,7 +51,6 @@ def load_state(
             f"{path}: belongs to a run with another config; give the run another `out`, or delete"
             " the file to start again"
         )
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    scheduler.load_state_dict(state["scheduler"])
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
     return Progress(state["epoch"], state["step"])

@@ -47,6 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         _LOG.error("%s", error)
         return 2
+    except KeyboardInterrupt:
+        _LOG.info("stopped and saved; the same command goes on")
+        return 130
     if options.json and world.is_first:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
     return 0
@@ -64,6 +67,11 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     model = rebuild(_start_model(config, model_config), trained_on).to(world.device)
     model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
+    if config.schedule.sync_norm and world.processes > 1:
+        if world.device.type != "cuda":
+            raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
+        synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = cast("BevDetector", synced)
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
@@ -79,11 +87,12 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)
     figures: dict[str, object] = {}
-    for epoch in range(progress.epoch, config.schedule.epochs):
-        sampler.epoch, sampler.skip = epoch, progress.step
-        progress.epoch = epoch
-        figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
-        progress.step = 0
+    with run.stop.listening():
+        for epoch in range(progress.epoch, config.schedule.epochs):
+            sampler.epoch, sampler.skip = epoch, progress.step
+            progress.epoch = epoch
+            figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
+            progress.step = 0
     return figures
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -233,3 +234,66 @@ def test_two_gloo_processes_train_as_one(tmp_path) -> None:
     assert result.returncode == 0, result.stderr[-2000:]
     assert len(read_log(tmp_path)) == 1
     assert load_checkpoint(tmp_path / "out/model.safetensors").training["epoch"] == 1
+
+
+def test_asked_to_stop_it_saves_and_goes_on_as_if_nothing_had_happened(tmp_path, caplog) -> None:
+    """A real SIGINT in the middle of an epoch; also of the average of the weights."""
+    schedule = {"epochs": 2, "frames_per_epoch": 16, "batch_size": 2, "ema_decay": 0.5}
+    straight = load_config(write_run(tmp_path, schedule=schedule), TrainConfig)
+    train(straight, HERE)
+    other = write_run(tmp_path, schedule=schedule, out=str(tmp_path / "other"))
+    original, steps = Run.step, []
+
+    def step(self, batch):
+        steps.append(batch)
+        if len(steps) == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return original(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.run.Run.step", step)
+        assert main(["--config", str(other)]) == 130
+    assert len(steps) == 5
+    assert torch.load(tmp_path / "other/state.pt", weights_only=True)["step"] == 5
+    assert main(["--config", str(other)]) == 0
+    a, b = (
+        load_checkpoint(tmp_path / out / "model.safetensors").model for out in ("out", "other")
+    )
+    for first, second in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
+
+
+def test_a_loss_that_is_none_stops_the_run_and_leaves_the_batch(tmp_path, caplog) -> None:
+    write_frames(tmp_path / "frames")
+    for path in (tmp_path / "frames").iterdir():
+        content = dict(np.load(path))
+        content["boxes"][:, 3] = 0  # its logarithm is no number
+        np.savez(path, **content)
+    run = write_run(tmp_path, augment={"rotation_rad": 0.0})
+    assert main(["--config", str(run)]) == 2
+    assert "the loss is not finite" in caplog.text
+    assert (tmp_path / "out/bad_batch.pt").is_file()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 TB")],
+    ids=["gpu", "cpu"],
+)
+def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog, error) -> None:
+    run = write_run(tmp_path)
+    original, steps = Run.step, []
+
+    def step(self, batch):
+        steps.append(batch)
+        if len(steps) == 4:
+            raise error
+        return original(self, batch)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.run.Run.step", step)
+        assert main(["--config", str(run)]) == 2
+    assert "lower schedule.batch_size" in caplog.text
+    assert torch.load(tmp_path / "out/state.pt", weights_only=True)["step"] == 3
+    assert main(["--config", str(run)]) == 0
+    assert [row["epoch"] for row in read_log(tmp_path)] == [1, 2]

@@ -1,0 +1,72 @@
+"""What may end a run before its time, and what is then left behind."""
+
+import math
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+from torch import Tensor
+
+from training.loader import Batch
+
+
+class StopRequest:
+    """Whether somebody asked the run to stop (Ctrl-C, SIGTERM); a second time stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator["StopRequest"]:
+        """Take the signals over for a while; only in the main thread."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number in before:
+            signal.signal(number, self._note)
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class OutOfMemoryError(ValueError):
+    """A step did not fit into memory; it was not taken."""
+
+
+@contextmanager
+def clear_out_of_memory(batch_size: int) -> Iterator[None]:
+    """Turn torch's error of memory that ran out into one that says what to do."""
+    try:
+        yield
+    except RuntimeError as error:  # torch.OutOfMemoryError is one; a CPU's has no type of its own
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
+            raise
+        first = str(error).partition("\n")[0]
+        raise OutOfMemoryError(
+            f"out of memory in a step of {batch_size} frames ({first}); lower schedule.batch_size,"
+            " or train on a smaller area_m; the run was saved and can go on"
+        ) from None
+
+
+def check_finite(terms: Mapping[str, Tensor], batch: Batch, out: Path) -> None:
+    """Raise ``ValueError`` if the loss is none, and leave the batch for inspection.
+
+    To be called before the weights change.
+    """
+    if math.isfinite(float(terms["total"].detach())):
+        return
+    path = out / "bad_batch.pt"
+    torch.save(tuple(batch), path)
+    values = ", ".join(f"{name} {float(value.detach()):.3g}" for name, value in terms.items())
+    raise ValueError(
+        f"the loss is not finite ({values}); the batch is in {path}, the last good state beside"
+        " it; look for wrong boxes in the data, or lower schedule.learning_rate"
+    )
