@@ -43,7 +43,7 @@ class NuscenesBoxes(NamedTuple):
 
     def take(self, rows: Indices) -> "NuscenesBoxes":
         """Some of the boxes, in the order given, of the same samples."""
-        return self._make([self.samples, *(column[rows] for column in self[1:])])
+        return NuscenesBoxes._make([self.samples, *(column[rows] for column in self[1:])])
 
 
 _Side = Annotated[float, Field(gt=0)]
