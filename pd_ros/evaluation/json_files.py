@@ -38,8 +38,9 @@ def _describe(problem: "ErrorDetails") -> str:
     if problem["type"] == "json_invalid":
         return problem["msg"].replace("Invalid JSON:", "expected JSON, got none:")
     if problem["type"] == "missing":
-        keys = ", ".join(map(str, got)) if isinstance(got, Mapping) else ""
-        return f"{_join(place)}expected a key {last}, got {shorten(keys, 100) or 'none'}"
+        what = f"key {last}" if isinstance(last, str) else f"value number {last + 1}"
+        given = ", ".join(got) or "none" if isinstance(got, Mapping) else repr(got)
+        return f"{_join(place)}expected a {what}, got {shorten(given, 100)}"
     text = problem["msg"].replace("Input should be", "expected")
     return f"{_join([*place, last])}{text}, got {shorten(repr(got), 60)}"
 
