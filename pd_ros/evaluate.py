@@ -6,26 +6,58 @@ python -m pd_ros.evaluate --metric kitti --labels label_2 --detections results -
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tqdm import tqdm
 
+from pd_ros.evaluation import nuscenes_boxes
+from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.kitti import evaluate_kitti
 from pd_ros.evaluation.kitti_labels import KittiObjects, read_detections, read_labels
 from pd_ros.evaluation.kitti_report import KittiReport
+from pd_ros.evaluation.nuscenes import evaluate_nuscenes
+from pd_ros.evaluation.nuscenes_report import NuscenesReport
+from pd_ros.evaluation.waymo import evaluate_waymo
+from pd_ros.evaluation.waymo_frames import read_frames
 
-_EXAMPLE = """example:
+_EXAMPLES = """examples:
   python -m pd_ros.evaluate --metric kitti --labels kitti/training/label_2 \\
       --detections results/data --json scores.json --picture curves.png
+  python -m pd_ros.evaluate --metric nuscenes --ground-truth val.json --detections results.json
+  python -m pd_ros.evaluate --metric waymo --frames frames.json
+
+The formats of the JSON files are described at the top of pd_ros/evaluation/nuscenes_boxes.py and
+waymo_frames.py.
 """
+
+# Which of the options that name what is scored belong to a metric.
+_INPUTS = {
+    "kitti": ("labels", "detections"),
+    "nuscenes": ("ground_truth", "detections"),
+    "waymo": ("frames",),
+}
+
+
+class Report(Protocol):
+    """What every metric gives."""
+
+    def to_json(self) -> Mapping[str, object]:
+        """For programs."""
+
+    def format_table(self) -> str:
+        """For readers."""
+
+    def panels(self) -> list[list[CurvePanel]]:
+        """For a picture."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     try:
-        report = _evaluate_folders(options.labels, options.detections)
+        report = _evaluate(options)
         for file in (options.json, options.picture):
             if file:
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             text = json.dumps(report.to_json(), indent=2)
             options.json.write_text(text + "\n", encoding="utf-8")
         if options.picture:
-            _save_picture(options.picture, report, options.detections)
+            _save_picture(options.picture, report, options.frames or options.detections)
     except (ValueError, OSError) as error:
         sys.stderr.write(f"pd_ros.evaluate: {error}\n")
         return 2
@@ -41,27 +73,58 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    needed = _INPUTS[options.metric]
+    for name in ("labels", "ground_truth", "detections", "frames"):
+        given, flag = getattr(options, name) is not None, "--" + name.replace("_", "-")
+        if name in needed and not given:
+            parser.error(f"--metric {options.metric}: expected {flag} as well, got none")
+        if given and name not in needed:
+            parser.error(f"--metric {options.metric}: expected no {flag}, got one; leave it out")
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pd_ros.evaluate",
         description="Score files of boxes against files of labels by a benchmark's own rule.",
-        epilog=_EXAMPLE,
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--metric", choices=("kitti",), required=True,
-        help="kitti: AP in the image, from above and in 3D, R40 and R11, and AOS",
-    )  # fmt: skip
-    parser.add_argument(
-        "--labels", type=Path, required=True, metavar="DIR", help="folder of label files, *.txt"
+    add = parser.add_argument
+    add("--metric", choices=tuple(_INPUTS), required=True,
+        help="kitti: AP in the image, from above and in 3D, R40 and R11, and AOS; nuscenes: AP by"
+             " distance, errors and NDS; waymo: AP and APH at LEVEL_1 and LEVEL_2")  # fmt: skip
+    add("--labels", type=Path, metavar="DIR", help="kitti: folder of label files, *.txt")
+    add("--ground-truth", type=Path, metavar="FILE", help="nuscenes: boxes that are there, JSON")
+    add("--detections", type=Path, metavar="DIR_OR_FILE",
+        help="kitti: folder with a result file for each label file, empty where nothing was found;"
+             " nuscenes: results as handed in, JSON")  # fmt: skip
+    add("--frames", type=Path, metavar="FILE", help="waymo: labels and detections, JSON")
+    add("--json", type=Path, metavar="FILE", help="write the scores here as well")
+    add(
+        "--picture", type=Path, metavar="FILE", help="draw precision over recall, as PNG, SVG, ..."
     )
-    parser.add_argument(
-        "--detections", type=Path, required=True, metavar="DIR",
-        help="folder with a result file for each label file, empty where nothing was found",
-    )  # fmt: skip
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores here as well")
-    parser.add_argument("--picture", type=Path, metavar="PNG", help="draw precision over recall")
     return parser
+
+
+def _evaluate(options: argparse.Namespace) -> Report:
+    if options.metric == "kitti":
+        return _evaluate_folders(options.labels, options.detections)
+    if options.metric == "nuscenes":
+        return _evaluate_samples(options.ground_truth, options.detections)
+    return evaluate_waymo(read_frames(options.frames))
+
+
+def _evaluate_samples(ground_truth: Path, detections: Path) -> NuscenesReport:
+    truth = nuscenes_boxes.read_ground_truth(ground_truth)
+    found = nuscenes_boxes.read_detections(detections)
+    try:
+        return evaluate_nuscenes(truth, found)
+    except ValueError as error:
+        raise ValueError(f"{detections}: {error}") from None
 
 
 def _evaluate_folders(labels: Path, detections: Path) -> KittiReport:
@@ -93,10 +156,10 @@ def _text_files(folder: Path, meaning: str) -> list[Path]:
     return files
 
 
-def _save_picture(path: Path, report: KittiReport, detections: Path) -> None:
+def _save_picture(path: Path, report: Report, source: Path) -> None:
     from pd_ros.evaluation.picture import save_precision_curves  # noqa: PLC0415
 
-    save_precision_curves(path, report, f"{detections}: precision over recall, strict overlap")
+    save_precision_curves(path, report.panels(), f"{source}: precision over recall")
 
 
 if __name__ == "__main__":

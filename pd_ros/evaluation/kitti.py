@@ -13,11 +13,10 @@ import numpy as np
 
 from pd_ros.evaluation.average_precision import Bools, Curve, Floats, Frame, precision_curve
 from pd_ros.evaluation.kitti_labels import KittiObjects
-from pd_ros.evaluation.kitti_report import KittiEntry, KittiReport
+from pd_ros.evaluation.kitti_report import DIFFICULTIES, KittiEntry, KittiReport
 from pd_ros.evaluation.overlaps import image_coverage, image_overlaps, upright_overlaps
 
 CLASSES = ("Car", "Pedestrian", "Cyclist")
-DIFFICULTIES = ("easy", "moderate", "hard")
 
 # Limits of easy, moderate, hard.
 _MIN_HEIGHT_PX = (40, 25, 25)

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pd_ros.evaluation.average_precision import Floats, average_r11, average_r40
+import numpy as np
 
+from pd_ros.evaluation.average_precision import RECALL_SLOTS, Floats, average_r11, average_r40
+from pd_ros.evaluation.curves import CurvePanel, PrecisionCurve
+
+DIFFICULTIES = ("easy", "moderate", "hard")
 _DIFFICULTY_HEADS = f"{'easy':>8}{'moderate':>10}{'hard':>8}"
 
 ApTree = dict[str, dict[str, dict[str, dict[str, list[float]]]]]
@@ -61,3 +65,18 @@ class KittiReport(NamedTuple):
         if not any(entry.metric == "aos" for entry in self.entries):
             lines.append("aos: left out, the detections give no alpha (-10)")
         return "\n".join(lines)
+
+    def panels(self) -> list[list[CurvePanel]]:
+        """Precision over recall at the strict overlap: a row for each class."""
+        entries = [entry for entry in self.entries if entry.level == "strict"]
+        classes = dict.fromkeys(entry.class_name for entry in entries)
+        return [[_panel(e) for e in entries if e.class_name == name] for name in classes]
+
+
+def _panel(entry: KittiEntry) -> CurvePanel:
+    recall = np.linspace(0, 1, RECALL_SLOTS)
+    curves = [
+        PrecisionCurve(f"{difficulty} AP {ap:.1f}", recall, curve)
+        for difficulty, ap, curve in zip(DIFFICULTIES, entry.r40, entry.curves, strict=True)
+    ]
+    return CurvePanel(f"{entry.class_name} {entry.metric} strict", curves)

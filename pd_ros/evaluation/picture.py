@@ -12,8 +12,7 @@ import torch
 
 from pd_ros.detection.boxes import bev_corners
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.average_precision import RECALL_SLOTS
-from pd_ros.evaluation.kitti_report import KittiReport
+from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.lidar import GroundTruth
 
 if TYPE_CHECKING:
@@ -77,22 +76,17 @@ def save_birdseye(path: Path, panels: Sequence[BirdseyePanel], title: str) -> No
     figure.savefig(path, dpi=120)
 
 
-def save_precision_curves(path: Path, report: KittiReport, title: str) -> None:
-    """Save precision over recall, a panel for each class and metric at the strict overlap."""
-    entries = [entry for entry in report.entries if entry.level == "strict"]
-    metrics = list(dict.fromkeys(entry.metric for entry in entries))
-    rows = len(entries) // len(metrics)
-    figure = _figure(len(metrics) * 3.0, rows * 2.8)
-    for number, entry in enumerate(entries, start=1):
-        axes = figure.add_subplot(rows, len(metrics), number)
-        recall = np.linspace(0, 1, RECALL_SLOTS)
-        for curve, name, ap in zip(
-            entry.curves, ("easy", "moderate", "hard"), entry.r40, strict=True
-        ):
-            axes.plot(recall, curve, label=f"{name} {ap:.1f}")
-        axes.set(title=f"{entry.class_name} {entry.metric}", xlim=(0, 1), ylim=(0, 1.03))
+def save_precision_curves(path: Path, panels: Sequence[Sequence[CurvePanel]], title: str) -> None:
+    """Save precision over recall: rows of panels, all as long as the first; at least one panel."""
+    rows, columns = len(panels), len(panels[0])
+    figure = _figure(columns * 3.0, rows * 2.8)
+    for number, (subtitle, curves) in enumerate((panel for row in panels for panel in row), 1):
+        axes = figure.add_subplot(rows, columns, number)
+        for label, recall, precision in curves:
+            axes.plot(recall, precision, label=label)
+        axes.set(title=subtitle, xlim=(0, 1.01), ylim=(0, 1.03))
         axes.set(xlabel="recall", ylabel="precision")
-        axes.legend(loc="lower left", fontsize=7, title="AP R40", title_fontsize=7)
+        axes.legend(loc="lower left", fontsize=7)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
 

@@ -99,6 +99,123 @@ def test_bad_folders(folders: tuple[Path, Path], tmp_path, capsys, damage, messa
     assert not (tmp_path / "scores.json").exists()
 
 
+@pytest.fixture
+def samples(tmp_path: Path) -> tuple[Path, Path]:
+    """A sample with two cars for nuScenes, of which one is found."""
+    car = {
+        "translation": [8, 0, 0], "size": [2, 4, 1.5], "rotation": [1, 0, 0, 0], "num_pts": 9,
+        "velocity": [0, 0], "ego_translation": [8, 0, 0], "detection_name": "car",
+        "attribute_name": "vehicle.parked",
+    }  # fmt: skip
+    truth, found = tmp_path / "truth.json", tmp_path / "found.json"
+    truth.write_text(json.dumps({"a": [car, {**car, "translation": [20, 0, 0]}], "b": []}))
+    found.write_text(json.dumps({"results": {"a": [{**car, "detection_score": 0.9}], "b": []}}))
+    return truth, found
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """A frame with a vehicle for Waymo, found from behind."""
+    box, path = [8, 0, 0, 4, 2, 1.5], tmp_path / "frames.json"
+    gt = {"type": "VEHICLE", "box": [*box, 0], "difficulty": 0, "num_points": 5}
+    pd = {"type": "VEHICLE", "box": [*box, 1.5707963], "score": 0.9, "overlap_nlz": False}
+    pd["box"][3:5] = [2, 4]  # type: ignore[index]
+    path.write_text(json.dumps({"frames": [{"gt": [gt], "pd": [pd]}]}))
+    return path
+
+
+def run_nuscenes(truth: Path, found: Path, *more: object) -> int:
+    words = ["--metric", "nuscenes", "--ground-truth", truth, "--detections", found, *more]
+    return main([str(word) for word in words])
+
+
+def run_waymo(frames: Path, *more: object) -> int:
+    return main([str(word) for word in ("--metric", "waymo", "--frames", frames, *more)])
+
+
+def test_nuscenes_by_hand(samples: tuple[Path, Path], tmp_path: Path, capsys) -> None:
+    out, picture = tmp_path / "new" / "scores.json", tmp_path / "new" / "curves.png"
+    assert run_nuscenes(*samples, "--json", out, "--picture", picture) == 0
+    scores = json.loads(out.read_text())
+    assert set(scores) >= {"mean_ap", "nd_score", "label_aps", "tp_errors"}
+    assert scores["label_aps"]["car"] == pytest.approx(
+        dict.fromkeys(["0.5", "1.0", "2.0", "4.0"], 4 / 9)
+    )
+    assert scores["mean_ap"] == pytest.approx(0.4 / 9)
+    assert scores["tp_errors"]["trans_err"] == pytest.approx(0.9)
+    assert scores["label_tp_errors"]["barrier"]["vel_err"] is None
+    table = capsys.readouterr().out.splitlines()
+    (row,) = (line.split() for line in table if line.startswith("car"))
+    assert row[:3] == ["car", "2", "44.44"] and table[-1] == f"NDS {100 * scores['nd_score']:.2f}"
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000
+
+
+def test_waymo_by_hand(frames: Path, tmp_path: Path, capsys) -> None:
+    out, picture = tmp_path / "new" / "scores.json", tmp_path / "new" / "curves.svg"
+    assert run_waymo(frames, "--json", out, "--picture", picture) == 0
+    scores = json.loads(out.read_text())
+    assert scores["OBJECT_TYPE_TYPE_VEHICLE_LEVEL_2"] == pytest.approx({"AP": 1, "APH": 0.5})
+    assert scores["OBJECT_TYPE_TYPE_SIGN_LEVEL_1"] == {"AP": 0, "APH": 0}
+    table = capsys.readouterr().out.splitlines()
+    (row,) = (line.split() for line in table if line.startswith("VEHICLE     LEVEL_2"))
+    assert row[2:7] == ["1", "100.00", "50.00", "100.00", "50.00"]
+    (mean,) = (line.split() for line in table if line.startswith("ALL_NS      LEVEL_2"))
+    assert mean[2:4] == ["33.33", "16.67"]
+    assert "<svg" in picture.read_text()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"score"', '"confidence"', "frames.0.pd.0: expected a key score, got type, box, conf"),
+        ('"frames"', '"scenes"', "expected a key frames, got scenes; correct the file"),
+        ('"VEHICLE", "box": [8, 0, 0, 2', '"CAR", "box": [8, 0, 0, 2',
+         "frames.0.pd.0.type: expected 'VEHICLE', 'PEDESTRIAN', 'SIGN' or 'CYCLIST', got 'CAR'"),
+        ('"difficulty": 0', '"difficulty": 3', "difficulty: expected 0, 1 or 2, got 3"),
+        ("0.9", "NaN", "frames.0.pd.0.score: expected a finite number, got nan"),
+        ("1.5, 0]", "1.5]", "frames.0.gt.0.box: expected a value number 7, got [8, 0, 0, 4, 2"),
+        ("{", "<", "expected JSON, got none: "),
+    ],
+)  # fmt: skip
+def test_bad_frames(frames: Path, capsys, old: str, new: str, message: str) -> None:
+    frames.write_text(frames.read_text().replace(old, new))
+    assert run_waymo(frames) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"pd_ros.evaluate: {frames}: ") and message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_bad_samples(samples: tuple[Path, Path], capsys) -> None:
+    truth, found = samples
+    assert run_nuscenes(found, found) == 2
+    assert "results: expected a valid array, got {'a': [{" in capsys.readouterr().err
+    assert run_nuscenes(truth, truth) == 2
+    assert "expected a key results, got a, b; correct the file" in capsys.readouterr().err
+    assert run_nuscenes(truth, truth.with_name("none.json")) == 2
+    assert "none.json: expected a JSON file, found no such file" in capsys.readouterr().err
+    found.write_text('{"results": {"a": []}}')
+    assert run_nuscenes(truth, found) == 2
+    assert f"{found}: detections: expected the 2 samples" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("waymo", "--metric waymo: expected --frames as well, got none"),
+        ("waymo --frames f --labels d", "--metric waymo: expected no --labels, got one"),
+        (
+            "nuscenes --detections f",
+            "--metric nuscenes: expected --ground-truth as well, got none",
+        ),
+        ("kitti --labels d", "--metric kitti: expected --detections as well, got none"),
+    ],
+)
+def test_options_of_another_metric(capsys, words: str, message: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--metric", *words.split()])
+    assert end.value.code == 2 and message in capsys.readouterr().err
+
+
 def test_picture_of_an_unknown_format(folders: tuple[Path, Path], tmp_path: Path, capsys) -> None:
     assert run(*folders, "--picture", tmp_path / "curves.xyz") == 2
     assert "xyz" in capsys.readouterr().err
@@ -119,7 +236,9 @@ def test_help_and_unknown_metric(capsys) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--help"])
     assert end.value.code == 0
-    assert "python -m pd_ros.evaluate --metric kitti" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    for metric in ("kitti", "nuscenes", "waymo"):
+        assert f"python -m pd_ros.evaluate --metric {metric}" in shown
     with pytest.raises(SystemExit) as end:
         main(["--metric", "guess", "--labels", "a", "--detections", "b"])
     assert end.value.code == 2
