@@ -73,7 +73,7 @@ def gather_points(features: Tensor, index: Tensor) -> Tensor:
 
 def _blocks(points: Tensor, others: int) -> tuple[Tensor, ...]:
     size = max(1, _PAIRS_PER_BLOCK // max(1, others * len(points)))
-    return points.split(size, dim=1)
+    return torch.split(points, size, dim=1)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:

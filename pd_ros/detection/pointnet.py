@@ -14,13 +14,11 @@ from pd_ros.detection.point_ops import (
 )
 
 
-def shared_mlp(widths: Sequence[int], norm: bool = True) -> nn.Sequential:
+def shared_mlp(widths: Sequence[int]) -> nn.Sequential:
     """The same layers for every point of every ball: ``[B, widths[0], M, K]`` in."""
     layers: list[nn.Module] = []
     for before, after in itertools.pairwise(widths):
-        layers.append(nn.Conv2d(before, after, 1))
-        layers += [nn.BatchNorm2d(after)] if norm else []
-        layers.append(nn.ReLU(inplace=True))
+        layers += [nn.Conv2d(before, after, 1), nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
 
 
@@ -38,12 +36,11 @@ class SetAbstraction(nn.Module):
         neighbours: Sequence[int],
         in_channels: int,
         widths: Sequence[Sequence[int]],
-        norm: bool = True,
     ) -> None:
         super().__init__()
         self._points = points
         self._balls = tuple(zip(radii_m, neighbours, strict=True))
-        self.networks = nn.ModuleList(shared_mlp((in_channels + 3, *w), norm) for w in widths)
+        self.networks = nn.ModuleList(shared_mlp((in_channels + 3, *w)) for w in widths)
         self.out_channels = sum(w[-1] for w in widths)
 
     def forward(self, points: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,9 +59,9 @@ class SetAbstraction(nn.Module):
 class GlobalAbstraction(nn.Module):
     """All points of a cloud into one feature row, without sampling."""
 
-    def __init__(self, in_channels: int, widths: Sequence[int], norm: bool = True) -> None:
+    def __init__(self, in_channels: int, widths: Sequence[int]) -> None:
         super().__init__()
-        self.network = shared_mlp((in_channels + 3, *widths), norm)
+        self.network = shared_mlp((in_channels + 3, *widths))
         self.out_channels = widths[-1]
 
     def forward(self, points: Tensor, features: Tensor) -> Tensor:

@@ -1,0 +1,79 @@
+"""What a PointRCNN is; the same rules as in ``config.py``."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pd_ros.detection.config import (
+    DecodeConfig,
+    FrozenConfig,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Widths,
+)
+
+Size = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+
+
+class AbstractionConfig(FrozenConfig):
+    """One level of set abstraction: as many balls as networks."""
+
+    points: PositiveInt
+    radii_m: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    neighbours: Widths
+    widths: Annotated[tuple[Widths, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_network_per_ball(self) -> Self:
+        if not len(self.radii_m) == len(self.neighbours) == len(self.widths):
+            raise ValueError("radii_m, neighbours and widths: as many of each are needed")
+        return self
+
+
+class ProposalConfig(FrozenConfig):
+    """From points' boxes to those that are looked at again."""
+
+    max_candidates: PositiveInt = 9000
+    nms_iou_threshold: Probability = 0.85
+    max_proposals: PositiveInt = 100
+
+
+class RefinementConfig(FrozenConfig):
+    """The second stage: points of a proposal to its box."""
+
+    points: PositiveInt = 512
+    embedding: Widths  # of a point's own values, as wide as its features at the end
+    abstraction: tuple[AbstractionConfig, ...]
+    last: Widths  # over all that is left
+    head: Widths
+
+
+class PointRcnnConfig(FrozenConfig):
+    """PointRCNN: Shi et al. 2019."""
+
+    kind: Literal["point_rcnn"]
+    name: Annotated[str, Field(min_length=1)]
+    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    features: tuple[str, ...] = ("intensity",)
+    range_m: tuple[float, float, float, float, float, float]
+    points: PositiveInt = 16384
+    sizes_m: tuple[Size, ...]  # mean length, width, height of each class
+    abstraction: Annotated[tuple[AbstractionConfig, ...], Field(min_length=1)]
+    propagation: tuple[Widths, ...]  # to the points of each level, all points first
+    head: Widths  # of both branches of the first stage
+    proposals: ProposalConfig = ProposalConfig()
+    refinement: RefinementConfig
+    decode: DecodeConfig = DecodeConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        if len(self.sizes_m) != len(self.classes):
+            raise ValueError(f"sizes_m: one for each of {list(self.classes)} is needed")
+        if len(self.propagation) != len(self.abstraction):
+            raise ValueError("propagation: as many levels as in abstraction are needed")
+        if self.abstraction[0].points > self.points:
+            raise ValueError("abstraction.0.points: more than `points`")
+        if self.refinement.embedding[-1] != self.propagation[0][-1]:
+            raise ValueError("refinement.embedding: must end as wide as propagation.0")
+        return self
