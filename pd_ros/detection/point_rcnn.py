@@ -5,10 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.anchors import decode_boxes
 from pd_ros.detection.boxes import nms
 from pd_ros.detection.point_backbone import AbstractionShape, PointBackbone
 from pd_ros.detection.point_boxes import (
-    decode_boxes,
     decode_from_points,
     out_of_proposals,
     own_frame,
