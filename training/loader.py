@@ -1,4 +1,4 @@
-"""From folders of sweeps to batches: draws, augments, and makes pillars and targets in workers."""
+"""From data sets to batches: draws, augments, and makes pillars and targets in workers."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -13,13 +13,14 @@ from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import PillarBatch
 from training.augment import augment
 from training.config import TrainConfig
-from training.frame import IGNORED, Frame, read_frame
+from training.data.source import open_source
+from training.frame import IGNORED, Frame
 from training.paste import ObjectBank, paste_objects
 from training.targets import Labels, Targets, make_targets
 
 
 class Draw(NamedTuple):
-    """One sample to be made: which file, and the seed of everything random about it."""
+    """One sample to be made: which frame, and the seed of everything random about it."""
 
     source: int
     number: int
@@ -82,39 +83,40 @@ class DrawSampler(Sampler[list[Draw]]):
 class TrainingFrames(Dataset[Sample]):
     """Augmented frames of all sources, made anew for each draw."""
 
-    def __init__(self, config: TrainConfig, classes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        classes: tuple[str, ...],
+        features: tuple[str, ...] = ("intensity",),
+    ) -> None:
         self._config = config
         self._classes = classes
-        self._files = [source.files() for source in config.data]
+        self._sources = [open_source(source, classes, features) for source in config.data]
         self._bank = self._fill_bank() if config.augment.paste else None
 
     @property
     def sizes(self) -> list[int]:
         """Frames of each source."""
-        return [len(files) for files in self._files]
+        return [len(frames) for frames in self._sources]
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The frame of a draw, augmented with the draw's own seed."""
         rng = np.random.default_rng(draw.seed)
-        frame = self._read(draw.source, draw.number)
+        frame = self._sources[draw.source][draw.number]
         if self._bank is not None:
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
         frame = augment(frame, self._config.augment, rng)
         return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
 
-    def _read(self, source: int, index: int) -> Frame:
-        shift = self._config.data[source].z_shift_m
-        return read_frame(self._files[source][index], self._classes, shift)
-
     def _fill_bank(self) -> ObjectBank:
         rng = np.random.default_rng(self._config.seed)
         settings = self._config.augment
-        frames = []
-        for source, files in enumerate(self._files):
-            count = min(len(files), -(-settings.bank_frames // len(self._files)))
-            chosen = rng.choice(len(files), size=count, replace=False)
-            frames += [self._read(source, int(i)) for i in chosen]
-        return ObjectBank(frames, settings.paste_min_points)
+        chosen = []
+        for frames in self._sources:
+            count = min(len(frames), -(-settings.bank_frames // len(self._sources)))
+            numbers = rng.choice(len(frames), size=count, replace=False)
+            chosen += [frames[int(i)] for i in numbers]
+        return ObjectBank(chosen, settings.paste_min_points)
 
 
 def split_labels(frame: Frame, min_points: int) -> Labels:

@@ -65,7 +65,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
     teacher = _load_teacher(config, model_config, world.device)
-    frames = TrainingFrames(config, model_config.classes)
+    frames = TrainingFrames(config, model_config.classes, model_config.features)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
     optimizer = AdamW(
         model.parameters(),
