@@ -1,10 +1,11 @@
 """From data sets to batches: draws, augments, and makes pillars and targets in workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -13,6 +14,7 @@ from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import PillarBatch
 from training.augment import augment
 from training.config import TrainConfig
+from training.data.balance import class_balanced_weights
 from training.data.source import open_source
 from training.frame import IGNORED, Frame
 from training.paste import ObjectBank, paste_objects
@@ -47,13 +49,20 @@ class DrawSampler(Sampler[list[Draw]]):
     """Draws batches from the sources by their shares, the same for the same seed and epoch.
 
     Each process of a distributed run takes its own batches. ``skip`` batches are left out, so that
-    a resumed epoch goes on where it stopped.
+    a resumed epoch goes on where it stopped. ``weights``: chances of the frames, by the number of
+    the source; elsewhere all frames are alike.
     """
 
     def __init__(
-        self, sizes: Sequence[int], config: TrainConfig, rank: int = 0, processes: int = 1
+        self,
+        sizes: Sequence[int],
+        config: TrainConfig,
+        rank: int = 0,
+        processes: int = 1,
+        weights: Mapping[int, NDArray[np.float64]] | None = None,
     ) -> None:
         self._sizes = sizes
+        self._ends = {source: chances.cumsum() for source, chances in (weights or {}).items()}
         self._config = config
         self._rank = rank
         self._processes = processes
@@ -72,12 +81,19 @@ class DrawSampler(Sampler[list[Draw]]):
         seeds = rng.integers(2**62, size=count)
         places = rng.random(count)
         draws = [
-            Draw(int(s), int(place * self._sizes[s]), int(seed))
+            Draw(int(s), self._number(int(s), place), int(seed))
             for s, place, seed in zip(sources, places, seeds, strict=True)
         ]
         size = self._config.schedule.batch_size
         batches = [draws[i : i + size] for i in range(0, count, size)]
         yield from batches[self._rank :: self._processes][self.skip :]
+
+    def _number(self, source: int, place: float) -> int:
+        """The frame at a place in [0, 1) of a source, the more of it the more it weighs."""
+        if source not in self._ends:
+            return int(place * self._sizes[source])
+        ends = self._ends[source]
+        return int(np.searchsorted(ends, place * ends[-1], side="right"))
 
 
 class TrainingFrames(Dataset[Sample]):
@@ -98,6 +114,15 @@ class TrainingFrames(Dataset[Sample]):
     def sizes(self) -> list[int]:
         """Frames of each source."""
         return [len(frames) for frames in self._sources]
+
+    @property
+    def weights(self) -> dict[int, NDArray[np.float64]]:
+        """Chances of the frames of those sources that are to be balanced, by their number."""
+        return {
+            number: class_balanced_weights(frames, len(self._classes))
+            for number, frames in enumerate(self._sources)
+            if self._config.data[number].balance
+        }
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The frame of a draw, augmented with the draw's own seed."""

@@ -66,7 +66,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     _set_norm_momentum(model, config.schedule.norm_momentum)
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes, model_config.features)
-    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
+    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
     optimizer = AdamW(
         model.parameters(),
         lr=config.schedule.learning_rate,

@@ -30,7 +30,9 @@ def refuse_missing(files: Sequence[Path], named_by: str) -> None:
 
     ``named_by``: the table, list or folder that promises them.
     """
-    missing = [str(path) for path in files if not path.is_file()]
+    # A look into each folder is much faster than one at each file, above all over a network.
+    present = {folder: _names_in(folder) for folder in {path.parent for path in files}}
+    missing = [str(path) for path in files if path.name not in present[path.parent]]
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         raise ValueError(
@@ -38,3 +40,7 @@ def refuse_missing(files: Sequence[Path], named_by: str) -> None:
             f" {', '.join(missing[:_NAMED])}{more}; download what is missing, or choose another"
             " split"
         )
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

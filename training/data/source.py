@@ -9,6 +9,7 @@ from training.config import SourceConfig
 from training.data.class_map import map_classes
 from training.data.kitti import KITTI_CLASSES, KittiFrames
 from training.data.npz import FILE_CLASSES, NpzFrames
+from training.data.nuscenes import NUSCENES_CLASSES, NuScenesFrames
 from training.data.protocol import Frames
 from training.data.recording import RecordingFrames, recording_classes
 from training.frame import Frame
@@ -17,6 +18,7 @@ from training.frame import Frame
 _FEATURES: Mapping[str, tuple[str, ...]] = {
     "npz": ("intensity",),
     "kitti": ("intensity",),
+    "nuscenes": ("intensity", "time_lag"),
     "recording": ("intensity",),
 }
 
@@ -49,6 +51,9 @@ def _open(source: SourceConfig, classes: Sequence[str]) -> Frames:
         case "kitti":
             class_map = map_classes(KITTI_CLASSES, classes, override, where)
             return KittiFrames(path, class_map, source.split, source.hardest)
+        case "nuscenes":
+            class_map = map_classes(NUSCENES_CLASSES, classes, override, where)
+            return NuScenesFrames(path, class_map, source.split, source.sweeps)
         case "recording":
             class_map = map_classes(recording_classes(classes), classes, override, where)
             return RecordingFrames(
