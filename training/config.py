@@ -33,7 +33,7 @@ class SourceConfig(FrozenConfig):
     share: Positive = 1.0
     z_shift_m: float = 0.0
     limit: PositiveInt | None = None  # the first sweeps by name
-    format: Literal["npz", "kitti", "nuscenes", "recording"] = "npz"
+    format: Literal["npz", "kitti", "nuscenes", "waymo", "recording"] = "npz"
     # kitti: a list in ImageSets; nuscenes: train, val, mini_train, mini_val; waymo: a folder.
     split: str | None = None  # None: all there is
     class_map: dict[str, str | None] = {}  # name in the data: class of the model, null to ignore

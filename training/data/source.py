@@ -12,6 +12,7 @@ from training.data.npz import FILE_CLASSES, NpzFrames
 from training.data.nuscenes import NUSCENES_CLASSES, NuScenesFrames
 from training.data.protocol import Frames
 from training.data.recording import RecordingFrames, recording_classes
+from training.data.waymo import WAYMO_CLASSES, WaymoFrames
 from training.frame import Frame
 
 # What follows x, y, z in the points of each format.
@@ -19,6 +20,7 @@ _FEATURES: Mapping[str, tuple[str, ...]] = {
     "npz": ("intensity",),
     "kitti": ("intensity",),
     "nuscenes": ("intensity", "time_lag"),
+    "waymo": ("intensity", "elongation"),
     "recording": ("intensity",),
 }
 
@@ -54,6 +56,9 @@ def _open(source: SourceConfig, classes: Sequence[str]) -> Frames:
         case "nuscenes":
             class_map = map_classes(NUSCENES_CLASSES, classes, override, where)
             return NuScenesFrames(path, class_map, source.split, source.sweeps)
+        case "waymo":
+            class_map = map_classes(WAYMO_CLASSES, classes, override, where, closed=True)
+            return WaymoFrames(path, class_map, source.split)
         case "recording":
             class_map = map_classes(recording_classes(classes), classes, override, where)
             return RecordingFrames(
