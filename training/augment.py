@@ -59,6 +59,8 @@ def _shift_z(frame: Frame, shift_m: float) -> None:
 
 def _change_intensity(frame: Frame, config: AugmentConfig, rng: Generator) -> None:
     """Sensors disagree about intensity: a network that leans on it does not travel."""
+    if frame.points.shape[1] == 3:
+        return
     factor = rng.uniform(1 - config.intensity_scale, 1 + config.intensity_scale)
     if rng.random() < config.intensity_drop:
         factor = 0.0

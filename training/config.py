@@ -12,17 +12,41 @@ Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
+# What only some formats can do something with; elsewhere it is refused, not overlooked.
+_KEYS_OF_FORMATS = {
+    "split": ("kitti", "nuscenes", "waymo"),
+    "hardest": ("kitti",),
+    "sweeps": ("nuscenes",),
+    "topic": ("recording",),
+    "intensity_scale": ("recording",),
+    "labelled": ("recording",),
+}
+
+
 class SourceConfig(FrozenConfig):
-    """A folder of ``.npz`` sweeps and its share of what the network sees."""
+    """Labelled sweeps of one data set and their share of what the network sees.
+
+    What ``path`` holds in each format is said in ``training/data/FORMAT.py``.
+    """
 
     path: str  # environment variables are expanded
     share: Positive = 1.0
     z_shift_m: float = 0.0
     limit: PositiveInt | None = None  # the first sweeps by name
+    format: Literal["npz", "kitti", "nuscenes", "waymo", "recording"] = "npz"
+    # kitti: a list in ImageSets; nuscenes: train, val, mini_train, mini_val; waymo: a folder.
+    split: str | None = None  # None: all there is
+    class_map: dict[str, str | None] = {}  # name in the data: class of the model, null to ignore
+    balance: bool = False  # draw frames so that all classes come equally often (CBGS)
+    hardest: Literal["easy", "moderate", "hard"] | None = None  # harder objects are ignored
+    sweeps: PositiveInt = 10  # joined into one cloud, the labelled one among them
+    topic: str | None = None  # of the clouds; None: the only one there is
+    intensity_scale: Weight = 1.0  # brings intensities to [0, 1]
+    labelled: bool = True  # False: nobody said what is in it, good for distillation only
 
     @property
     def folder(self) -> Path:
-        """The folder, with environment variables expanded; ``ValueError`` if one is not set."""
+        """The path with environment variables expanded; ``ValueError`` if one is not set."""
         expanded = os.path.expandvars(self.path)
         if "$" in expanded:
             raise ValueError(
@@ -30,15 +54,16 @@ class SourceConfig(FrozenConfig):
             )
         return Path(expanded)
 
-    def files(self) -> list[Path]:
-        """Sweeps of the folder by name; ``ValueError`` if there are none."""
-        files = sorted(self.folder.glob("*.npz"))[: self.limit]
-        if not files:
-            raise ValueError(
-                f"{self.folder}: expected .npz sweeps, found none; check the path, or write some"
-                " with: python -m training.simulate frames"
-            )
-        return files
+    @model_validator(mode="after")
+    def _keys_belong_to_the_format(self) -> Self:
+        for key, formats in _KEYS_OF_FORMATS.items():
+            default = type(self).model_fields[key].default
+            if getattr(self, key) != default and self.format not in formats:
+                raise ValueError(
+                    f"{key}: belongs to the format {' or '.join(formats)}, this source is of"
+                    f" {self.format}; remove it or correct the format"
+                )
+        return self
 
 
 class AugmentConfig(FrozenConfig):

@@ -1,4 +1,4 @@
-"""Score a checkpoint on folders of labelled sweeps.
+"""Score a checkpoint on a data set of labelled sweeps.
 
 python -m training.evaluate --model runs/sim_teacher/model.safetensors --data data/sim/test
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.config import ModelConfig, parse_config
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import BevDetector
@@ -31,7 +31,8 @@ from pd_ros.evaluation.lidar import (
     format_table,
 )
 from training.config import SourceConfig
-from training.frame import Float32, Frame, read_frame
+from training.data.source import open_source
+from training.frame import Float32, Frame
 
 _LOG = logging.getLogger("training.evaluate")
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
@@ -41,12 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate",
-        description="Score a checkpoint on a folder of labelled .npz sweeps (LiDAR-frame rule).",
+        description="Score a checkpoint on a data set of labelled sweeps (LiDAR-frame rule).",
         epilog="example: python -m training.evaluate --model weights.safetensors"
         " --data data/sim/test --json scores.json",
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
-    parser.add_argument("--data", required=True, help="folder of .npz sweeps")
+    parser.add_argument("--data", required=True, help="folder of .npz sweeps, or see --format")
+    parser.add_argument("--format", default="npz", help="format of the data, as in a run's YAML")
+    parser.add_argument("--split", help="part of the data, as in a run's YAML")
     parser.add_argument("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
     parser.add_argument("--limit", type=int, help="only the first sweeps")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
@@ -55,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        source = SourceConfig(path=options.data, z_shift_m=options.z_shift, limit=options.limit)
+        source = _source(options)
         predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
         scores = score_source(predictor, predictor.config, source, MIN_POINTS)
     except ValueError as error:
@@ -71,6 +74,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _source(options: argparse.Namespace) -> SourceConfig:
+    keys = {"path": "data", "format": "format", "split": "split"}
+    keys |= {"z_shift_m": "z_shift", "limit": "limit"}
+    content = {key: getattr(options, name) for key, name in keys.items()}
+    return parse_config(content, SourceConfig, "--data")
+
+
 def score_source(
     detect: Callable[[Float32], Detections],
     config: ModelConfig,
@@ -80,8 +90,9 @@ def score_source(
     """Scores at KITTI's strict and loose overlaps on all sweeps of a source."""
     classes = config.classes
     truths, found = [], []
-    for path in tqdm(source.files(), desc=f"score {source.folder.name}", leave=False):
-        frame = read_frame(path, classes, source.z_shift_m)
+    frames = open_source(source, classes, config.features)
+    for i in tqdm(range(len(frames)), desc=f"score {source.folder.name}", leave=False):
+        frame = frames[i]
         truths.append(to_ground_truth(frame, min_points, config.grid.range_m))
         found.append(detect(frame.points))
     strict = default_iou(classes)

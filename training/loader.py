@@ -1,10 +1,11 @@
-"""From folders of sweeps to batches: draws, augments, and makes pillars and targets in workers."""
+"""From data sets to batches: draws, augments, and makes pillars and targets in workers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -13,14 +14,15 @@ from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import PillarBatch
 from training.augment import augment
 from training.config import TrainConfig
-from training.frame import Frame, read_frame
+from training.data.balance import class_balanced_weights
+from training.data.source import open_source
 from training.labels import Labels, split_labels
 from training.paste import ObjectBank, paste_objects
 from training.target_maker import AnyTargets, make_target_maker
 
 
 class Draw(NamedTuple):
-    """One sample to be made: which file, and the seed of everything random about it."""
+    """One sample to be made: which frame, and the seed of everything random about it."""
 
     source: int
     number: int
@@ -47,13 +49,20 @@ class DrawSampler(Sampler[list[Draw]]):
     """Draws batches from the sources by their shares, the same for the same seed and epoch.
 
     Each process of a distributed run takes its own batches. ``skip`` batches are left out, so that
-    a resumed epoch goes on where it stopped.
+    a resumed epoch goes on where it stopped. ``weights``: chances of the frames, by the number of
+    the source; elsewhere all frames are alike.
     """
 
     def __init__(
-        self, sizes: Sequence[int], config: TrainConfig, rank: int = 0, processes: int = 1
+        self,
+        sizes: Sequence[int],
+        config: TrainConfig,
+        rank: int = 0,
+        processes: int = 1,
+        weights: Mapping[int, NDArray[np.float64]] | None = None,
     ) -> None:
         self._sizes = sizes
+        self._ends = {source: chances.cumsum() for source, chances in (weights or {}).items()}
         self._config = config
         self._rank = rank
         self._processes = processes
@@ -72,50 +81,67 @@ class DrawSampler(Sampler[list[Draw]]):
         seeds = rng.integers(2**62, size=count)
         places = rng.random(count)
         draws = [
-            Draw(int(s), int(place * self._sizes[s]), int(seed))
+            Draw(int(s), self._number(int(s), place), int(seed))
             for s, place, seed in zip(sources, places, seeds, strict=True)
         ]
         size = self._config.schedule.batch_size
         batches = [draws[i : i + size] for i in range(0, count, size)]
         yield from batches[self._rank :: self._processes][self.skip :]
 
+    def _number(self, source: int, place: float) -> int:
+        """The frame at a place in [0, 1) of a source, the more of it the more it weighs."""
+        if source not in self._ends:
+            return int(place * self._sizes[source])
+        ends = self._ends[source]
+        return int(np.searchsorted(ends, place * ends[-1], side="right"))
+
 
 class TrainingFrames(Dataset[Sample]):
     """Augmented frames of all sources, made anew for each draw."""
 
-    def __init__(self, config: TrainConfig, classes: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        classes: tuple[str, ...],
+        features: tuple[str, ...] = ("intensity",),
+    ) -> None:
         self._config = config
         self._classes = classes
-        self._files = [source.files() for source in config.data]
+        self._sources = [open_source(source, classes, features) for source in config.data]
         self._bank = self._fill_bank() if config.augment.paste else None
 
     @property
     def sizes(self) -> list[int]:
         """Frames of each source."""
-        return [len(files) for files in self._files]
+        return [len(frames) for frames in self._sources]
+
+    @property
+    def weights(self) -> dict[int, NDArray[np.float64]]:
+        """Chances of the frames of those sources that are to be balanced, by their number."""
+        return {
+            number: class_balanced_weights(frames, len(self._classes))
+            for number, frames in enumerate(self._sources)
+            if self._config.data[number].balance
+        }
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The frame of a draw, augmented with the draw's own seed."""
         rng = np.random.default_rng(draw.seed)
-        frame = self._read(draw.source, draw.number)
+        frame = self._sources[draw.source][draw.number]
         if self._bank is not None:
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
         frame = augment(frame, self._config.augment, rng)
         return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
 
-    def _read(self, source: int, index: int) -> Frame:
-        shift = self._config.data[source].z_shift_m
-        return read_frame(self._files[source][index], self._classes, shift)
-
     def _fill_bank(self) -> ObjectBank:
         rng = np.random.default_rng(self._config.seed)
         settings = self._config.augment
-        frames = []
-        for source, files in enumerate(self._files):
-            count = min(len(files), -(-settings.bank_frames // len(self._files)))
-            chosen = rng.choice(len(files), size=count, replace=False)
-            frames += [self._read(source, int(i)) for i in chosen]
-        return ObjectBank(frames, settings.paste_min_points)
+        chosen = []
+        for frames in self._sources:
+            count = min(len(frames), -(-settings.bank_frames // len(self._sources)))
+            numbers = rng.choice(len(frames), size=count, replace=False)
+            chosen += [frames[int(i)] for i in numbers]
+        return ObjectBank(chosen, settings.paste_min_points)
 
 
 class Collate:

@@ -8,8 +8,9 @@ import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from pd_ros.detection.boxes import bev_iou, points_in_boxes
+from pd_ros.detection.boxes import bev_iou
 from training.config import AugmentConfig
+from training.data.inside import inside, near
 from training.frame import Float32, Frame
 
 _GROUND_REACH_M = 2.5  # how far around a box the ground is looked for
@@ -88,7 +89,7 @@ class _Scene:
         points[:, 2] += lift
         # What stood in the place gives way: walls and bushes too, but not the ground.
         grown[2] = box[2] + 0.15
-        self._kept &= ~_inside(self._points, grown)
+        self._kept &= ~inside(self._points, grown)
         self._pasted.append(points)
         self._boxes.append(box)
         self._num_points.append(len(points))
@@ -107,39 +108,24 @@ class _Scene:
     def _touches(self, box: Float32) -> bool:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
         reach = np.hypot(boxes[:, 3], boxes[:, 4]) + np.hypot(box[3], box[4])
-        near = 2 * np.hypot(*(boxes[:, :2] - box[:2]).T) < reach  # else their circles are apart
-        return bool(near.any()) and float(_iou(box, boxes[near]).max()) > 0
+        close = 2 * np.hypot(*(boxes[:, :2] - box[:2]).T) < reach  # else their circles are apart
+        return bool(close.any()) and float(_iou(box, boxes[close]).max()) > 0
 
 
 def _ground_under(points: Float32, box: Float32) -> float | None:
     """Height of the ground around a footprint; None where nothing is seen of it."""
-    near = points[_near(points, box, _GROUND_REACH_M), 2]
-    if len(near) < 5:
+    around = points[near(points, box, _GROUND_REACH_M), 2]
+    if len(around) < 5:
         return None
-    return float(np.percentile(near, 10))
+    return float(np.percentile(around, 10))
 
 
 def _cut_out(frame: Frame, min_points: int) -> list[StoredObject]:
     wanted = (frame.labels >= 0) & (frame.num_points >= min_points)
     return [
-        StoredObject(frame.points[_inside(frame.points, box)], box, int(label))
+        StoredObject(frame.points[inside(frame.points, box)], box, int(label))
         for box, label in zip(frame.boxes[wanted], frame.labels[wanted], strict=True)
     ]
-
-
-def _inside(points: Float32, box: Float32) -> NDArray[np.bool_]:
-    near = _near(points, box, box[3:5].sum())
-    mask = np.zeros(len(points), dtype=bool)
-    hits = points_in_boxes(torch.from_numpy(points[near]), torch.from_numpy(box[None]))
-    mask[near] = hits[0].numpy()
-    return mask
-
-
-def _near(points: Float32, box: Float32, reach_m: float) -> NDArray[np.bool_]:
-    """Which points lie in a square about a box; column by column, many times faster than rows."""
-    near: NDArray[np.bool_] = np.abs(points[:, 0] - box[0]) < reach_m
-    near &= np.abs(points[:, 1] - box[1]) < reach_m
-    return near
 
 
 def _iou(box: Float32, boxes: Float32) -> torch.Tensor:

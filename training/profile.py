@@ -25,7 +25,8 @@ from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.model import BevDetector, build_model
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
-from training.frame import Float32, read_frame
+from training.data.npz import read_frame
+from training.frame import Float32
 from training.sparse_cost import SparseCost
 
 _LOG = logging.getLogger("training.profile")
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        points = read_frame(options.sweep, ()).points
+        points = read_frame(options.sweep).points
         profiles = [
             profile(path, points, options.device, options.repeats)
             for path in tqdm(options.models, desc="profile", leave=False)

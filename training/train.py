@@ -73,8 +73,8 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
         synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         model = cast("BevDetector", synced)
     teacher = _load_teacher(config, model_config, world.device)
-    frames = TrainingFrames(config, model_config.classes)
-    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes)
+    frames = TrainingFrames(config, model_config.classes, model_config.features)
+    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
     optimizer = AdamW(
         model.parameters(),
         lr=config.schedule.learning_rate,

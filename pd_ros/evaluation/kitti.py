@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pd_ros.evaluation.average_precision import Bools, Curve, Floats, Frame, precision_curve
 from pd_ros.evaluation.kitti_labels import KittiObjects
@@ -33,6 +34,15 @@ _MIN_IOU: Mapping[str, Mapping[str, Mapping[str, float]]] = {
     "bev": {"strict": _STRICT_IOU, "loose": _LOOSE_IOU},
     "3d": {"strict": _STRICT_IOU, "loose": _LOOSE_IOU},
 }
+
+
+def difficulties(objects: KittiObjects) -> NDArray[np.int64]:
+    """The easiest of ``DIFFICULTIES`` that each object ``[N]`` counts in; 3 if it is none of them.
+
+    A matter of height in the image, occlusion and truncation; the class is not asked for.
+    """
+    within = np.stack([_within(objects, level) for level in range(len(DIFFICULTIES))])
+    return np.where(within.any(axis=0), within.argmax(axis=0), len(DIFFICULTIES))
 
 
 class _FramePair(NamedTuple):
@@ -126,12 +136,16 @@ def _frame(pair: _FramePair, name: str, difficulty: int, metric: str, min_iou: f
 
 def _counting(truth: KittiObjects, name: str, difficulty: int) -> Bools:
     """Which objects ``[G]`` are of the class and within the difficulty's limits."""
+    return _within(truth, difficulty) & _named(truth, name)
+
+
+def _within(truth: KittiObjects, difficulty: int) -> Bools:
     within: Bools = (
         (truth.occluded <= _MAX_OCCLUSION[difficulty])
         & (truth.truncated <= _MAX_TRUNCATION[difficulty])
         & (_height_px(truth) >= _MIN_HEIGHT_PX[difficulty])
     )
-    return within & _named(truth, name)
+    return within
 
 
 def _count_truth(pairs: Sequence[_FramePair], name: str) -> tuple[int, ...]:

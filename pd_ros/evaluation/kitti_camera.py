@@ -87,6 +87,16 @@ def project_boxes(boxes: Floats, calibration: Calibration) -> tuple[Floats, Bool
     return np.concatenate((low, high), axis=1), seen
 
 
+def project_points(points: Floats, calibration: Calibration) -> tuple[Floats, Bools]:
+    """Pixels ``[N, 2]`` of points ``[N, 3]`` in the LiDAR frame, and which lie ahead ``[N]``.
+
+    Pixels of points that are not ahead of the camera mean nothing.
+    """
+    upright = _upright_from_lidar(calibration)
+    camera = points @ upright[:3, :3].T + upright[:3, 3]
+    return _project(camera, calibration), camera[:, 0] > _NEAREST_M
+
+
 def kitti_objects(
     detections: Detections, classes: Sequence[str], calibration: Calibration
 ) -> KittiObjects:

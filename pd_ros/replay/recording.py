@@ -91,16 +91,20 @@ class Recording:
                              f" {', '.join(clouds)}; choose one by --topic")  # fmt: skip
         return asked or clouds[0]
 
-    def messages(self, topic: str) -> Iterator[StampedMessage]:
+    def messages(
+        self, topic: str, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> Iterator[StampedMessage]:
         """Messages of one topic in the order of the recording; none for an unknown topic.
 
+        Only those recorded from ``start_ns`` on and before ``stop_ns``, where these are given.
         Raises ``ValueError`` where the file is damaged.
         """
         connections = self._connections(topic)
         if not connections:
             return
         with _reading(f"{self.path}: {topic}"):
-            for connection, received_ns, data in self._reader.messages(connections):
+            found = self._reader.messages(connections, start_ns, stop_ns)
+            for connection, received_ns, data in found:
                 message = self._reader.deserialize(data, connection.msgtype)
                 yield StampedMessage(received_ns, message)
 

@@ -80,12 +80,13 @@ class RecordingSource:
                 while name in seen:
                     name += 1
                 seen.add(name)
-                yield Sweep(str(name), self._points(message, name), self.truth.get(stamp))
+                yield Sweep(str(name), self.decode(message, name), self.truth.get(stamp))
         if not seen:
             raise ValueError(f"{self.path}: {self.topic}: expected clouds, the topic is empty;"
                              " choose another recording")  # fmt: skip
 
-    def _points(self, message: Any, name: int) -> Float32:
+    def decode(self, message: Any, name: int) -> Float32:
+        """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
         try:
             return decode_points(cloud_layout(message), message.data, self.intensity_scale)
         except CloudError as error:

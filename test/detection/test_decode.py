@@ -6,7 +6,8 @@ from small_model import small_config
 
 from pd_ros.detection.decode import decode
 from pd_ros.detection.types import ModelOutput
-from training.targets import Labels, make_targets
+from training.labels import Labels
+from training.targets import make_targets
 
 CONFIG = small_config()
 

@@ -26,7 +26,7 @@ def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
 
 
 def write_frame(path: Path, frame: SimulatedFrame) -> None:
-    """Write a sweep as ``.npz`` in the format of ``training.frame``, whole or not at all."""
+    """Write a sweep as ``.npz`` in the format of ``training.data.npz``, whole or not at all."""
     temporary = path.with_suffix(".part")
     with temporary.open("wb") as file:
         np.savez_compressed(

@@ -12,7 +12,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import points_in_boxes
-from training.frame import FILE_CLASSES, IGNORED
+from training.data.npz import FILE_CLASSES
+from training.frame import IGNORED
 from training.simulate.actors import Actor, boxes_at
 from training.simulate.cast import cast
 from training.simulate.mesh import Float64, Material, Mesh, block, join, place

@@ -1,0 +1,74 @@
+"""Folders of ``.npz`` sweeps: the simulator's, and real ones in the same format."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.class_map import ClassMap
+from training.frame import IGNORED, Frame
+
+# Class numbers of the files in the order of these names; -1 is any other object.
+FILE_CLASSES = ("car", "pedestrian", "cyclist")
+
+
+class NpzFrames:
+    """The sweeps of a folder by name; ``ValueError`` if there are none."""
+
+    def __init__(self, folder: Path, class_map: ClassMap) -> None:
+        self._files = sorted(folder.glob("*.npz"))
+        self._labels = tuple(class_map.label(name, str(folder)) for name in FILE_CLASSES)
+        if not self._files:
+            raise ValueError(
+                f"{folder}: expected .npz sweeps, found none; check the path, or write some"
+                " with: python -m training.simulate frames"
+            )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> Frame:
+        return read_frame(self._files[index], self._labels)
+
+    def name(self, index: int) -> str:
+        """The file."""
+        return str(self._files[index])
+
+    def labels(self, index: int) -> NDArray[np.int64]:
+        """Labels of the boxes; the points stay packed."""
+        (numbers,) = _read_arrays(self._files[index], ("cls",))
+        return _to_labels(numbers, self._labels)
+
+
+def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES)) -> Frame:
+    """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
+
+    Raises ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
+    """
+    names = ("points", "boxes", "cls", "num_points")
+    points, boxes, numbers, num_points = _read_arrays(path, names)
+    return Frame(
+        points.astype(np.float32),
+        boxes.reshape(-1, 7).astype(np.float32),
+        _to_labels(numbers, labels),
+        num_points.astype(np.int64),
+    )
+
+
+def _read_arrays(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
+    try:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: expected a labelled sweep (.npz with points, boxes, cls, num_points),"
+            f" got {error}; write it again or take it out of the folder"
+        ) from None
+
+
+def _to_labels(numbers: np.ndarray, labels: Sequence[int]) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = np.array([*labels, IGNORED], dtype=np.int64)[numbers]
+    return found
