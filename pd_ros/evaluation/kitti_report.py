@@ -76,7 +76,7 @@ class KittiReport(NamedTuple):
 def _panel(entry: KittiEntry) -> CurvePanel:
     recall = np.linspace(0, 1, RECALL_SLOTS)
     curves = [
-        PrecisionCurve(f"{difficulty} AP {ap:.1f}", recall, curve)
+        PrecisionCurve(f"{difficulty} R40 {ap:.1f}", recall, curve)
         for difficulty, ap, curve in zip(DIFFICULTIES, entry.r40, entry.curves, strict=True)
     ]
     return CurvePanel(f"{entry.class_name} {entry.metric} strict", curves)
