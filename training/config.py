@@ -42,7 +42,7 @@ class SourceConfig(FrozenConfig):
     sweeps: PositiveInt = 10  # joined into one cloud, the labelled one among them
     topic: str | None = None  # of the clouds; None: the only one there is
     intensity_scale: Weight = 1.0  # brings intensities to [0, 1]
-    labelled: bool = True  # False: nobody said what is in it, good for distillation only
+    labelled: bool = True  # False: nobody said what is in it, and losses ignore all of it
 
     @property
     def folder(self) -> Path:

@@ -3,8 +3,9 @@
 ``path`` is the recording; clouds are those of ``topic``, or of the only topic of clouds; boxes are
 those of the topic ``/ground_truth`` with the same stamp. Clouds without any are left out.
 
-With ``labelled: false`` all clouds are read, and one ignored box covers all of each: nothing is
-learnt from labels, neither objects nor their absence, only from a teacher.
+With ``labelled: false`` all clouds are read, and one ignored box covers all of each: neither
+objects nor their absence are learnt from it, only what a teacher says without asking for labels
+(logit KD with a Gaussian mask asks for them).
 """
 
 import weakref
@@ -67,7 +68,7 @@ class RecordingFrames:
         if labelled and not source.truth:
             raise ValueError(
                 f"{path}: expected boxes on the topic {TRUTH_TOPIC}, found none; record them, or"
-                " say labelled: false to use the recording for distillation only"
+                " say labelled: false to use clouds of which nobody said what is in them"
             )
         self._places = [
             place for place in _find_clouds(source)

@@ -1,6 +1,7 @@
 """Sources of several formats where a run reads them."""
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ def test_a_run_draws_from_sources_of_every_format(tmp_path: Path) -> None:
         "schedule": {"epochs": 1, "frames_per_epoch": 2, "batch_size": 1},
     }  # fmt: skip
     frames = TrainingFrames(parse_config(run, TrainConfig, "run"), ("car", "pedestrian"))
+    frames = pickle.loads(pickle.dumps(frames))  # as it goes to the workers
     assert frames.sizes == [2, 1]
     labels = frames[Draw(0, 1, 7)].labels
     np.testing.assert_allclose(labels.boxes[0], [10.3, -2, -0.05, 4, 1.6, 1.5, 0], atol=1e-5)
@@ -45,6 +47,4 @@ def test_a_checkpoint_is_scored_on_a_kitti_folder(tmp_path: Path, caplog) -> Non
     scores = json.loads(out.read_text())
     assert scores["strict"]["car"]["num_truth"] == 0  # 10.3 m ahead; the model sees 8 m far
     assert main([*common, "--split", "val"]) == 2
-    assert "--data: split: belongs to the format kitti" in caplog.text.replace(
-        "(whole file): ", ""
-    )
+    assert "split: belongs to the format kitti" in caplog.text
