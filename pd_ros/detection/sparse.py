@@ -1,6 +1,7 @@
 """Sparse 3-D convolution over voxels, down to a bird's-eye canvas. The only file with spconv."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from spconv.pytorch import ops
 from torch import Tensor, nn
 
 from pd_ros.detection.types import PillarBatch
+
+Change = Callable[[Tensor], Tensor]
 
 if not torch.cuda.is_available():
     # spconv 2.3.8 asks for a CUDA stream in the backward pass on a CPU, too, and never uses it.
@@ -65,10 +68,57 @@ class SparseEncoder(nn.Module):
         if not len(features):  # spconv refuses to work on nothing
             return features.new_zeros(batch.batch_size, *self._canvas)
         place = torch.cat((batch.cells[:, :1], batch.layers[:, None], batch.cells[:, 1:]), dim=1)
-        sparse = spconv.SparseConvTensor(features, place.int(), self._shape, batch.batch_size)
-        for stage in self.stages:
-            sparse = stage(sparse)
-        return _lay_out(sparse)
+        with _single_thread(features) as (enter, leave):
+            sparse = spconv.SparseConvTensor(
+                enter(features), place.int(), self._shape, batch.batch_size
+            )
+            for stage in self.stages:
+                sparse = stage(sparse)
+            return leave(_lay_out(sparse))
+
+
+class _ThreadsInBackward(torch.autograd.Function):
+    """The same values; when its gradient comes by, torch is told how many threads to use."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, threads: int) -> Tensor:
+        ctx.threads = threads
+        return values.view_as(values)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        torch.set_num_threads(ctx.threads)
+        return gradient, None
+
+
+@contextmanager
+def _single_thread(features: Tensor) -> Iterator[tuple[Change, Change]]:
+    """On a CPU spconv 2.3.8 adds up in several threads without a lock, and loses some of it.
+
+    Yields what to do to the values that go in and to those that come out, so that the backward
+    pass between them has one thread, too.
+    """
+    if features.device.type != "cpu":
+        yield (lambda values: values), (lambda values: values)
+        return
+    threads = torch.get_num_threads()
+
+    def enter(values: Tensor) -> Tensor:
+        if torch.is_grad_enabled():  # else nothing comes back that could restore the threads
+            values = values.detach().requires_grad_()
+        return _apply(values, threads)
+
+    torch.set_num_threads(1)
+    try:
+        yield enter, lambda values: _apply(values, 1)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _apply(values: Tensor, threads: int) -> Tensor:
+    result = _ThreadsInBackward.apply(values, threads)  # type: ignore[no-untyped-call]
+    assert isinstance(result, Tensor)
+    return result
 
 
 def _lay_out(sparse: Any) -> Tensor:

@@ -118,3 +118,25 @@ def test_gradients_reach_every_parameter_on_this_device() -> None:
     (output.heatmap.square().sum() + output.box.square().sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
     assert model.encoder.stages[0][0].weight.grad.abs().sum() > 0
+
+
+def test_several_threads_give_what_one_gives_and_are_given_back() -> None:
+    """On a CPU spconv alone loses sums when several threads add to one voxel."""
+    config = small_voxel_config(True)
+    batch = voxels(config, some_points(0, 900), some_points(1, 900))
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 4, 4, 4):
+            torch.set_num_threads(threads)
+            model = trained(config)
+            canvas = model.encoder.canvas(model.encoder(batch), batch)
+            canvas.square().sum().backward()
+            assert torch.get_num_threads() == threads
+            gradient = model.encoder.stages[0][0].weight.grad
+            found.append((canvas.detach(), gradient))
+    finally:
+        torch.set_num_threads(before)
+    for canvas, gradient in found[1:]:
+        torch.testing.assert_close(canvas, found[0][0], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(gradient, found[0][1], atol=1e-4, rtol=1e-4)
