@@ -59,11 +59,11 @@ def build_model(config: ModelConfig) -> BevDetector:
 
     Raises ``ValueError`` for a network of voxels where spconv is not installed.
     """
-    shape = config.backbone
+    encoder, shape = _build_encoder(config), config.backbone
     backbone = BevBackbone(config.canvas_channels, shape.widths, shape.layers, shape.strides)
     neck = Neck(shape.widths, config.neck.widths, config.neck.strides)
     head = _build_head(config, neck.out_channels)
-    return BevDetector(_build_encoder(config), DenseNetwork(backbone, neck, head))
+    return BevDetector(encoder, DenseNetwork(backbone, neck, head))
 
 
 def _build_encoder(config: ModelConfig) -> "PillarEncoder | SparseEncoder":
