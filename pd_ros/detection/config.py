@@ -32,6 +32,16 @@ class FrozenConfig(BaseModel):
 ConfigT = TypeVar("ConfigT", bound=FrozenConfig)
 
 
+def _by_kind(default: str) -> Discriminator:
+    """Which config a part is of; one without ``kind`` is older than there being several."""
+
+    def kind(part: object) -> str:
+        given = part.get("kind", default) if isinstance(part, dict) else getattr(part, "kind", "")
+        return str(given)
+
+    return Discriminator(kind)
+
+
 class GridConfig(FrozenConfig):
     """The part of space a network sees, and the size of its pillars; cloud's frame, metres."""
 
@@ -102,16 +112,9 @@ class SparseEncoderConfig(FrozenConfig):
     residual: bool = False
 
 
-def _encoder_kind(encoder: object) -> str:
-    """An encoder without ``kind`` is that of pillars, as in checkpoints of format version 1."""
-    if isinstance(encoder, dict):
-        return str(encoder.get("kind", "pillars"))
-    return str(getattr(encoder, "kind", ""))
-
-
 EncoderConfig = Annotated[
     Annotated[PillarEncoderConfig, Tag("pillars")] | Annotated[SparseEncoderConfig, Tag("sparse")],
-    Discriminator(_encoder_kind),
+    _by_kind("pillars"),
 ]
 
 
@@ -155,16 +158,9 @@ class AnchorHeadConfig(FrozenConfig):
     direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
 
 
-def _head_kind(head: object) -> str:
-    """A head without ``kind`` is the CenterPoint head, as in checkpoints of format version 1."""
-    if isinstance(head, dict):
-        return str(head.get("kind", "center"))
-    return str(getattr(head, "kind", ""))
-
-
 HeadConfig = Annotated[
     Annotated[CenterHeadConfig, Tag("center")] | Annotated[AnchorHeadConfig, Tag("anchors")],
-    Discriminator(_head_kind),
+    _by_kind("center"),
 ]
 
 

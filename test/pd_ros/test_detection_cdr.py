@@ -13,24 +13,12 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from rclpy.serialization import deserialize_message, serialize_message
+from some_detections import CLASSES, HEADER, found
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection3DArray
 
 from pd_ros.detection.types import Detections
 from pd_ros.detection_cdr import detection_array_cdr
-
-CLASSES = ("Car", "Pedestrian", "Cyclist")
-HEADER = Header(frame_id="lidar_top")
-HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 345
-
-
-def found(boxes, labels=None, scores=None):
-    count = len(boxes)
-    return Detections(
-        torch.tensor(boxes, dtype=torch.float32).view(-1, 7),
-        torch.tensor(scores or [0.5] * count),
-        torch.tensor(labels or [0] * count, dtype=torch.int64),
-    )
 
 
 def detection_array(header, detections, classes):

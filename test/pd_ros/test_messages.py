@@ -5,29 +5,15 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
 from diagnostic_msgs.msg import DiagnosticStatus
-from std_msgs.msg import Header
+from some_detections import CLASSES, HEADER, found
 from visualization_msgs.msg import Marker
 
 from pd_ros.detection.types import Detections
 from pd_ros.messages import box_segments, diagnostic_status, marker_array
-
-CLASSES = ("Car", "Pedestrian", "Cyclist")
-HEADER = Header(frame_id="lidar_top")
-HEADER.stamp.sec, HEADER.stamp.nanosec = 12, 345
-
-
-def found(boxes, labels=None, scores=None):
-    count = len(boxes)
-    return Detections(
-        torch.tensor(boxes, dtype=torch.float32).view(-1, 7),
-        torch.tensor(scores or [0.5] * count),
-        torch.tensor(labels or [0] * count, dtype=torch.int64),
-    )
 
 
 def test_corners_of_the_outline_are_those_of_the_conventions(data_dir) -> None:
