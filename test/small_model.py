@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.config import ModelConfig, parse_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import parse_config
 from pd_ros.detection.model import build_model
 
 SMALL = {

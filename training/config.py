@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pd_ros.detection.config import FrozenConfig, PositiveInt, Probability
+from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, Probability
 
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]

@@ -14,9 +14,10 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.config import ModelConfig, parse_config
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
+from pd_ros.detection.frozen_config import parse_config
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor

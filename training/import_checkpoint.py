@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import build_model
 from training.openpcdet import convert
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import load_config
 from training.config import TrainConfig
 from training.data.survey import RANGES_M, Survey, survey_source
 from training.simulate.picture import Sweep, draw_sweeps

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from pd_ros.detection.config import ModelConfig, SparseEncoderConfig
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import BevDetector
+from pd_ros.detection.part_config import SparseEncoderConfig
 
 _CENTER_BRANCHES = {
     "offset": "center",

@@ -20,8 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import choose_device, choose_precision
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import BevDetector, build_model
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor

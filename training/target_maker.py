@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from pd_ros.detection.config import AnchorHeadConfig, ModelConfig
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.part_config import AnchorHeadConfig
 from training.anchor_targets import AnchorAssigner, AnchorTargets
 from training.labels import Labels
 from training.targets import Targets, make_targets

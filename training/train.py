@@ -17,9 +17,11 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import CenterHeadConfig, ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import training_format
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.part_config import CenterHeadConfig
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world

@@ -5,7 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from pd_ros.detection.config import AnchorHeadConfig, ModelConfig
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.part_config import AnchorHeadConfig
 
 
 def make_anchors(config: ModelConfig) -> Tensor:

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pd_ros.detection.config import ModelConfig, parse_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import parse_config
 from pd_ros.detection.model import BevDetector, build_model
 
 FORMAT_VERSION = 1

@@ -1,179 +1,21 @@
-"""What a network is: one YAML, read once, checked at once, frozen after.
+"""What a network that looks from above is, whole, and the rules between its parts."""
 
-The only file that reads model configs, and the only one that knows their rules.
-"""
+from typing import Annotated, Self
 
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from pydantic import Field, model_validator
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
+from pd_ros.detection.frozen_config import FrozenConfig
+from pd_ros.detection.grid_config import CapacityConfig, GridConfig
+from pd_ros.detection.part_config import (
+    AnchorHeadConfig,
+    BackboneConfig,
+    DecodeConfig,
+    EncoderConfig,
+    HeadConfig,
+    NeckConfig,
+    PillarEncoderConfig,
+    SparseEncoderConfig,
 )
-
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class FrozenConfig(BaseModel):
-    """Base of all configs: unknown keys are refused, and nothing changes after."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-ConfigT = TypeVar("ConfigT", bound=FrozenConfig)
-
-
-def _by_kind(default: str) -> Discriminator:
-    """Which config a part is of; one without ``kind`` is older than there being several."""
-
-    def kind(part: object) -> str:
-        given = part.get("kind", default) if isinstance(part, dict) else getattr(part, "kind", "")
-        return str(given)
-
-    return Discriminator(kind)
-
-
-class GridConfig(FrozenConfig):
-    """The part of space a network sees, and the size of its pillars; cloud's frame, metres."""
-
-    range_m: tuple[float, float, float, float, float, float]  # x, y, z minimum; x, y, z maximum
-    pillar_size_m: tuple[float, float]  # along x, along y
-    voxel_height_m: PositiveFloat | None = None  # None: pillars, as high as the range
-
-    @property
-    def layers(self) -> int:
-        """Voxels above each other; 1 for pillars."""
-        if self.voxel_height_m is None:
-            return 1
-        return round((self.range_m[5] - self.range_m[2]) / self.voxel_height_m)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Rows (y) and columns (x) of the pillar grid."""
-        x0, y0, _, x1, y1, _ = self.range_m
-        return round((y1 - y0) / self.pillar_size_m[1]), round((x1 - x0) / self.pillar_size_m[0])
-
-    @model_validator(mode="after")
-    def _whole_cells(self) -> Self:
-        lower, upper = self.range_m[:3], self.range_m[3:]
-        for axis, start, end in zip("xyz", lower, upper, strict=True):
-            if end <= start:
-                raise ValueError(f"{axis}: range from {start} to {end} m is empty or reversed")
-        for axis, start, end, size in zip("xy", lower, upper, self.pillar_size_m, strict=False):
-            if size <= 0:
-                raise ValueError(f"{axis}: pillar size must be positive, got {size} m")
-            cells = (end - start) / size
-            if abs(cells - round(cells)) > 1e-6:
-                raise ValueError(
-                    f"{axis}: range {start} to {end} m is not a whole number of {size} m pillars"
-                    f" ({cells:.3f}); change the range or the size"
-                )
-        height = (upper[2] - lower[2]) / (self.voxel_height_m or upper[2] - lower[2])
-        if abs(height - round(height)) > 1e-6:
-            raise ValueError(
-                f"z: range {lower[2]} to {upper[2]} m is not a whole number of"
-                f" {self.voxel_height_m} m voxels ({height:.3f}); change the range or the height"
-            )
-        return self
-
-
-class CapacityConfig(FrozenConfig):
-    """How much one cloud may hold; what exceeds it is left out and counted."""
-
-    max_points: PositiveInt = 200_000
-    max_pillars: PositiveInt = 60_000
-    max_points_per_pillar: PositiveInt | None = None  # None: dynamic, every point counts
-
-
-class PillarEncoderConfig(FrozenConfig):
-    """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64)."""
-
-    kind: Literal["pillars"] = "pillars"
-    widths: Widths
-
-
-class SparseEncoderConfig(FrozenConfig):
-    """Sparse convolutions over voxels; see ``pd_ros.detection.sparse``."""
-
-    kind: Literal["sparse"]
-    stem: PositiveInt
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    out: PositiveInt
-    residual: bool = False
-
-
-EncoderConfig = Annotated[
-    Annotated[PillarEncoderConfig, Tag("pillars")] | Annotated[SparseEncoderConfig, Tag("sparse")],
-    _by_kind("pillars"),
-]
-
-
-class BackboneConfig(FrozenConfig):
-    """Stages of 3 x 3 convolutions: a strided one, then ``layers`` more at the same width."""
-
-    widths: Widths
-    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    strides: Widths
-
-
-class NeckConfig(FrozenConfig):
-    """Upsampling of each stage to the head's resolution, then concatenation."""
-
-    widths: Widths
-    strides: Widths
-
-
-class CenterHeadConfig(FrozenConfig):
-    """CenterPoint head: width of the shared convolution and of each branch."""
-
-    kind: Literal["center"] = "center"
-    width: PositiveInt
-
-
-class AnchorConfig(FrozenConfig):
-    """The anchor of one class, and which overlaps make it an example."""
-
-    size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
-    bottom_m: float  # z of its underside
-    matched_iou: Probability  # an anchor of this overlap or more learns the object
-    unmatched_iou: Probability  # one of less is background; those between do not count
-
-
-class AnchorHeadConfig(FrozenConfig):
-    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``."""
-
-    kind: Literal["anchors"]
-    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
-    rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
-    direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
-
-
-HeadConfig = Annotated[
-    Annotated[CenterHeadConfig, Tag("center")] | Annotated[AnchorHeadConfig, Tag("anchors")],
-    _by_kind("center"),
-]
-
-
-class DecodeConfig(FrozenConfig):
-    """From maps to boxes."""
-
-    max_candidates: PositiveInt = 500
-    score_threshold: Probability = 0.1
-    nms_iou_threshold: Probability = 0.2
-    max_detections: PositiveInt = 200
-
-
-_KINDS = ("pillars", "sparse", "center", "anchors")
 
 
 class ModelConfig(FrozenConfig):
@@ -274,37 +116,3 @@ class ModelConfig(FrozenConfig):
             if len(set(names)) != len(names):
                 raise ValueError(f"{where}: names must differ, got {list(names)}")
         return self
-
-
-def load_config(path: Path, kind: type[ConfigT]) -> ConfigT:
-    """Read and check a YAML file; raises ``ValueError`` that names the file and every bad key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror}); check the path") from None
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: is not valid YAML: {error}") from None
-    return parse_config(content, kind, str(path))
-
-
-def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:
-    """Check already loaded content; raises ``ValueError`` with one line per bad key."""
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        lines = [_describe(where, problem) for problem in error.errors()]
-        raise ValueError("\n".join(lines)) from None
-
-
-def _describe(where: str, problem: object) -> str:
-    assert isinstance(problem, dict)
-    # Which kind of encoder or head it was is part of pydantic's path, but not of the file's.
-    parts = [str(part) for part in problem["loc"] if part not in _KINDS]
-    key = ".".join(parts) or "(whole file)"
-    text = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        text = "unknown key; remove it or correct its spelling"
-    got = "" if problem["type"] in ("missing", "value_error") else f" (got {problem['input']!r})"
-    return f"{where}: {key}: {text}{got}"

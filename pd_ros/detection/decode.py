@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.boxes import nms
-from pd_ros.detection.config import DecodeConfig, ModelConfig
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.part_config import DecodeConfig
 from pd_ros.detection.types import Detections, ModelOutput
 
 # exp(4) = 55 m: no network, however confused, may overflow a size.

@@ -6,8 +6,9 @@ from functools import partial
 import torch
 
 from pd_ros.detection.anchor_decode import AnchorDecoder
-from pd_ros.detection.config import AnchorHeadConfig, ModelConfig
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decode import decode
+from pd_ros.detection.part_config import AnchorHeadConfig
 from pd_ros.detection.types import Detections, ModelOutput
 
 

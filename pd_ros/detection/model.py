@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from pd_ros.detection.anchor_head import AnchorHead
 from pd_ros.detection.backbone import BevBackbone, Neck
-from pd_ros.detection.config import AnchorHeadConfig, ModelConfig, PillarEncoderConfig
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
+from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig
 from pd_ros.detection.types import HeadMaps, ModelOutput, PillarBatch
 
 if TYPE_CHECKING:  # only networks of voxels need spconv

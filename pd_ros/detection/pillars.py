@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pd_ros.detection.config import CapacityConfig, GridConfig
+from pd_ros.detection.grid_config import CapacityConfig, GridConfig
 from pd_ros.detection.types import PillarBatch
 
 # Grids of more cells (voxels) are too large for a table of all of them: theirs are sorted.

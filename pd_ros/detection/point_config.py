@@ -1,17 +1,17 @@
-"""What a PointRCNN is; the same rules as in ``config.py``."""
+"""What a PointRCNN is; the same rules as for the other networks."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pd_ros.detection.config import (
-    DecodeConfig,
+from pd_ros.detection.frozen_config import (
     FrozenConfig,
     PositiveFloat,
     PositiveInt,
     Probability,
     Widths,
 )
+from pd_ros.detection.part_config import DecodeConfig
 
 Size = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
 

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from small_model import SMALL, small_config
 
-from pd_ros.detection.config import ModelConfig, load_config, parse_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import load_config, parse_config
 from pd_ros.detection.point_config import PointRcnnConfig
 
 
@@ -62,3 +63,15 @@ def test_unreadable_files_are_named(tmp_path, text, expected) -> None:
         path.write_text(text)
     with pytest.raises(ValueError, match=expected):
         load_config(path, ModelConfig)
+
+
+def test_the_kind_of_a_part_is_no_key_of_it() -> None:
+    anchor = {"size_m": [3, 2, -1], "bottom_m": 0, "matched_iou": 0.6, "unmatched_iou": 0.4}
+    for head, expected in (
+        ({"kind": "anchors", "anchors": [anchor]}, "small: head.anchors.0.size_m.2: "),
+        ({"kind": "anchors"}, "small: head.anchors: "),
+        ({"kind": "rings"}, "small: head: "),
+    ):
+        with pytest.raises(ValueError, match="small") as error:
+            parse_config({**SMALL, "head": head}, ModelConfig, "small")
+        assert str(error.value).startswith(expected)

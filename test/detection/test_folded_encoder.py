@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from pd_ros.detection.config import CapacityConfig, GridConfig
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
+from pd_ros.detection.grid_config import CapacityConfig, GridConfig
 from pd_ros.detection.pillars import pillarize
 
 GRID = GridConfig(range_m=(-51.2, -38.4, -4, 51.2, 38.4, 2), pillar_size_m=(0.32, 0.32))

@@ -4,9 +4,10 @@ import torch
 from small_model import small_config
 from torch.utils.flop_counter import FlopCounterMode
 
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.encoder import PillarEncoder, pillar_max, scatter_to_canvas
 from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import build_model
 from pd_ros.detection.pillars import pillarize
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_model import small_config
 
-from pd_ros.detection.config import CapacityConfig
+from pd_ros.detection.grid_config import CapacityConfig
 from pd_ros.detection.pillars import pillarize
 
 GRID = small_config().grid

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pd_ros.detection.config import load_config, parse_config
+from pd_ros.detection.frozen_config import load_config, parse_config
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn, Proposals
 

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pd_ros.detection.config import ModelConfig, SparseEncoderConfig, load_config
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import build_model
+from pd_ros.detection.part_config import SparseEncoderConfig
 
 # Name, parameters (1e6) to the digits given, multiply-adds of the part behind the canvas (1e9) if
 # a figure is given: PointDistiller's tables 1 and 5, SparseKD's table 1.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pd_ros.detection.config import parse_config
+from pd_ros.detection.frozen_config import parse_config
 from training.config import SourceConfig
 
 

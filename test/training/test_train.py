@@ -12,7 +12,7 @@ import yaml
 from small_model import ANCHORS, SMALL
 
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config import load_config
+from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.predictor import Predictor
 from training.config import TrainConfig
 from training.distributed import World

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pd_ros.detection.config import parse_config
+from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
 from training.data.balance import class_balanced_weights
 from training.frame import Frame

@@ -9,7 +9,7 @@ from small_kitti import CAR, write_kitti
 from small_model import save_eager_model
 from small_recording import STAMP, a_car, drive, write_clouds
 
-from pd_ros.detection.config import parse_config
+from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
 from training.evaluate import main
 from training.loader import Draw, TrainingFrames

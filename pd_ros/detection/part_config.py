@@ -1,0 +1,96 @@
+"""The parts of a network that looks from above: encoder, backbone, neck, head, decoding."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pd_ros.detection.frozen_config import (
+    FrozenConfig,
+    PositiveFloat,
+    PositiveInt,
+    Probability,
+    Widths,
+    by_kind,
+    of_kind,
+)
+
+
+class PillarEncoderConfig(FrozenConfig):
+    """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64)."""
+
+    kind: Literal["pillars"] = "pillars"
+    widths: Widths
+
+
+class SparseEncoderConfig(FrozenConfig):
+    """Sparse convolutions over voxels; see ``pd_ros.detection.sparse``."""
+
+    kind: Literal["sparse"]
+    stem: PositiveInt
+    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
+    out: PositiveInt
+    residual: bool = False
+
+
+EncoderConfig = Annotated[
+    Annotated[PillarEncoderConfig, of_kind("pillars")]
+    | Annotated[SparseEncoderConfig, of_kind("sparse")],
+    by_kind("pillars"),
+]
+
+
+class BackboneConfig(FrozenConfig):
+    """Stages of 3 x 3 convolutions: a strided one, then ``layers`` more at the same width."""
+
+    widths: Widths
+    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    strides: Widths
+
+
+class NeckConfig(FrozenConfig):
+    """Upsampling of each stage to the head's resolution, then concatenation."""
+
+    widths: Widths
+    strides: Widths
+
+
+class CenterHeadConfig(FrozenConfig):
+    """CenterPoint head: width of the shared convolution and of each branch."""
+
+    kind: Literal["center"] = "center"
+    width: PositiveInt
+
+
+class AnchorConfig(FrozenConfig):
+    """The anchor of one class, and which overlaps make it an example."""
+
+    size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
+    bottom_m: float  # z of its underside
+    matched_iou: Probability  # an anchor of this overlap or more learns the object
+    unmatched_iou: Probability  # one of less is background; those between do not count
+
+
+class AnchorHeadConfig(FrozenConfig):
+    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``."""
+
+    kind: Literal["anchors"]
+    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
+    rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
+    direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+
+
+HeadConfig = Annotated[
+    Annotated[CenterHeadConfig, of_kind("center")]
+    | Annotated[AnchorHeadConfig, of_kind("anchors")],
+    by_kind("center"),
+]
+
+
+class DecodeConfig(FrozenConfig):
+    """From maps to boxes."""
+
+    max_candidates: PositiveInt = 500
+    score_threshold: Probability = 0.1
+    nms_iou_threshold: Probability = 0.2
+    max_detections: PositiveInt = 200
