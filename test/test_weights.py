@@ -9,7 +9,7 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.predictor import Predictor
 from pd_ros.replay.run import Scores, replay, score
 from pd_ros.replay.sources import open_source
-from training.profile import count_operations
+from training.cost.operations import count_operations
 from training.simulate.frames import simulate_frame
 from training.simulate.sensor import HDL_64E
 

@@ -1,5 +1,6 @@
 """From a checkpoint's path to boxes: everything between points and detections."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,9 @@ class Predictor:
         self._encoder = (
             FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
         )
+        # Sparse convolutions want rows as precise as their weights, which stay as they are: on a
+        # CPU spconv knows fp32 alone.
+        self._row_precision = precision if isinstance(encoder, PillarEncoder) else torch.float32
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -71,10 +75,14 @@ class Predictor:
         return predictor
 
     @torch.inference_mode()
-    def __call__(self, points: PointArray | Tensor) -> Detections:
+    def __call__(
+        self, points: PointArray | Tensor, done: Callable[[str], None] = lambda _stage: None
+    ) -> Detections:
         """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
 
-        Points out of range or not finite are left out. Raises ``ValueError`` for another shape.
+        Points out of range or not finite are left out. ``done`` is told the name of each stage
+        when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
+        another shape.
         """
         cloud = torch.as_tensor(points, dtype=torch.float32, device=self.device)
         width = 3 + len(self.config.features)
@@ -85,12 +93,21 @@ class Predictor:
             )
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
         self.clipped = batch.clipped
-        features = self._encoder(batch).to(self.precision)
-        canvas = self._encoder.canvas(features, batch)
-        stages, neck, maps = self._dense(canvas.contiguous(memory_format=torch.channels_last))
+        done("voxelise")
+        features = self._encoder(batch).to(self._row_precision)
+        canvas = self._encoder.canvas(features, batch).to(
+            self.precision, memory_format=torch.channels_last
+        )
+        done("encode")
+        stages = self._dense.backbone(canvas)
+        neck = self._dense.neck(stages)
+        done("backbone_neck")
+        maps = self._dense.head(neck)
+        done("head")
         output = ModelOutput(features, batch.cells, stages, neck, *maps)
-        found = self._decode(output)[0]
-        return Detections(*(field.cpu() for field in found))
+        found = Detections(*(field.cpu() for field in self._decode(output)[0]))
+        done("decode_nms")
+        return found
 
     def warm_up(self, iterations: int = 3) -> None:
         """Run on made-up clouds of several sizes, so that the first real one is not slow."""

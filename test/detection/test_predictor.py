@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from small_model import small_config
+from small_model import small_config, small_voxel_config
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import build_model
@@ -53,6 +53,26 @@ def test_bf16_stays_near_fp32(checkpoint) -> None:
     exact = Predictor.from_checkpoint(checkpoint, "cpu", "fp32")(points())
     half = Predictor.from_checkpoint(checkpoint, "cpu", "bf16")(points())
     assert exact.scores[0].item() == pytest.approx(half.scores[0].item(), abs=0.02)
+
+
+def test_a_network_of_voxels_runs_in_half_precision_behind_its_canvas(tmp_path) -> None:
+    pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+    torch.manual_seed(0)
+    config = small_voxel_config(residual=False)
+    save_checkpoint(tmp_path / "voxels.safetensors", build_model(config), config, {})
+    exact, half = (
+        Predictor.from_checkpoint(tmp_path / "voxels.safetensors", "cpu", precision)(points())
+        for precision in ("fp32", "bf16")
+    )
+    assert exact.scores[0].item() == pytest.approx(half.scores[0].item(), abs=0.02)
+
+
+def test_every_stage_is_told_in_order_and_changes_nothing(checkpoint) -> None:
+    predictor = Predictor.from_checkpoint(checkpoint, "cpu", "fp32")
+    stages: list[str] = []
+    told = predictor(points(), stages.append)
+    assert stages == ["voxelise", "encode", "backbone_neck", "head", "decode_nms"]
+    assert torch.equal(told.boxes, predictor(points()).boxes)
 
 
 def test_wrong_shape_device_and_precision_are_refused(checkpoint) -> None:

@@ -1,71 +1,74 @@
-"""Costs counted by hand on a small network."""
+"""The command, on small networks."""
 
-import csv
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from small_model import SMALL, small_config
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import build_model
-from training.profile import count_operations, main
+from training.profile import main, published_networks
 
 
-def by_hand(points: int) -> tuple[int, int]:
-    """Multiply-adds and outputs of ``small_model``: 16 x 16 cells, then 8 x 8."""
-    fine, coarse = 16 * 16, 8 * 8
-    layers = [  # outputs per place, inputs per output, places
-        (4, 10, points), (8, 8, points),
-        (8, 9 * 8, fine), (8, 9 * 8, fine), (16, 9 * 8, coarse), (16, 9 * 16, coarse),
-        (8, 8, fine), (8, 16, fine),
-        (8, 9 * 16, fine), *[(8, 9 * 8, fine)] * 5,
-        *[(outputs, 9 * 8, fine) for outputs in (2, 2, 1, 3, 2)],
-    ]  # fmt: skip
-    macs = sum(outputs * inputs * places for outputs, inputs, places in layers)
-    return macs, sum(outputs * places for outputs, _, places in layers)
-
-
-def test_counts_are_those_by_hand() -> None:
-    config = small_config()
-    cloud = torch.rand(50, 4) * 6 - 3
-    cloud[:, 2] = 0
-    gmacs, sparse_gmacs, mactivations = count_operations(build_model(config).eval(), cloud, config)
-    macs, outputs = by_hand(points=50)
-    assert (round(gmacs * 1e9), sparse_gmacs) == (macs, 0)
-    assert round(mactivations * 1e6) == outputs
-
-
-def test_the_command_writes_the_table(tmp_path) -> None:
+@pytest.fixture
+def models(tmp_path):
+    """A checkpoint, and a YAML that wants more of each point than the sweep has."""
     config = small_config()
     save_checkpoint(tmp_path / "one.safetensors", build_model(config), config, {})
     wanted = {**SMALL, "features": ["intensity", "elongation"]}
     (tmp_path / "two.yaml").write_text(yaml.safe_dump(wanted))
-    np.savez(
-        tmp_path / "sweep.npz", points=np.ones((9, 4), np.float32), boxes=np.zeros((0, 7)),
-        cls=np.zeros(0, np.int8), num_points=np.zeros(0, np.int32),
-    )  # fmt: skip
-    models = [str(tmp_path / "one.safetensors"), str(tmp_path / "two.yaml")]
-    table = tmp_path / "cost.json"
-    arguments = ["--models", *models, "--sweep", str(tmp_path / "sweep.npz"), "--repeats", "2"]
-    assert main([*arguments, "--json", str(table), "--csv", str(tmp_path / "cost.csv")]) == 0
-    rows = json.loads(table.read_text())
-    assert [row["name"] for row in rows] == ["one", "two"]
-    assert rows[0]["parameters"] == sum(p.numel() for p in build_model(config).parameters())
-    with (tmp_path / "cost.csv").open() as file:
-        assert [row["name"] for row in csv.DictReader(file)] == ["one", "two"]
-    assert all(0 < row["latency_ms"] <= row["slowest_ms"] for row in rows)
+    return [str(tmp_path / "one.safetensors"), str(tmp_path / "two.yaml")]
 
 
-def test_a_missing_sweep_is_one_clear_error(tmp_path, caplog) -> None:
-    missing = str(tmp_path / "no.npz")
-    assert main(["--models", "x.safetensors", "--sweep", missing]) == 2
-    assert "no.npz" in caplog.text
+def test_the_command_writes_table_and_picture(tmp_path, models, capsys) -> None:
+    np.ones((9, 4), np.float32).tofile(tmp_path / "sweep.bin")
+    files = {name: tmp_path / f"cost.{name}" for name in ("json", "csv", "png")}
+    arguments = ["--models", *models, "--sweep", str(tmp_path / "sweep.bin"), "--repeats", "2"]
+    arguments += ["--json", str(files["json"]), "--csv", str(files["csv"])]
+    assert main([*arguments, "--picture", str(files["png"]), "--device", "cpu"]) == 0
+    one, two = json.loads(files["json"].read_text())
+    assert (one["name"], two["name"]) == ("one", "two")
+    assert one["parameters"] == sum(p.numel() for p in build_model(small_config()).parameters())
+    assert one["points"] == 9
+    assert 0 < one["latency_ms"] <= one["latency_p95_ms"]
+    assert all(path.stat().st_size for path in files.values())
+    assert "one" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [["--models", "x"], ["--sweep", "x"]])
-def test_what_is_required_is_asked_for(arguments) -> None:
-    with pytest.raises(SystemExit):
-        main(arguments)
+def test_a_sweep_is_simulated_where_none_is_given(models, caplog, monkeypatch) -> None:
+    def no_time(path, points, *_):
+        raise ValueError(f"{path} on {points.shape}")
+
+    monkeypatch.setattr("training.profile.measure", no_time)
+    assert main(["--models", models[0]]) == 2
+    assert re.search(r"one\.safetensors on \(\d{5,6}, 4\)", caplog.text)
+
+
+def test_all_published_networks_are_the_default() -> None:
+    names = [path.stem for path in published_networks()]
+    assert {"point_pillars", "second_16x", "cp_voxel_xxs", "center_pillar_student"} <= set(names)
+    assert {path.parent.resolve() for path in published_networks()} == {
+        Path("config/model").resolve()
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (["--sweep", "no.bin"], "no.bin"),
+        (["--models", "no.safetensors"], "no.safetensors"),
+        (["--models", "no.yaml"], "no.yaml"),
+        (["--repeats", "0"], "--repeats"),
+        (["--device", "toaster"], "device: expected"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_before_anything_is_measured(
+    models, caplog, monkeypatch, change, expected
+) -> None:
+    monkeypatch.setattr("training.profile.measure", lambda *_: pytest.fail("it measured"))
+    assert main(["--models", *models, *change]) == 2
+    assert expected in caplog.text

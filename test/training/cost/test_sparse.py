@@ -8,7 +8,7 @@ from small_model import small_voxel_config
 
 from pd_ros.detection.model import build_model
 from pd_ros.detection.pillars import pillarize
-from training.sparse_cost import SparseCost, count_pairs
+from training.cost.sparse import SparseCost, count_pairs
 
 sites = st.sets(st.tuples(*[st.integers(0, 1)] + [st.integers(0, 4)] * 3), max_size=20)
 

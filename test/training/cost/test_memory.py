@@ -1,0 +1,36 @@
+"""Peaks of memory that is taken and given back."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.cost import memory
+from training.cost.memory import PeakMemory
+
+MB = 1_000_000
+
+
+def test_the_peak_stays_after_the_memory_is_given_back() -> None:
+    if not Path("/proc/self/clear_refs").exists():
+        pytest.skip("this system does not tell the peak of a process")
+    taken = torch.ones(300 * MB // 4)
+    del taken
+    peak = PeakMemory(torch.device("cpu"))  # what was before does not count
+    assert peak.mb() == pytest.approx(0, abs=20)
+    taken = torch.ones(100 * MB // 4)
+    del taken
+    assert peak.mb() == pytest.approx(100, abs=20)
+
+
+def test_a_system_that_does_not_tell_gives_no_figure(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(memory, "_PROCESS", tmp_path / "absent")
+    assert PeakMemory(torch.device("cpu")).mb() is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_the_peak_of_a_gpu_is_what_was_allocated() -> None:
+    peak = PeakMemory(torch.device("cuda"))
+    taken = torch.ones(100 * MB // 4, device="cuda")
+    del taken
+    assert peak.mb() == pytest.approx(100, abs=3)
