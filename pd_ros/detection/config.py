@@ -101,6 +101,13 @@ class ModelConfig(FrozenConfig):
         return self
 
     @model_validator(mode="after")
+    def _padding_has_an_end(self) -> Self:
+        padded = isinstance(self.encoder, PillarEncoderConfig) and self.encoder.padded
+        if padded and self.capacity.max_points_per_pillar is None:
+            raise ValueError("encoder.padded: capacity.max_points_per_pillar is needed, too")
+        return self
+
+    @model_validator(mode="after")
     def _one_anchor_per_class(self) -> Self:
         head = self.head
         if isinstance(head, AnchorHeadConfig) and len(head.anchors) != len(self.classes):

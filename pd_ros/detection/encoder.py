@@ -15,7 +15,8 @@ class PillarEncoder(nn.Module):
 
     Each point is described by its own values, its offset from the mean of its pillar's points and
     its offset from the pillar's centre. All layers but the last append the pillar's maximum to
-    every point; the last one returns it.
+    every point; the last one returns it. ``places``: how many points a pillar has room for, if the
+    places that stay empty are to count as points of zeros (OpenPCDet's ``PillarVFE``).
     """
 
     def __init__(
@@ -25,9 +26,11 @@ class PillarEncoder(nn.Module):
         range_m: Sequence[float],
         pillar_size_m: Sequence[float],
         size: tuple[int, int],
+        places: int | None = None,
     ) -> None:
         super().__init__()
         self._size = size
+        self._places = places
         self.register_buffer("_origin", torch.tensor(range_m[:3]), persistent=False)
         height = range_m[5] - range_m[2]
         self.register_buffer(
@@ -44,13 +47,16 @@ class PillarEncoder(nn.Module):
 
     def forward(self, batch: PillarBatch) -> Tensor:
         """One feature row per pillar: ``[V, widths[-1]]``; no pillars give no rows."""
-        features = self._describe(batch)
-        pillars = len(batch.cells)
+        features, pillar = self._describe(batch), batch.point_pillar
+        empty, pillars = self.with_room(batch), len(batch.cells)
+        if len(empty):  # all empty places of a pillar are alike: one stands for them
+            nothing = features.new_zeros(len(empty), features.shape[1])
+            features, pillar = torch.cat((features, nothing)), torch.cat((pillar, empty))
         for layer in self.layers[:-1]:
             features = layer(features)
-            highest = pillar_max(features, batch.point_pillar, pillars)
-            features = torch.cat((features, highest[batch.point_pillar]), dim=1)
-        return pillar_max(self.layers[-1](features), batch.point_pillar, pillars)
+            highest = pillar_max(features, pillar, pillars)
+            features = torch.cat((features, highest[pillar]), dim=1)
+        return pillar_max(self.layers[-1](features), pillar, pillars)
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
         """Pillar rows ``[V, C]`` in their cells: ``[B, C, rows, columns]``, channels last."""
@@ -60,6 +66,12 @@ class PillarEncoder(nn.Module):
     def pillar_layers(self) -> "list[PillarLayer]":
         """The layers, first to last."""
         return [layer for layer in self.layers if isinstance(layer, PillarLayer)]
+
+    def with_room(self, batch: PillarBatch) -> Tensor:
+        """Numbers ``[E]`` of the pillars whose empty places count."""
+        if self._places is None:
+            return batch.counts[:0]
+        return (batch.counts < self._places).nonzero().squeeze(1)
 
     def mean_and_centre(self, batch: PillarBatch) -> tuple[Tensor, Tensor]:
         """Mean of each pillar's points and middle of its volume: ``[V, 3]``, ``[V, 3]`` in m."""

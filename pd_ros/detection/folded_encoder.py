@@ -28,6 +28,7 @@ class FoldedPillarEncoder:
 
     def __init__(self, encoder: PillarEncoder) -> None:
         self._mean_and_centre = encoder.mean_and_centre
+        self._with_room = encoder.with_room
         self.canvas = encoder.canvas
         folded = [_fold(layer.linear, layer.norm) for layer in encoder.pillar_layers]
         self._layers = [_split_first(*folded[0])]
@@ -37,15 +38,22 @@ class FoldedPillarEncoder:
 
     def __call__(self, batch: PillarBatch) -> Tensor:
         """One feature row per pillar: ``[V, widths[-1]]``; no pillars give no rows."""
-        mean, centre = self._mean_and_centre(batch)
-        point, pillar = batch.points, torch.cat((mean, centre), dim=1)
-        for layer in self._layers[:-1]:
+        pillar = torch.cat(self._mean_and_centre(batch), dim=1)
+        point, place, pillars = batch.points, batch.point_pillar, len(batch.cells)
+        empty = self._with_room(batch)
+        for number, layer in enumerate(self._layers[:-1]):
             shift = torch.addmm(layer.bias, pillar, layer.of_pillar)
-            point = torch.relu(point @ layer.of_point + shift[batch.point_pillar])
-            pillar = _highest(point, batch)
+            point = torch.relu(point @ layer.of_point + shift[place])
+            if number == 0 and len(empty):
+                point = torch.cat((point, _of_nothing(layer).expand(len(empty), -1)))
+                place = torch.cat((place, empty))
+            pillar = _highest(point, place, pillars)
         last = self._layers[-1]
-        highest = _highest(point @ last.of_point, batch)
-        return torch.relu(highest + torch.addmm(last.bias, pillar, last.of_pillar))
+        highest = _highest(point @ last.of_point, place, pillars)
+        rows = torch.relu(highest + torch.addmm(last.bias, pillar, last.of_pillar))
+        if len(self._layers) == 1 and len(empty):
+            rows[empty] = torch.maximum(rows[empty], _of_nothing(last))
+        return rows
 
 
 def _fold(linear: nn.Linear, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
@@ -63,8 +71,13 @@ def _split_first(weight: Tensor, bias: Tensor) -> _Layer:
     return _Layer(values.T.contiguous(), -torch.cat((mean, centre), dim=1).T, bias)
 
 
-def _highest(features: Tensor, batch: PillarBatch) -> Tensor:
+def _of_nothing(first: _Layer) -> Tensor:
+    """What the first layer makes of an empty place, which is all zeros: ``[width]``."""
+    return torch.relu(first.bias)
+
+
+def _highest(features: Tensor, point_pillar: Tensor, pillars: int) -> Tensor:
     """Maximum over each pillar's points, whatever its sign: ``[P, C]`` -> ``[V, C]``."""
-    index = batch.point_pillar[:, None].expand_as(features)
-    lowest = features.new_full((len(batch.cells), features.shape[1]), -torch.inf)
+    index = point_pillar[:, None].expand_as(features)
+    lowest = features.new_full((pillars, features.shape[1]), -torch.inf)
     return lowest.scatter_reduce_(0, index, features, "amax")

@@ -70,7 +70,10 @@ def build_model(config: ModelConfig) -> BevDetector:
 def _build_encoder(config: ModelConfig) -> "PillarEncoder | SparseEncoder":
     channels, grid, shape = 3 + len(config.features), config.grid, config.encoder
     if isinstance(shape, PillarEncoderConfig):
-        return PillarEncoder(channels, shape.widths, grid.range_m, grid.pillar_size_m, grid.size)
+        places = config.capacity.max_points_per_pillar if shape.padded else None
+        return PillarEncoder(
+            channels, shape.widths, grid.range_m, grid.pillar_size_m, grid.size, places
+        )
     try:
         from pd_ros.detection.sparse import SparseEncoder  # noqa: PLC0415
     except ImportError as error:

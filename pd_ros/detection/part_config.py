@@ -16,10 +16,15 @@ from pd_ros.detection.frozen_config import (
 
 
 class PillarEncoderConfig(FrozenConfig):
-    """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64)."""
+    """Pillar feature network: one width per layer (SparseKD's pillars: 64, 64).
+
+    ``padded``: places of a pillar that no point took count as points of zeros, in that their
+    features join its maximum. So it is in OpenPCDet's ``PillarVFE``, but not in its dynamic one.
+    """
 
     kind: Literal["pillars"] = "pillars"
     widths: Widths
+    padded: bool = False
 
 
 class SparseEncoderConfig(FrozenConfig):

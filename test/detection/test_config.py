@@ -36,6 +36,7 @@ def test_sizes_follow_from_the_grid() -> None:
         ({"grid": {"range_m": [8, 0, 0, 0, 8, 1], "pillar_size_m": [1, 1]}}, "x: range from 8"),
         ({"neck": {"widths": [8, 8], "strides": [1, 1]}}, "neck.strides[1]"),
         ({"neck": {"widths": [8], "strides": [1]}}, "one entry per stage"),
+        ({"encoder": {"widths": [8], "padded": True}}, "capacity.max_points_per_pillar is needed"),
         ({"decode": {"score_threshold": 1.5}}, "decode.score_threshold"),
     ],
 )

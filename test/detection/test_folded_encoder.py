@@ -9,10 +9,10 @@ from pd_ros.detection.pillars import pillarize
 GRID = GridConfig(range_m=(-51.2, -38.4, -4, 51.2, 38.4, 2), pillar_size_m=(0.32, 0.32))
 
 
-def trained_encoder(widths):
+def trained_encoder(widths, places=None):
     """Batch norm with statistics and scales, negative ones too, as after training."""
     torch.manual_seed(0)
-    encoder = PillarEncoder(4, widths, GRID.range_m, GRID.pillar_size_m, GRID.size).eval()
+    encoder = PillarEncoder(4, widths, GRID.range_m, GRID.pillar_size_m, GRID.size, places).eval()
     for layer in encoder.pillar_layers:
         torch.nn.init.normal_(layer.norm.weight)
         torch.nn.init.normal_(layer.norm.bias)
@@ -21,15 +21,29 @@ def trained_encoder(widths):
     return encoder
 
 
+@pytest.mark.parametrize("places", [None, 2], ids=["dynamic", "padded"])
 @pytest.mark.parametrize("widths", [(24,), (32, 32), (8, 16, 12)], ids=str)
 @torch.no_grad()
-def test_equals_the_encoder_in_evaluation(widths) -> None:
-    encoder = trained_encoder(widths)
+def test_equals_the_encoder_in_evaluation(widths, places) -> None:
+    encoder = trained_encoder(widths, places)
     points = torch.randn(5000, 4) * torch.tensor([20.0, 20.0, 1.0, 0.3])
     batch = pillarize([points, points[:700]], GRID, CapacityConfig())
     expected = encoder(batch)
     assert (expected > 0).float().mean() > 0.2
     torch.testing.assert_close(FoldedPillarEncoder(encoder)(batch), expected, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_empty_places_count_in_pillars_that_have_some() -> None:
+    """One point in the first pillar, two in the second: at two places only the first has room."""
+    cloud = torch.tensor([[0.1, 0.1, 0, 1], [5.0, 5, 0, 1], [5.1, 5, 0, 1]])
+    batch = pillarize([cloud], GRID, CapacityConfig())
+    rows = trained_encoder((24,))(batch)
+    padded = trained_encoder((24,), places=2)
+    (layer,) = padded.pillar_layers
+    nothing = layer(torch.zeros(1, 10))[0]
+    assert (nothing > rows[0]).any()
+    torch.testing.assert_close(padded(batch), torch.stack((rows[0].maximum(nothing), rows[1])))
 
 
 def test_no_pillars_give_no_rows() -> None:
