@@ -24,7 +24,7 @@ from training.config import TrainConfig
 from training.crop import rebuild
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
-from training.guard import OutOfMemoryError, StopRequest, check_finite, clear_out_of_memory
+from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
 from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import loss_terms
@@ -90,7 +90,7 @@ class Run:
             if batch is None:
                 break
             terms = self._guarded_step(batch, progress)
-            names, values = list(terms), torch.stack(list(terms.values())).detach().cpu()
+            names, values = list(terms), torch.stack(list(terms.values()))
             total = total + values
             trained += 1
             progress.step += 1
@@ -116,13 +116,13 @@ class Run:
             raise
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One optimiser step; returns the loss and its terms (see ``loss_terms``)."""
+        """One optimiser step; returns the loss and its terms (see ``loss_terms``), on the CPU."""
         batch = move_batch(batch, self.world.device)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
             output: ModelOutput = self.network(batch.student)
             taught = self.ask_teacher(batch)
         terms = loss_terms(output, taught, batch, self.config)
-        check_finite(terms, batch, self.out)
+        read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
@@ -130,7 +130,7 @@ class Run:
         self.scheduler.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        return terms
+        return read
 
     @torch.no_grad()
     def ask_teacher(self, batch: Batch) -> ModelOutput | None:
