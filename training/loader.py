@@ -16,6 +16,7 @@ from training.augment import augment
 from training.config import TrainConfig
 from training.data.balance import class_balanced_weights
 from training.data.source import open_source
+from training.frame import Frame
 from training.labels import Labels, split_labels
 from training.paste import ObjectBank, paste_objects
 from training.target_maker import AnyTargets, make_target_maker
@@ -108,7 +109,9 @@ class TrainingFrames(Dataset[Sample]):
         self._config = config
         self._classes = classes
         self._sources = [open_source(source, classes, features) for source in config.data]
-        self._bank = self._fill_bank() if config.augment.paste else None
+        self._bank = None
+        if config.augment.paste:
+            self._bank = ObjectBank(self._bank_frames(), config.augment.paste_min_points)
 
     @property
     def sizes(self) -> list[int]:
@@ -133,15 +136,14 @@ class TrainingFrames(Dataset[Sample]):
         frame = augment(frame, self._config.augment, rng)
         return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
 
-    def _fill_bank(self) -> ObjectBank:
+    def _bank_frames(self) -> Iterator[Frame]:
+        """Frames of all sources, one at a time: thousands would not fit into memory."""
         rng = np.random.default_rng(self._config.seed)
-        settings = self._config.augment
-        chosen = []
+        wanted = -(-self._config.augment.bank_frames // len(self._sources))
         for frames in self._sources:
-            count = min(len(frames), -(-settings.bank_frames // len(self._sources)))
-            numbers = rng.choice(len(frames), size=count, replace=False)
-            chosen += [frames[int(i)] for i in numbers]
-        return ObjectBank(chosen, settings.paste_min_points)
+            count = min(len(frames), wanted)
+            for number in rng.choice(len(frames), size=count, replace=False):
+                yield frames[int(number)]
 
 
 class Collate:

@@ -1,6 +1,6 @@
 """Objects of other frames pasted into a frame (SECOND section 3.2, ground-truth sampling)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +26,9 @@ class StoredObject(NamedTuple):
 
 
 class ObjectBank:
-    """Objects by class, to be drawn from."""
+    """Objects by class, to be drawn from; of their frames nothing else is kept."""
 
-    def __init__(self, frames: Sequence[Frame], min_points: int) -> None:
+    def __init__(self, frames: Iterable[Frame], min_points: int) -> None:
         self._objects: dict[int, list[StoredObject]] = {}
         for frame in frames:
             for item in _cut_out(frame, min_points):

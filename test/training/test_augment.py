@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -102,6 +104,21 @@ def test_pasted_objects_stand_on_the_ground_and_overlap_nothing() -> None:
     assert filled.num_points.tolist() == [50, 50]
     pasted = points_in_boxes(torch.from_numpy(filled.points[-50:]), torch.from_numpy(filled.boxes))
     assert pasted[1].all()
+
+
+def test_a_bank_keeps_the_objects_and_lets_each_frame_go() -> None:
+    clouds = []
+
+    def frames():
+        for seed in range(3):
+            assert not any(cloud() is not None for cloud in clouds[:-1])
+            frame = make_frame(seed=seed)
+            clouds.append(weakref.ref(frame.points))
+            yield frame
+
+    bank = ObjectBank(frames(), 10)
+    assert bank.count(0) == 3
+    assert all(cloud() is None for cloud in clouds)
 
 
 def test_nothing_is_pasted_where_no_ground_is_seen() -> None:
