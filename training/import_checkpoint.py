@@ -36,15 +36,22 @@ def main(arguments: list[str] | None = None) -> int:
             convert(weights, model, config)
         except ValueError as error:
             raise ValueError(f"{options.checkpoint}: {error}") from None
-    except ValueError as error:
+        origin = {"imported_from": options.checkpoint.name, "licence": options.licence}
+        save_checkpoint(options.out, model, config, origin)
+        parameters = sum(p.numel() for p in model.parameters())
+        _LOG.info("%s: %s with %s parameters", options.out, config.name, f"{parameters:,}")
+        if options.json:
+            summary = {
+                "out": str(options.out),
+                "model": config.name,
+                "classes": config.classes,
+                "parameters": parameters,
+                **origin,
+            }
+            options.json.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    except (ValueError, OSError) as error:
         _LOG.error("%s", error)
         return 2
-    origin = {"imported_from": options.checkpoint.name, "licence": options.licence}
-    save_checkpoint(options.out, model, config, origin)
-    _LOG.info("%s: %s, %d weights", options.out, config.name, len(model.state_dict()))
-    if options.json:
-        summary = {"model": config.name, "weights": len(weights), "out": str(options.out)}
-        options.json.write_text(json.dumps(summary) + "\n", encoding="utf-8")
     return 0
 
 
@@ -75,15 +82,27 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.import_checkpoint",
-        description="Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint) into ours.",
+        description="Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint on pillars or"
+        " voxels; of spconv 1 or 2) into ours. All weights must be there and fit, else nothing is"
+        " written and each that does not is listed.",
         epilog="example: python -m training.import_checkpoint --checkpoint pointpillar_7728.pth"
         " --config config/model/point_pillars.yaml --out point_pillars.safetensors",
     )
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help="OpenPCDet's .pth")
-    add("--config", type=Path, required=True, help="YAML of the same network")
-    add("--out", type=Path, required=True, help="our .safetensors")
-    add("--licence", default="unknown", help="of the weights; goes into the metadata")
+    add(
+        "--config",
+        type=Path,
+        required=True,
+        help="YAML of the same network; encoder.padded only for PillarVFE, not DynamicPillarVFE",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        help="our .safetensors, which node, replay and training load",
+    )
+    add("--licence", default="unknown", help="of the weights, goes into the metadata")
     add("--json", type=Path, help="also write a summary here")
     return parser
 

@@ -39,21 +39,22 @@ def convert(weights: Mapping[str, Tensor], model: BevDetector, config: ModelConf
         for name, source in sources.items()
         if source in known
     }
-    missing = [
-        source
+    problems = [
+        f"missing: {source}"
         for name, source in sources.items()
         if name not in found and not _is_needless_bias(name)
     ]
-    unknown = sorted(known - set(sources.values()))
-    shapes = [
-        f"{sources[name]} {tuple(value.shape)} instead of {tuple(state[name].shape)}"
+    problems += [f"unknown: {name}" for name in sorted(known - set(sources.values()))]
+    problems += [
+        f"of another shape: {sources[name]}: expected {tuple(state[name].shape)}, got"
+        f" {tuple(weights[sources[name]].shape)}"
         for name, value in found.items()
         if value.shape != state[name].shape
     ]
-    if missing or unknown or shapes:
+    if problems:
         raise ValueError(
-            f"not a checkpoint of {config.name}: missing {missing}, unknown {unknown}, of another"
-            f" shape {shapes}; choose the YAML of the network that was trained"
+            f"expected a checkpoint of {config.name}, got {len(problems)} weights that do not fit;"
+            " choose the YAML of the network that was trained\n  " + "\n  ".join(problems)
         )
     for name, target in state.items():
         target.copy_(found.get(name, torch.zeros(())))

@@ -1,5 +1,6 @@
 """Checkpoints in OpenPCDet's names, against a plain evaluation of them."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -117,14 +118,41 @@ def test_everything_that_does_not_fit_is_listed_and_nothing_filled() -> None:
     weights["dense_head.conv_box.bias"] = torch.zeros(9)
     model = build_model(small_anchor_config())
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(ValueError, match="not a checkpoint of small_anchors") as error:
+    with pytest.raises(ValueError, match="checkpoint of small_anchors, got 3 weights") as error:
         convert(weights, model, small_anchor_config())
-    text = str(error.value)
-    assert "missing ['vfe.pfn_layers.0.linear.weight']" in text
-    assert "unknown ['roi_head.weight']" in text
-    assert "dense_head.conv_box.bias (9,) instead of (28,)" in text
+    assert str(error.value).splitlines()[1:] == [
+        "  missing: vfe.pfn_layers.0.linear.weight",
+        "  unknown: roi_head.weight",
+        "  of another shape: dense_head.conv_box.bias: expected (28,), got (9,)",
+    ]
     after = model.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+def test_another_architecture_is_refused_with_all_that_differs() -> None:
+    theirs, wanted = small_voxel_config(residual=False), small_config()
+    weights = make_weights(theirs)
+    with pytest.raises(ValueError, match="checkpoint of small") as error:
+        convert(weights, build_model(wanted), wanted)
+    lines = [line.strip() for line in str(error.value).splitlines()[1:]]
+    sparse = sorted(n for n in weights if "backbone_3d" in n and not n.endswith("_tracked"))
+    assert [line for line in lines if line.startswith("unknown")] == [
+        f"unknown: {name}" for name in sparse
+    ]
+    pillars = [n for n in make_weights(wanted) if "vfe" in n and not n.endswith("_tracked")]
+    missing = {line for line in lines if line.startswith("missing")}
+    assert missing == {f"missing: {name}" for name in pillars}
+
+
+def test_a_sparse_kernel_that_fits_in_neither_order_is_refused() -> None:
+    config = small_voxel_config(residual=False)
+    needs_spconv(config)
+    weights = make_weights(config)
+    weights["backbone_3d.conv_input.0.weight"] = torch.zeros(3, 3, 3, 9, 4)
+    with pytest.raises(
+        ValueError, match=r"conv_input.*expected \(4, 3, 3, 3, 4\), got \(3, 3, 3, 9"
+    ):
+        convert(weights, build_model(config), config)
 
 
 def test_the_command_writes_a_checkpoint_that_loads(tmp_path) -> None:
@@ -134,11 +162,39 @@ def test_the_command_writes_a_checkpoint_that_loads(tmp_path) -> None:
     torch.save({"epoch": 80, "model_state": weights, "version": "1"}, tmp_path / "a.pth")
     arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--config", str(config)]
     arguments += ["--out", str(tmp_path / "a.safetensors"), "--licence", "MIT"]
-    assert main(arguments) == 0
+    assert main([*arguments, "--json", str(tmp_path / "a.json")]) == 0
+    model = build_model(small_anchor_config())
+    assert json.loads((tmp_path / "a.json").read_text()) == {
+        "out": str(tmp_path / "a.safetensors"),
+        "model": "small_anchors",
+        "classes": ["car", "pedestrian"],
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "imported_from": "a.pth",
+        "licence": "MIT",
+    }
     loaded = load_checkpoint(tmp_path / "a.safetensors")
     assert loaded.training == {"imported_from": "a.pth", "licence": "MIT"}
     kernel = loaded.model.state_dict()["dense.head.box.weight"]
     assert torch.equal(kernel, weights["dense_head.conv_box.weight"])
+
+
+def test_a_checkpoint_of_another_network_is_named_and_nothing_is_written(tmp_path, caplog) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    torch.save(make_weights(small_anchor_config()), tmp_path / "a.pth")
+    arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--out", str(tmp_path / "out.st")]
+    assert main([*arguments, "--config", str(tmp_path / "small.yaml")]) == 2
+    assert f"{tmp_path}/a.pth: expected a checkpoint of small, got" in caplog.text
+    assert "unknown: dense_head.conv_dir_cls.bias" in caplog.text
+    assert not (tmp_path / "out.st").exists()
+
+
+def test_a_place_that_cannot_be_written_to_is_one_clear_error(tmp_path, caplog) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    torch.save(make_weights(small_config()), tmp_path / "a.pth")
+    (tmp_path / "file").touch()
+    arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--config", str(tmp_path / "small.yaml")]
+    assert main([*arguments, "--out", str(tmp_path / "file" / "a.safetensors")]) == 2
+    assert str(tmp_path / "file") in caplog.text
 
 
 class Harmful:
