@@ -91,17 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--checkpoint", type=Path, required=True, help="OpenPCDet's .pth")
     add(
-        "--config",
-        type=Path,
-        required=True,
-        help="YAML of the same network; encoder.padded only for PillarVFE, not DynamicPillarVFE",
-    )
-    add(
-        "--out",
-        type=Path,
-        required=True,
-        help="our .safetensors, which node, replay and training load",
-    )
+        "--config", type=Path, required=True,
+        help="YAML of the same network; encoder.padded: true for PillarVFE, false for its dynamic"
+        " kind: their weights do not tell",
+    )  # fmt: skip
+    add("--out", type=Path, required=True, help="our .safetensors, for node, replay, training")
     add("--licence", default="unknown", help="of the weights, goes into the metadata")
     add("--json", type=Path, help="also write a summary here")
     return parser
