@@ -21,26 +21,24 @@ class PeakMemory:
 
     def mb(self) -> float | None:
         """1e6 bytes so far; None on a CPU whose system does not say."""
-        if self._device.type == "cuda":
-            return (torch.cuda.max_memory_allocated(self._device) - self._before) / 1e6
-        peak = _resident("VmHWM")
-        return None if peak is None else (peak - self._before) / 1e6
+        if self._before is None:
+            return None
+        gpu = self._device.type == "cuda"
+        peak = torch.cuda.max_memory_allocated(self._device) if gpu else _resident("VmHWM")
+        return (peak - self._before) / 1e6
 
-    def _reset(self) -> int:
+    def _reset(self) -> int | None:
         if self._device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self._device)
             return torch.cuda.memory_allocated(self._device)
-        if (_PROCESS / "clear_refs").exists():
+        try:
             (_PROCESS / "clear_refs").write_text(_RESET_PEAK, encoding="ascii")
-        return _resident("VmRSS") or 0
+        except OSError:
+            return None
+        return _resident("VmRSS")
 
 
-def _resident(field: str) -> int | None:
-    """Bytes of a field of the process' status; None where there is none."""
-    status = _PROCESS / "status"
-    if not status.exists():
-        return None
-    for line in status.read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{field}:"):
-            return 1024 * int(line.split()[1])
-    return None
+def _resident(field: str) -> int:
+    """Bytes of a field of the process' status."""
+    lines = (_PROCESS / "status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))

@@ -1,7 +1,5 @@
 """Peaks of memory that is taken and given back."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -12,7 +10,7 @@ MB = 1_000_000
 
 
 def test_the_peak_stays_after_the_memory_is_given_back() -> None:
-    if not Path("/proc/self/clear_refs").exists():
+    if PeakMemory(torch.device("cpu")).mb() is None:
         pytest.skip("this system does not tell the peak of a process")
     taken = torch.ones(300 * MB // 4)
     del taken
