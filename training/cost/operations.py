@@ -4,12 +4,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.pillars import pillarize
 from training.cost.sparse import SparseCost
+
+DenseLayer = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
 
 class Operations(NamedTuple):
@@ -27,18 +28,20 @@ def count_operations(model: BevDetector, cloud: Tensor, config: ModelConfig) -> 
     What the cloud's points do not reach costs a sparse layer nothing.
     """
     batch = pillarize([cloud], config.grid, config.capacity)
-    outputs: list[int] = []
+    counts: list[tuple[int, int]] = []
 
-    def note(_module: nn.Module, _inputs: object, output: Tensor) -> None:
-        outputs.append(output.numel())
+    def note(layer: DenseLayer, inputs: tuple[Tensor], output: Tensor) -> None:
+        # A row of weights is used for every input place of a transposed layer, else for every
+        # output. torch's own counter takes in what sparse layers multiply, too.
+        uses = inputs[0] if isinstance(layer, nn.ConvTranspose2d) else output
+        counts.append((uses.numel() * layer.weight[0].numel(), output.numel()))
 
-    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, layers)]
-    with FlopCounterMode(display=False) as counter, SparseCost(model) as sparse:
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, DenseLayer)]
+    with SparseCost(model) as sparse:
         model(batch)
     for hook in hooks:
         hook.remove()
-    activations = sum(outputs) + sparse.activations
-    # FLOPs count a multiply-add twice.
-    multiply_adds = counter.get_total_flops() / 2
-    return Operations(multiply_adds / 1e9, sparse.multiply_adds / 1e9, activations / 1e6)
+    multiply_adds, activations = map(sum, zip(*counts, strict=True))
+    return Operations(
+        multiply_adds / 1e9, sparse.multiply_adds / 1e9, (activations + sparse.activations) / 1e6
+    )

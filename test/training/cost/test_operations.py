@@ -1,7 +1,9 @@
 """Operations counted by hand on a small network."""
 
+import pytest
 import torch
-from small_model import small_config
+from small_model import small_config, small_voxel_config
+from torch.utils.flop_counter import FlopCounterMode
 
 from pd_ros.detection.model import build_model
 from training.cost.operations import count_operations
@@ -29,3 +31,15 @@ def test_counts_are_those_by_hand() -> None:
     macs, outputs = by_hand(points=50)
     assert (round(found.gmacs * 1e9), found.sparse_gmacs) == (macs, 0)
     assert round(found.mactivations * 1e6) == outputs
+
+
+def test_what_sparse_layers_multiply_is_not_among_the_dense() -> None:
+    pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+    config = small_voxel_config(residual=True)
+    model = build_model(config).eval()
+    found = count_operations(model, torch.rand(300, 4) * 4 - 2.5, config)
+    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model.dense(torch.zeros(1, config.canvas_channels, rows, columns))
+    assert found.gmacs * 1e9 == pytest.approx(counter.get_total_flops() / 2)
+    assert found.sparse_gmacs > 0
