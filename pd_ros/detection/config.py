@@ -3,6 +3,8 @@
 The only file that reads model configs, and the only one that knows their rules.
 """
 
+from itertools import accumulate
+from operator import mul
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
@@ -21,6 +23,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Overlap = Annotated[float, Field(gt=0, le=1)]
 
 
 class FrozenConfig(BaseModel):
@@ -129,8 +132,22 @@ class BackboneConfig(FrozenConfig):
 class NeckConfig(FrozenConfig):
     """Upsampling of each stage to the head's resolution, then concatenation."""
 
+    kind: Literal["joined"] = "joined"
     widths: Widths
     strides: Widths
+
+
+class PyramidNeckConfig(FrozenConfig):
+    """Feature pyramid: a map of each stage's own resolution; one head looks at all of them."""
+
+    kind: Literal["pyramid"]
+    width: PositiveInt
+
+
+AnyNeckConfig = Annotated[
+    Annotated[NeckConfig, Tag("joined")] | Annotated[PyramidNeckConfig, Tag("pyramid")],
+    _by_kind("joined"),
+]
 
 
 class CenterHeadConfig(FrozenConfig):
@@ -141,21 +158,33 @@ class CenterHeadConfig(FrozenConfig):
 
 
 class AnchorConfig(FrozenConfig):
-    """The anchor of one class, and which overlaps make it an example."""
+    """One anchor of a cell, and which overlaps make it an example."""
 
     size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
     bottom_m: float  # z of its underside
-    matched_iou: Probability  # an anchor of this overlap or more learns the object
-    unmatched_iou: Probability  # one of less is background; those between do not count
+    matched_iou: Overlap  # an anchor of this overlap or more learns the object
+    unmatched_iou: Overlap  # one of less is background; those between do not count
 
 
 class AnchorHeadConfig(FrozenConfig):
-    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``."""
+    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``.
+
+    On a feature pyramid they grow with the cells of its levels.
+    """
 
     kind: Literal["anchors"]
     anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
     rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
     direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+    class_free: bool = False  # any anchor may learn an object of any class
+    nearest_iou: Probability = 0.0  # least overlap at which an object's nearest anchors learn it
+    at_cell_centres: bool = False  # else from border to border of the range, as OpenPCDet has it
+    velocity: bool = False  # its boxes move: velocity along x and y, m/s
+
+    @property
+    def box_values(self) -> int:
+        """Values of one box."""
+        return 9 if self.velocity else 7
 
 
 HeadConfig = Annotated[
@@ -170,10 +199,11 @@ class DecodeConfig(FrozenConfig):
     max_candidates: PositiveInt = 500
     score_threshold: Probability = 0.1
     nms_iou_threshold: Probability = 0.2
+    nms_per_class: bool = False  # of anchor heads: objects of two classes may share a place
     max_detections: PositiveInt = 200
 
 
-_KINDS = ("pillars", "sparse", "center", "anchors")
+_KINDS = ("pillars", "sparse", "joined", "pyramid", "center", "anchors")
 
 
 class ModelConfig(FrozenConfig):
@@ -186,7 +216,7 @@ class ModelConfig(FrozenConfig):
     capacity: CapacityConfig = CapacityConfig()
     encoder: EncoderConfig
     backbone: BackboneConfig
-    neck: NeckConfig
+    neck: AnyNeckConfig
     head: HeadConfig
     decode: DecodeConfig = DecodeConfig()
 
@@ -207,8 +237,16 @@ class ModelConfig(FrozenConfig):
 
     @property
     def output_stride(self) -> int:
-        """Pillars or voxels per cell of the head's map, along x and y."""
-        return self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0]
+        """Pillars or voxels per cell of the head's (finest) map, along x and y."""
+        return self.level_strides[0]
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """The same of each map that the head looks at, finest first."""
+        strides = accumulate(self.backbone.strides, mul, initial=self.canvas_stride)
+        if isinstance(self.neck, PyramidNeckConfig):
+            return tuple(strides)[1:]
+        return (self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0],)
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -228,14 +266,17 @@ class ModelConfig(FrozenConfig):
             "backbone.widths": len(self.backbone.widths),
             "backbone.layers": len(self.backbone.layers),
             "backbone.strides": len(self.backbone.strides),
-            "neck.widths": len(self.neck.widths),
-            "neck.strides": len(self.neck.strides),
         }
+        if isinstance(self.neck, NeckConfig):
+            lengths["neck.widths"] = len(self.neck.widths)
+            lengths["neck.strides"] = len(self.neck.strides)
         if len(set(lengths.values())) != 1:
             raise ValueError(f"one entry per stage is needed everywhere, got {lengths}")
         stride = self.canvas_stride
         for i, step in enumerate(self.backbone.strides):
             stride *= step
+            if isinstance(self.neck, PyramidNeckConfig):
+                continue
             up = self.neck.strides[i]
             if stride != up * self.output_stride:
                 raise ValueError(
@@ -261,7 +302,10 @@ class ModelConfig(FrozenConfig):
     @model_validator(mode="after")
     def _one_anchor_per_class(self) -> Self:
         head = self.head
-        if isinstance(head, AnchorHeadConfig) and len(head.anchors) != len(self.classes):
+        if not isinstance(head, AnchorHeadConfig):
+            if isinstance(self.neck, PyramidNeckConfig):
+                raise ValueError("neck: a pyramid needs a head with anchors")
+        elif not head.class_free and len(head.anchors) != len(self.classes):
             raise ValueError(
                 f"head.anchors: one for each of the classes {list(self.classes)} is needed, got"
                 f" {len(head.anchors)}"

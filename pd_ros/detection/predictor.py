@@ -89,8 +89,7 @@ class Predictor:
         canvas = self._encoder.canvas(features, batch)
         stages, neck, maps = self._dense(canvas.contiguous(memory_format=torch.channels_last))
         output = ModelOutput(features, batch.cells, stages, neck, *maps)
-        found = self._decode(output)[0]
-        return Detections(*(field.cpu() for field in found))
+        return self._decode(output)[0].cpu()
 
     def warm_up(self, iterations: int = 3) -> None:
         """Run on made-up clouds of several sizes, so that the first real one is not slow."""
