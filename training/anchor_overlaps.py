@@ -43,23 +43,22 @@ class _Level:
     def __init__(self, anchors: Tensor) -> None:
         self.anchors = anchors.shape[:3].numel()
         self._x, self._y = anchors[0, :, 0, 0].contiguous(), anchors[:, 0, 0, 1].contiguous()
-        self._footprints = nearest_footprint(anchors.flatten(0, 2)).view(*anchors.shape[:3], 4)
+        self._per_cell = anchors.shape[2]
+        self._footprints = nearest_footprint(anchors.flatten(0, 2))
 
     def overlaps(self, boxes: Tensor, members: Tensor) -> Overlaps:
         """As of the lattice."""
         footprints = nearest_footprint(boxes)
-        of_cell = self._footprints[0, 0, members]
+        of_cell = self._footprints[members]
         reach = (of_cell[:, 2:] - of_cell[:, :2]).amax(dim=0) / 2 + _MARGIN_M
         low, high = (footprints[:, :2] - reach).T, (footprints[:, 2:] + reach).T
         column, in_columns = _window(self._x, low[0].contiguous(), high[0].contiguous())
         row, in_rows = _window(self._y, low[1].contiguous(), high[1].contiguous())
-        near = self._footprints[row[:, :, None], column[:, None]][..., members, :]
-        iou = footprint_iou(near, footprints[:, None, None, None])
-        iou *= (in_rows[:, :, None] & in_columns[:, None])[..., None]
-        box, i, j, member = (iou > 0).nonzero().unbind(1)
-        cell = row[box, i] * len(self._x) + column[box, j]
-        anchor = cell * self._footprints.shape[2] + members[member]
-        return Overlaps(anchor, box, iou[box, i, j, member])
+        cell = row[:, :, None] * len(self._x) + column[:, None]
+        anchor = cell[..., None] * self._per_cell + members
+        iou = footprint_iou(self._footprints[anchor], footprints[:, None, None, None])
+        shared = (iou > 0) & (in_rows[:, :, None] & in_columns[:, None])[..., None]
+        return Overlaps(anchor[shared], shared.nonzero()[:, 0], iou[shared])
 
 
 def _window(places: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
