@@ -60,6 +60,23 @@ def small_pyramid_config(**changes: object) -> ModelConfig:
     return parse_config({**PYRAMID, **changes}, ModelConfig, "small_pyramid")
 
 
+VOXELS = {
+    **SMALL,
+    "name": "small_voxels",
+    "grid": {**SMALL["grid"], "pillar_size_m": [0.25, 0.25], "voxel_height_m": 0.1},
+    "encoder": {
+        "kind": "sparse",
+        "stem": 8,
+        "widths": [8, 8, 16, 16],
+        "layers": [1, 1, 1, 1],
+        "out": 16,
+        "residual": True,
+    },
+    "neck": {"widths": [8, 8], "strides": [2, 4]},
+}
+SECOND = {**VOXELS, "encoder": {**VOXELS["encoder"], "residual": False}, "head": ANCHORS}
+
+
 def small_voxel_config(residual: bool) -> ModelConfig:
     """A network of voxels with the same head: 32 x 32 x 40 voxels, a canvas of 4 x 4."""
     grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5], "voxel_height_m": 0.1}

@@ -297,6 +297,11 @@ class ModelConfig(FrozenConfig):
             raise ValueError(
                 "encoder: sparse convolutions need grid.voxel_height_m, pillars must not have it"
             )
+        if self.canvas_channels == 0:
+            raise ValueError(
+                f"grid: {self.grid.layers} voxels above each other are too few for the encoder's"
+                " strides; change grid.voxel_height_m"
+            )
         return self
 
     @model_validator(mode="after")
