@@ -10,6 +10,7 @@ from pd_ros.detection.config import FrozenConfig, PositiveInt, Probability
 
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0.1, lt=1)]
 
 
 # What only some formats can do something with; elsewhere it is refused, not overlooked.
@@ -103,10 +104,8 @@ class ScheduleConfig(FrozenConfig):
     batch_size: PositiveInt  # per process
     learning_rate: Positive = 0.003
     weight_decay: Weight = 0.01
-    betas: tuple[Probability, Probability] = (0.95, 0.99)
-    warm_up: Annotated[float, Field(gt=0, lt=1)] = (
-        0.4  # of one cycle: share of steps until its top
-    )
+    betas: tuple[Beta, Beta] = (0.95, 0.99)
+    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.4  # share of steps to the top of one cycle
     steps: StepsConfig | None = None  # instead of one cycle
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.

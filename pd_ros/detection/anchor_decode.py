@@ -56,8 +56,12 @@ class AnchorDecoder:
             first += len(level)
         anchor = torch.cat(found)
         if settings.nms_per_class:
-            which, label = (scores[anchor] > settings.score_threshold).nonzero().unbind(1)
-            return anchor[which], label, scores[anchor[which], label]
+            # No more than anchors, so that a network that has learnt nothing is not slow.
+            best, pair = scores[anchor].flatten().topk(len(anchor))
+            pair = pair[best > settings.score_threshold]
+            classes = scores.shape[1]
+            row = torch.div(pair, classes, rounding_mode="floor")
+            return anchor[row], pair % classes, best[: len(pair)]
         anchor = anchor[best[anchor] > settings.score_threshold]
         return anchor, label[anchor], best[anchor]
 

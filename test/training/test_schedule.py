@@ -46,6 +46,21 @@ def test_steps_with_a_warm_up_are_the_papers() -> None:
         assert rates[step][0] == pytest.approx(rate), step
 
 
+def test_a_schedule_by_steps_goes_on_where_it_stopped(tmp_path) -> None:
+    config = ScheduleConfig(
+        epochs=3, frames_per_epoch=1, batch_size=1, steps=StepsConfig(at_epochs=(2,))
+    )
+    optimizer = AdamW([torch.zeros(1, requires_grad=True)], config.learning_rate)
+    scheduler = make_scheduler(optimizer, config, 2)
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+    torch.save(scheduler.state_dict(), tmp_path / "state.pt")
+    again = make_scheduler(AdamW(optimizer.param_groups, config.learning_rate), config, 2)
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert again.get_last_lr() == scheduler.get_last_lr() == [pytest.approx(0.0003)]
+
+
 def test_steps_without_a_warm_up_start_at_the_full_rate() -> None:
     steps = StepsConfig(at_epochs=(1,), factor=0.5)
     assert [rate_by_steps(step, steps, 2) for step in range(4)] == [1, 1, 0.5, 0.5]

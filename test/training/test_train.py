@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from small_model import ANCHORS, PYRAMID, SECOND, SMALL, VOXELS
+from small_nuscenes import write_moving_cars
 
 from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.checkpoint import load_checkpoint
@@ -132,6 +133,29 @@ def test_learns_one_frame(tmp_path, network) -> None:
     overlap, which = iou.max(dim=1)
     assert overlap.min() > 0.7
     assert found.scores[which].min() > 0.5
+
+
+def test_velocities_are_learnt_from_nuscenes(tmp_path) -> None:
+    """Those that somebody knows; points have the time lag alone."""
+    path = write_moving_cars(tmp_path / "nuscenes")
+    run = write_run(
+        tmp_path,
+        {**PYRAMID, "features": ["time_lag"]},
+        data=[{"path": str(path), "format": "nuscenes"}],
+        validation=[{"path": str(path), "format": "nuscenes"}],
+        min_points=1,
+        augment={"paste": {}},
+    )
+    with pytest.MonkeyPatch.context() as patch:  # the clouds hardly have points
+        patch.setattr(
+            "training.data.nuscenes.count_inside", lambda _, boxes: np.full(len(boxes), 5)
+        )
+        assert main(["--config", str(run)]) == 0
+    log = read_log(tmp_path)
+    assert log[0]["velocity"] > 0 and np.isfinite(log[-1]["total"])
+    predictor = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")
+    found = predictor(np.zeros((5, 4), np.float32))
+    assert found.velocities.shape == (len(found.boxes), 2)
 
 
 def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:

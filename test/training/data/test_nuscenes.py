@@ -13,6 +13,7 @@ from small_nuscenes import (
     STEP_US,
     annotation,
     vehicle,
+    write_moving_cars,
     write_nuscenes,
     wxyz,
 )
@@ -82,31 +83,9 @@ def test_a_model_gets_the_features_it_names(tmp_path: Path) -> None:
 
 
 def test_velocities_are_those_of_the_labels_before_and_after(tmp_path: Path) -> None:
-    """Three keyframes a second apart; the LiDAR stands and looks along the world's y."""
-    stamps = [1_000_000, 2_000_000, 3_000_000]
-    cloud = {"sample_token": "key0", "ego_pose_token": "pose", "calibrated_sensor_token": "mount",
-             "filename": "samples/LIDAR_TOP/00.pcd.bin", "is_key_frame": True, "prev": "",
-             "next": ""}  # fmt: skip
-    data = [
-        {**cloud, "token": f"cloud{i}", "sample_token": f"key{i}", "timestamp": stamp}
-        for i, stamp in enumerate(stamps)
-    ]
-    boxes = [
-        annotation("a0", "key0", "my car", translation=[10, 2, 1], next="a1"),
-        annotation("a1", "key1", "my car", translation=[13, 2, 1.5], prev="a0", next="a2"),
-        annotation("a2", "key2", "my car", translation=[14, 6, 1], prev="a1"),
-        annotation("b1", "key1", "my car", translation=[20, 0, 1]),
-        annotation("c0", "key0", "my car", translation=[5, 5, 1], next="c2"),
-        annotation("c2", "key2", "my car", translation=[5, 5, 1], prev="c0"),
-    ]
-    pose = {"token": "pose", "translation": [3, 1, 0], "rotation": wxyz(math.pi / 2)}
-    path = write_nuscenes(
-        tmp_path, 1, sample_annotation=boxes, sample_data=data, ego_pose=[pose],
-        sample=[{"token": f"key{i}", "scene_token": "here"} for i in range(3)],
-    )  # fmt: skip
-    first, second, third = opened(path, sweeps=1)
+    """At an end one neighbour counts, else both. Ahead is the world's y, left is its -x."""
+    first, second, third = opened(write_moving_cars(tmp_path), sweeps=1)
     nan = math.nan
-    # Ahead is the world's y, left is its -x. At an end one neighbour counts, else both.
     np.testing.assert_allclose(first.velocities, [[0, -3], [nan, nan]], atol=1e-6)
     np.testing.assert_allclose(second.velocities, [[2, -2], [nan, nan]], atol=1e-6)
     np.testing.assert_allclose(third.velocities, [[4, -1], [nan, nan]], atol=1e-6)
