@@ -1,11 +1,40 @@
 """The learning rate over a run, step by step."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch.optim import AdamW
 
-from training.config import ScheduleConfig, StepsConfig
+from pd_ros.detection.config import load_config
+from training.config import ScheduleConfig, StepsConfig, TrainConfig
 from training.schedule import make_scheduler, rate_by_steps
+
+# Epochs, highest learning rate, frames per GPU, norm at which gradients are clipped.
+PUBLISHED = {
+    "kitti_point_pillars": (80, 0.01, 6, 35),
+    "kitti_second": (40, 0.018, 6, 10),
+    "waymo_cp_voxel": (30, 0.003, 4, 10),
+    "waymo_cp_pillar": (30, 0.003, 2, 10),
+    "nuscenes_point_pillars": (24, 0.001, 4, 35),
+}
+
+
+@pytest.mark.parametrize("family", PUBLISHED)
+def test_the_papers_runs_say_the_papers_schedules(family) -> None:
+    paths = sorted(Path("config/train").glob(f"{family}*.yaml"))
+    assert len(paths) >= 3
+    for path in paths:
+        schedule = load_config(path, TrainConfig).schedule
+        found = (schedule.epochs, schedule.learning_rate, schedule.batch_size, schedule.clip_norm)
+        assert found == PUBLISHED[family]
+        assert schedule.weight_decay == 0.01 and schedule.norm_momentum == 0.01
+        if family.startswith("nuscenes"):
+            assert schedule.betas == (0.9, 0.999) and schedule.sync_norm
+            assert schedule.steps == StepsConfig(at_epochs=(20, 23), warm_up_steps=1000)
+        else:
+            assert schedule.betas == (0.95, 0.99) and schedule.warm_up == 0.4
+            assert schedule.steps is None
 
 
 def run(config: ScheduleConfig, steps_per_epoch: int) -> list[tuple[float, float]]:

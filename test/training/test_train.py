@@ -135,8 +135,8 @@ def test_learns_one_frame(tmp_path, network) -> None:
     assert found.scores[which].min() > 0.5
 
 
-def test_velocities_are_learnt_from_nuscenes(tmp_path) -> None:
-    """Those that somebody knows; points have the time lag alone."""
+def test_velocities_are_learnt_from_nuscenes(tmp_path, caplog) -> None:
+    """Those that somebody knows; points have the time lag alone, which is no intensity."""
     path = write_moving_cars(tmp_path / "nuscenes")
     run = write_run(
         tmp_path,
@@ -146,6 +146,10 @@ def test_velocities_are_learnt_from_nuscenes(tmp_path) -> None:
         min_points=1,
         augment={"paste": {}},
     )
+    assert main(["--config", str(run)]) == 2
+    assert "expected intensity, got time_lag; set both to 0" in caplog.text
+    still = {"paste": {}, "intensity_scale": 0, "intensity_drop": 0}
+    run.write_text(yaml.safe_dump(yaml.safe_load(run.read_text()) | {"augment": still}))
     with pytest.MonkeyPatch.context() as patch:  # the clouds hardly have points
         patch.setattr(
             "training.data.nuscenes.count_inside", lambda _, boxes: np.full(len(boxes), 5)
