@@ -19,7 +19,7 @@ class AnchorHead(nn.Module):
     directions.
     """
 
-    def __init__(self, in_channels: int, anchors: int, classes: int, box_values: int = 7) -> None:
+    def __init__(self, in_channels: int, anchors: int, classes: int, box_values: int) -> None:
         super().__init__()
         self.classes = nn.Conv2d(in_channels, anchors * classes, 1)
         self.box = nn.Conv2d(in_channels, anchors * box_values, 1)

@@ -169,7 +169,8 @@ class AnchorConfig(FrozenConfig):
 class AnchorHeadConfig(FrozenConfig):
     """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``.
 
-    On a feature pyramid they grow with the cells of its levels.
+    Or anchors of no class, as many as one likes. On a feature pyramid, anchors are those of the
+    finest level, and grow with the cells of the others.
     """
 
     kind: Literal["anchors"]
