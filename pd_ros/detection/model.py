@@ -35,9 +35,14 @@ class DenseNetwork(nn.Module):
     def forward(self, canvas: Tensor) -> tuple[tuple[Tensor, ...], Tensor, HeadMaps]:
         """Canvas ``[B, E, rows, columns]`` -> stages, neck's (finest) map, the head's maps."""
         stages = self.backbone(canvas)
-        neck, *coarser = self.neck(stages)
-        maps: HeadMaps = self.head(neck)
-        return stages, neck, maps._replace(coarser=tuple(self.head(level) for level in coarser))
+        levels = self.neck(stages)
+        return stages, levels[0], self.head_maps(levels)
+
+    def head_maps(self, levels: tuple[Tensor, ...]) -> HeadMaps:
+        """The head's maps of the neck's levels, finest first."""
+        finest, *coarser = (self.head(level) for level in levels)
+        assert isinstance(finest, HeadMaps)
+        return finest._replace(coarser=tuple(coarser))
 
 
 class BevDetector(nn.Module):
