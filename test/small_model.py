@@ -38,6 +38,46 @@ def small_anchor_config(**changes: object) -> ModelConfig:
     return small_config(name="small_anchors", head=ANCHORS, **changes)
 
 
+PYRAMID = {
+    **SMALL,
+    "name": "small_pyramid",
+    "neck": {"kind": "pyramid", "width": 8},
+    "head": {
+        "kind": "anchors",
+        "anchors": [
+            {"size_m": [3, 2, 1.5], "bottom_m": -1.7, "matched_iou": 0.6, "unmatched_iou": 0.3},
+            {"size_m": [1, 1, 1.5], "bottom_m": -1.7, "matched_iou": 0.6, "unmatched_iou": 0.3},
+        ],
+        "class_free": True,
+        "nearest_iou": 0.3,
+        "at_cell_centres": True,
+        "velocity": True,
+    },
+}
+
+
+def small_pyramid_config(**changes: object) -> ModelConfig:
+    """A network of two levels, 16 x 16 and 8 x 8 cells, with anchors of no class."""
+    return parse_config({**PYRAMID, **changes}, ModelConfig, "small_pyramid")
+
+
+VOXELS = {
+    **SMALL,
+    "name": "small_voxels",
+    "grid": {**SMALL["grid"], "pillar_size_m": [0.25, 0.25], "voxel_height_m": 0.1},
+    "encoder": {
+        "kind": "sparse",
+        "stem": 8,
+        "widths": [8, 8, 16, 16],
+        "layers": [1, 1, 1, 1],
+        "out": 16,
+        "residual": True,
+    },
+    "neck": {"widths": [8, 8], "strides": [2, 4]},
+}
+SECOND = {**VOXELS, "encoder": {**VOXELS["encoder"], "residual": False}, "head": ANCHORS}
+
+
 def small_voxel_config(residual: bool) -> ModelConfig:
     """A network of voxels with the same head: 32 x 32 x 40 voxels, a canvas of 4 x 4."""
     grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5], "voxel_height_m": 0.1}

@@ -44,6 +44,34 @@ def write_nuscenes(path: Path, clouds: int = 12, **changes: list[dict[str, Any]]
     return path
 
 
+def write_moving_cars(path: Path) -> Path:
+    """Three keyframes a second apart of a vehicle that stands and looks along the world's y.
+
+    A car drives; one is labelled but once, and one not in the second between.
+    """
+    data = [
+        {
+            "token": f"cloud{i}", "sample_token": f"key{i}", "ego_pose_token": "pose",
+            "calibrated_sensor_token": "mount", "filename": _file(0, 1), "is_key_frame": True,
+            "timestamp": (i + 1) * 1_000_000, "prev": "", "next": "",
+        }
+        for i in range(3)
+    ]  # fmt: skip
+    boxes = [
+        annotation("a0", "key0", "my car", translation=[1, 6, 1], next="a1"),
+        annotation("a1", "key1", "my car", translation=[4, 6, 1.5], prev="a0", next="a2"),
+        annotation("a2", "key2", "my car", translation=[5, 10, 1], prev="a1"),
+        annotation("b1", "key1", "my car", translation=[20, 0, 1]),
+        annotation("c0", "key0", "my car", translation=[5, 5, 1], next="c2"),
+        annotation("c2", "key2", "my car", translation=[5, 5, 1], prev="c0"),
+    ]
+    return write_nuscenes(
+        path, 1, sample_annotation=boxes, sample_data=data,
+        ego_pose=[{"token": "pose", "translation": [3, 1, 0], "rotation": wxyz(math.pi / 2)}],
+        sample=[{"token": f"key{i}", "scene_token": "here"} for i in range(3)],
+    )  # fmt: skip
+
+
 def cloud_bytes(cloud: int) -> bytes:
     """The points as the LiDAR sees them from the vehicle, and one on the vehicle itself."""
     place, yaw = vehicle(cloud)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pd_ros.detection.anchor_head import by_anchor
+from pd_ros.detection.anchor_head import AnchorValues, by_anchor
 from pd_ros.detection.types import ModelOutput
 from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
 from training.config import AnchorLossConfig
@@ -21,6 +21,7 @@ class AnchorLoss(NamedTuple):
     classes: Tensor
     box: Tensor
     direction: Tensor
+    velocity: Tensor  # 0 of a head without
 
     def total(self, weights: AnchorLossConfig) -> Tensor:
         """Weighted sum."""
@@ -28,25 +29,27 @@ class AnchorLoss(NamedTuple):
             weights.classes * self.classes
             + weights.box * self.box
             + weights.direction * self.direction
+            + weights.velocity * self.velocity
         )
 
 
 def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
-    """Focal loss of the classes, smooth L1 of the boxes, cross entropy of the directions.
+    """Focal loss of the classes, smooth L1 of boxes and velocities, cross entropy of directions.
 
     Each is summed over a sample's anchors, divided by its matched ones (at least 1), and averaged
-    over the batch.
+    over the batch. A velocity that nobody knows costs nothing.
     """
-    assert output.direction is not None
+    values = by_anchor(output)
     per_match = _per_match(targets)
-    box = by_anchor(output.box.float(), 7)[targets.sample, targets.anchor]
-    direction = by_anchor(output.direction.float(), 2)[targets.sample, targets.anchor]
+    box = values.box[targets.sample, targets.anchor]
+    direction = values.direction[targets.sample, targets.anchor]
     turned = F.cross_entropy(direction, targets.direction, reduction="none")
     weight = per_match[targets.sample]
     return AnchorLoss(
-        _classes_loss(output, targets, per_match),
-        (box_error(box, targets.box) * weight).sum(),
+        _classes_loss(values, targets, per_match),
+        (box_error(box[:, :7], targets.box[:, :7]) * weight).sum(),
         (turned * weight).sum(),
+        (velocity_error(box[:, 7:], targets.box[:, 7:]) * weight).sum(),
     )
 
 
@@ -57,9 +60,8 @@ def _per_match(targets: AnchorTargets) -> Tensor:
     return 1.0 / (matched * batch)
 
 
-def _classes_loss(output: ModelOutput, targets: AnchorTargets, per_match: Tensor) -> Tensor:
-    batch, anchors = targets.label.shape
-    logits = output.heatmap.float().permute(0, 2, 3, 1).reshape(batch, anchors, -1)
+def _classes_loss(values: AnchorValues, targets: AnchorTargets, per_match: Tensor) -> Tensor:
+    logits = values.classes
     label = targets.label.long()
     wanted = F.one_hot(label.clamp(min=0), logits.shape[2]) * (label > BACKGROUND)[..., None]
     loss = focal_loss(logits, wanted.to(logits.dtype)).sum(dim=2)
@@ -82,6 +84,15 @@ def box_error(predicted: Tensor, target: Tensor) -> Tensor:
     """
     error = predicted - target
     error = torch.cat((error[:, :6], torch.sin(error[:, 6:])), dim=1)
-    return F.smooth_l1_loss(
-        error, torch.zeros_like(error), reduction="none", beta=_SMOOTH_L1_BETA
-    ).sum(dim=1)
+    return _smooth_l1(error)
+
+
+def velocity_error(predicted: Tensor, target: Tensor) -> Tensor:
+    """Smooth L1 of velocities ``[M, 2]`` in m/s: ``[M]``; 0 where the target is NaN."""
+    error = predicted - torch.where(target.isfinite(), target, predicted.detach())
+    return _smooth_l1(error)
+
+
+def _smooth_l1(error: Tensor) -> Tensor:
+    zero = torch.zeros_like(error)
+    return F.smooth_l1_loss(error, zero, reduction="none", beta=_SMOOTH_L1_BETA).sum(dim=1)

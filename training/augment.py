@@ -9,8 +9,8 @@ from training.frame import Frame
 
 def augment(frame: Frame, config: AugmentConfig, rng: Generator) -> Frame:
     """Change a frame at random within the config's bounds; the input stays as it is."""
-    points, boxes = frame.points.copy(), frame.boxes.copy()
-    frame = frame._replace(points=points, boxes=boxes)
+    moving = np.column_stack((frame.boxes, frame.all_velocities()))
+    frame = frame._replace(points=frame.points.copy(), boxes=moving)
     if config.flip_x and rng.random() < 0.5:
         _flip_left_right(frame)
     if config.flip_y and rng.random() < 0.5:
@@ -19,6 +19,7 @@ def augment(frame: Frame, config: AugmentConfig, rng: Generator) -> Frame:
     _scale(frame, rng.uniform(1 - config.scale, 1 + config.scale))
     _shift_z(frame, rng.uniform(-config.shift_z_m, config.shift_z_m))
     _change_intensity(frame, config, rng)
+    frame = frame._replace(boxes=moving[:, :7].copy(), velocities=moving[:, 7:].copy())
     return _drop_points(frame, config, rng)
 
 
@@ -27,15 +28,18 @@ def wrap(angle_rad: np.ndarray) -> np.ndarray:
     return (angle_rad + np.pi) % (2 * np.pi) - np.pi
 
 
+# In what follows the boxes have their velocities behind them: [M, 9].
+
+
 def _flip_left_right(frame: Frame) -> None:
     frame.points[:, 1] *= -1
-    frame.boxes[:, 1] *= -1
+    frame.boxes[:, [1, 8]] *= -1
     frame.boxes[:, 6] = wrap(-frame.boxes[:, 6])
 
 
 def _flip_front_back(frame: Frame) -> None:
     frame.points[:, 0] *= -1
-    frame.boxes[:, 0] *= -1
+    frame.boxes[:, [0, 7]] *= -1
     frame.boxes[:, 6] = wrap(np.pi - frame.boxes[:, 6])
 
 
@@ -44,12 +48,14 @@ def _rotate(frame: Frame, angle_rad: float) -> None:
     turn = np.array([[cos, sin], [-sin, cos]], dtype=np.float32)  # row vectors
     frame.points[:, :2] = frame.points[:, :2] @ turn
     frame.boxes[:, :2] = frame.boxes[:, :2] @ turn
+    frame.boxes[:, 7:] = frame.boxes[:, 7:] @ turn
     frame.boxes[:, 6] = wrap(frame.boxes[:, 6] + angle_rad)
 
 
 def _scale(frame: Frame, factor: float) -> None:
     frame.points[:, :3] *= factor
     frame.boxes[:, :6] *= factor
+    frame.boxes[:, 7:] *= factor
 
 
 def _shift_z(frame: Frame, shift_m: float) -> None:

@@ -10,6 +10,7 @@ from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, Probabilit
 
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Beta = Annotated[float, Field(ge=0.1, lt=1)]
 
 
 # What only some formats can do something with; elsewhere it is refused, not overlooked.
@@ -82,15 +83,30 @@ class AugmentConfig(FrozenConfig):
     paste_min_points: PositiveInt = 10
 
 
+class StepsConfig(FrozenConfig):
+    """The learning rate falls by steps, after a rise along a line."""
+
+    at_epochs: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]  # after so many
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    warm_up_steps: Annotated[int, Field(ge=0)] = 0
+    warm_up_ratio: Annotated[float, Field(gt=0, le=1)] = 0.001  # of the rate, at the first step
+
+
 class ScheduleConfig(FrozenConfig):
-    """One-cycle AdamW (SparseKD section 2.4 has these as its defaults)."""
+    """AdamW, one-cycle by default (SparseKD section 2.4 has these as its defaults).
+
+    One cycle: a cosine from a tenth of the learning rate up to it, and down to its 1e-5; the first
+    beta falls by 0.1 and rises again.
+    """
 
     epochs: PositiveInt
     frames_per_epoch: PositiveInt
     batch_size: PositiveInt  # per process
     learning_rate: Positive = 0.003
     weight_decay: Weight = 0.01
-    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.4
+    betas: tuple[Beta, Beta] = (0.95, 0.99)
+    warm_up: Annotated[float, Field(gt=0, lt=1)] = 0.4  # share of steps to the top of one cycle
+    steps: StepsConfig | None = None  # instead of one cycle
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
@@ -118,6 +134,7 @@ class AnchorLossConfig(FrozenConfig):
     classes: Weight = 1.0
     box: Weight = 2.0
     direction: Weight = 0.2
+    velocity: Weight = 0.2  # of a head that has it
 
 
 class DistillConfig(FrozenConfig):

@@ -7,12 +7,14 @@ time, and look at all of the grid afterwards.
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.part_config import AnchorHeadConfig
 
 
 def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) -> ModelConfig:
     """The same network on an area (x, y minimum, x, y maximum, metres).
 
-    Raises ``ValueError`` for an area that leaves the grid or does not fit its pillars and strides.
+    Raises ``ValueError`` for an area that leaves the grid or does not fit its pillars and strides,
+    and for anchors that would stand elsewhere in their cells.
     """
     x0, y0, z0, x1, y1, z1 = config.grid.range_m
     left, low, right, high = area_m
@@ -20,6 +22,11 @@ def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) ->
         raise ValueError(
             f"area_m: expected an area within x {x0} to {x1} m and y {y0} to {y1} m of"
             f" {config.name}, got {list(area_m)}"
+        )
+    if isinstance(config.head, AnchorHeadConfig) and not config.head.at_cell_centres:
+        raise ValueError(
+            f"area_m: the anchors of {config.name} stand from border to border, and elsewhere in"
+            " their cells on a part of the grid; set head.at_cell_centres, or leave area_m out"
         )
     fields = config.model_dump()
     fields["grid"]["range_m"] = (left, low, z0, right, high, z1)

@@ -126,8 +126,7 @@ def score_model(
         cloud = torch.from_numpy(points).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
             output = model(pillarize([cloud], config.grid, config.capacity))
-        found = decode(output)[0]
-        return Detections(*(field.cpu() for field in found))
+        return decode(output)[0].cpu()
 
     scores = score_source(detect, config, source, min_points)
     return {

@@ -19,3 +19,11 @@ class Frame(NamedTuple):
     boxes: Float32  # [M, 7]
     labels: NDArray[np.int64]  # [M]
     num_points: NDArray[np.int64]  # [M] points inside each box
+    # [M, 2] along x and y over the ground, m/s; NaN: unknown. None: of no object known.
+    velocities: Float32 | None = None
+
+    def all_velocities(self) -> Float32:
+        """Velocities ``[M, 2]`` whether any is known or not."""
+        if self.velocities is None:
+            return np.full((len(self.boxes), 2), np.nan, dtype=np.float32)
+        return self.velocities

@@ -13,7 +13,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import PillarBatch
 from training.augment import augment
-from training.config import TrainConfig
+from training.config import AugmentConfig, TrainConfig
 from training.data.balance import class_balanced_weights
 from training.data.source import open_source
 from training.frame import Frame
@@ -106,6 +106,7 @@ class TrainingFrames(Dataset[Sample]):
         classes: tuple[str, ...],
         features: tuple[str, ...] = ("intensity",),
     ) -> None:
+        _check_intensity(config.augment, features)
         self._config = config
         self._classes = classes
         self._sources = [open_source(source, classes, features) for source in config.data]
@@ -144,6 +145,16 @@ class TrainingFrames(Dataset[Sample]):
             count = min(len(frames), wanted)
             for number in rng.choice(len(frames), size=count, replace=False):
                 yield frames[int(number)]
+
+
+def _check_intensity(config: AugmentConfig, features: tuple[str, ...]) -> None:
+    """Only a first feature that is an intensity may be changed as one."""
+    changed = config.intensity_scale > 0 or config.intensity_drop > 0
+    if changed and features and features[0] != "intensity":
+        raise ValueError(
+            "augment: intensity_scale and intensity_drop change the first feature, expected"
+            f" intensity, got {features[0]}; set both to 0"
+        )
 
 
 class Collate:

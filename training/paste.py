@@ -23,6 +23,7 @@ class StoredObject(NamedTuple):
     points: Float32  # [N, 4]
     box: Float32  # [7]
     label: int
+    velocity: Float32  # [2]
 
 
 class ObjectBank:
@@ -73,6 +74,7 @@ class _Scene:
         self._pasted: list[Float32] = []
         self._boxes = list(frame.boxes)
         self._num_points = frame.num_points.tolist()
+        self._velocities = list(frame.all_velocities())
         self.labels: list[int] = frame.labels.tolist()
 
     def paste(self, item: StoredObject) -> None:
@@ -93,6 +95,7 @@ class _Scene:
         self._pasted.append(points)
         self._boxes.append(box)
         self._num_points.append(len(points))
+        self._velocities.append(item.velocity)
         self.labels.append(item.label)
 
     def frame(self) -> Frame:
@@ -101,9 +104,11 @@ class _Scene:
             return Frame(self._points, *self._rows())
         return Frame(np.concatenate((self._points[self._kept], *self._pasted)), *self._rows())
 
-    def _rows(self) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64]]:
+    def _rows(self) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64], Float32]:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
-        return boxes, np.array(self.labels, np.int64), np.array(self._num_points, np.int64)
+        velocities = np.array(self._velocities, dtype=np.float32).reshape(-1, 2)
+        labels = np.array(self.labels, np.int64)
+        return boxes, labels, np.array(self._num_points, np.int64), velocities
 
     def _touches(self, box: Float32) -> bool:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
@@ -122,9 +127,10 @@ def _ground_under(points: Float32, box: Float32) -> float | None:
 
 def _cut_out(frame: Frame, min_points: int) -> list[StoredObject]:
     wanted = (frame.labels >= 0) & (frame.num_points >= min_points)
+    rows = (frame.boxes[wanted], frame.labels[wanted], frame.all_velocities()[wanted])
     return [
-        StoredObject(frame.points[inside(frame.points, box)], box, int(label))
-        for box, label in zip(frame.boxes[wanted], frame.labels[wanted], strict=True)
+        StoredObject(frame.points[inside(frame.points, box)], box, int(label), velocity)
+        for box, label, velocity in zip(*rows, strict=True)
     ]
 
 

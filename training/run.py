@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -43,7 +43,7 @@ class Run:
         model: BevDetector,
         teacher: Checkpoint | None,
         optimizer: AdamW,
-        scheduler: OneCycleLR,
+        scheduler: LRScheduler,
         world: World,
     ) -> None:
         self.config = config

@@ -71,7 +71,7 @@ def box_cells(boxes: Tensor, config: ModelConfig, radius: int) -> Cells:
     weight, column_row = weight.repeat(len(boxes))[inside], column_row[inside]
     owner = torch.arange(len(boxes)).repeat_interleave(len(around))[inside]
     cell = column_row[:, 1] * columns + column_row[:, 0]
-    first = _first_of_each(cell, weight)
+    first = heaviest_of_each(cell, weight)
     offset = position[owner] - column_row
     return Cells(cell[first], _encode(offset, boxes[owner])[first], weight[first])
 
@@ -110,7 +110,7 @@ def _centre(position: Tensor, config: ModelConfig) -> Tensor:
     return torch.minimum(position.long(), torch.tensor([columns - 1, rows - 1]))
 
 
-def _first_of_each(cell: Tensor, weight: Tensor) -> Tensor:
+def heaviest_of_each(cell: Tensor, weight: Tensor) -> Tensor:
     """Index of the heaviest entry of every cell, cells in rising order."""
     heavy = weight.argsort(descending=True, stable=True)
     order = heavy[cell[heavy].argsort(stable=True)]

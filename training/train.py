@@ -14,7 +14,6 @@ from typing import cast
 import torch
 from torch import nn
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config import ModelConfig
@@ -27,6 +26,7 @@ from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
 from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
 from training.run import Run
+from training.schedule import make_scheduler
 
 _LOG = logging.getLogger("training.train")
 
@@ -81,9 +81,9 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
         model.parameters(),
         lr=config.schedule.learning_rate,
         weight_decay=config.schedule.weight_decay,
-        betas=(0.95, 0.99),
+        betas=config.schedule.betas,
     )
-    scheduler = _one_cycle(optimizer, config, len(sampler))
+    scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
     progress = run.resume()
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
@@ -136,24 +136,6 @@ def _load_teacher(
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
     return teacher
-
-
-def _one_cycle(optimizer: AdamW, config: TrainConfig, steps_per_epoch: int) -> OneCycleLR:
-    if steps_per_epoch == 0:
-        raise ValueError(
-            "schedule.frames_per_epoch: too few for one batch in every process; raise it or lower"
-            " schedule.batch_size"
-        )
-    return OneCycleLR(
-        optimizer,
-        max_lr=config.schedule.learning_rate,
-        total_steps=config.schedule.epochs * steps_per_epoch,
-        pct_start=config.schedule.warm_up,
-        div_factor=10.0,
-        final_div_factor=1e4,
-        base_momentum=0.85,
-        max_momentum=0.95,
-    )
 
 
 if __name__ == "__main__":

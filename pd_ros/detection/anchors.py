@@ -10,21 +10,36 @@ from pd_ros.detection.part_config import AnchorHeadConfig
 
 
 def make_anchors(config: ModelConfig) -> Tensor:
-    """Anchors ``[H * W * A, 7]`` float32 in the order of the head's maps.
+    """Anchors ``[N, 7]`` float32 in the order of the head's maps; see :func:`level_anchors`."""
+    return torch.cat([level.flatten(0, 2) for level in level_anchors(config)])
 
-    Row by row and cell by cell; in each cell class by class, and each class in all directions. The
-    outermost anchors stand on the border of the range, as OpenPCDet has it.
+
+def level_anchors(config: ModelConfig) -> list[Tensor]:
+    """Anchors of each map that the head looks at, finest first: ``[rows, columns, A, 7]`` float32.
+
+    In each cell one size after the other, and each size in all directions. The outermost anchors
+    stand on the border of the range, as OpenPCDet has it, unless the head wants them at the
+    centres of its cells. Coarser levels' anchors are larger by as much as their cells.
     """
+    return [_anchors_at_stride(config, stride) for stride in config.level_strides]
+
+
+def _anchors_at_stride(config: ModelConfig, stride: int) -> Tensor:
     head = anchor_head(config)
-    rows, columns = config.output_size
+    rows, columns = (cells // stride for cells in config.grid.size)
     x0, y0, _, x1, y1, _ = config.grid.range_m
-    x = torch.linspace(x0, x1, columns, dtype=torch.float64)
-    y = torch.linspace(y0, y1, rows, dtype=torch.float64)
-    per_cell = _anchors_of_a_cell(head)
+    x = _places(x0, x1, columns, head.at_cell_centres)
+    y = _places(y0, y1, rows, head.at_cell_centres)
+    per_cell = _anchors_of_a_cell(head, stride / config.output_stride)
     anchors = per_cell.expand(rows, columns, -1, 7).clone()
     anchors[..., 0] = x[None, :, None]
     anchors[..., 1] = y[:, None, None]
-    return anchors.view(-1, 7).float()
+    return anchors.float()
+
+
+def _places(first: float, last: float, count: int, centres: bool) -> Tensor:
+    border = (last - first) / count / 2 if centres else 0.0
+    return torch.linspace(first + border, last - border, count, dtype=torch.float64)
 
 
 def anchor_head(config: ModelConfig) -> AnchorHeadConfig:
@@ -34,10 +49,11 @@ def anchor_head(config: ModelConfig) -> AnchorHeadConfig:
     return config.head
 
 
-def _anchors_of_a_cell(head: AnchorHeadConfig) -> Tensor:
+def _anchors_of_a_cell(head: AnchorHeadConfig, scale: float) -> Tensor:
+    sizes = [tuple(scale * side for side in anchor.size_m) for anchor in head.anchors]
     rows = [
-        (0.0, 0.0, anchor.bottom_m + anchor.size_m[2] / 2, *anchor.size_m, rotation)
-        for anchor in head.anchors
+        (0.0, 0.0, anchor.bottom_m + size[2] / 2, *size, rotation)
+        for anchor, size in zip(head.anchors, sizes, strict=True)
         for rotation in head.rotations_rad
     ]
     return torch.tensor(rows, dtype=torch.float64)
@@ -47,13 +63,14 @@ def encode_boxes(boxes: Tensor, anchors: Tensor) -> Tensor:
     """Boxes ``[N, 7]`` as differences from their anchors ``[N, 7]``: ``[N, 7]``.
 
     Position over the anchor's diagonal (height: over its height), logarithm of the ratio of the
-    sizes, difference of the yaws.
+    sizes, difference of the yaws. A velocity that follows (``[N, 9]``) stays as it is.
     """
     diagonal = torch.linalg.vector_norm(anchors[:, 3:5], dim=1, keepdim=True)
     position = (boxes[:, :2] - anchors[:, :2]) / diagonal
     height = (boxes[:, 2:3] - anchors[:, 2:3]) / anchors[:, 5:6]
     size = torch.log(boxes[:, 3:6] / anchors[:, 3:6])
-    return torch.cat((position, height, size, boxes[:, 6:] - anchors[:, 6:]), dim=1)
+    yaw = boxes[:, 6:7] - anchors[:, 6:]
+    return torch.cat((position, height, size, yaw, boxes[:, 7:]), dim=1)
 
 
 def decode_boxes(differences: Tensor, anchors: Tensor) -> Tensor:
@@ -62,7 +79,8 @@ def decode_boxes(differences: Tensor, anchors: Tensor) -> Tensor:
     position = differences[:, :2] * diagonal + anchors[:, :2]
     height = differences[:, 2:3] * anchors[:, 5:6] + anchors[:, 2:3]
     size = differences[:, 3:6].exp() * anchors[:, 3:6]
-    return torch.cat((position, height, size, differences[:, 6:] + anchors[:, 6:]), dim=1)
+    yaw = differences[:, 6:7] + anchors[:, 6:]
+    return torch.cat((position, height, size, yaw, differences[:, 7:]), dim=1)
 
 
 def direction_bin(yaw_rad: Tensor, offset_rad: float) -> Tensor:
@@ -79,18 +97,21 @@ def yaw_in_bin(yaw_rad: Tensor, direction: Tensor, offset_rad: float) -> Tensor:
 
 def nearest_bev_iou(a: Tensor, b: Tensor) -> Tensor:
     """IoU ``[N, M]`` of footprints, turned to the nearest right angle (PointPillars, 3.1)."""
-    low_a, high_a = _upright(a)
-    low_b, high_b = _upright(b)
-    low = torch.maximum(low_a[:, None], low_b[None])
-    high = torch.minimum(high_a[:, None], high_b[None])
-    shared = (high - low).clamp(min=0).prod(dim=2)
-    area_a, area_b = (high_a - low_a).prod(dim=1), (high_b - low_b).prod(dim=1)
-    return shared / (area_a[:, None] + area_b[None] - shared).clamp(min=1e-6)
+    return footprint_iou(nearest_footprint(a)[:, None], nearest_footprint(b)[None])
 
 
-def _upright(boxes: Tensor) -> tuple[Tensor, Tensor]:
-    """Lower and upper corners ``[N, 2]`` of boxes turned to the nearest right angle."""
+def footprint_iou(a: Tensor, b: Tensor) -> Tensor:
+    """IoU of footprints along the axes ``[..., 4]``, whose leading shapes broadcast."""
+    low = torch.maximum(a[..., :2], b[..., :2])
+    high = torch.minimum(a[..., 2:], b[..., 2:])
+    shared = (high - low).clamp(min=0).prod(dim=-1)
+    area_a, area_b = ((box[..., 2:] - box[..., :2]).prod(dim=-1) for box in (a, b))
+    return shared / (area_a + area_b - shared).clamp(min=1e-6)
+
+
+def nearest_footprint(boxes: Tensor) -> Tensor:
+    """Lower and upper corner ``[N, 4]`` of boxes turned to the nearest right angle."""
     from_axis = torch.remainder(boxes[:, 6] + math.pi / 2, math.pi) - math.pi / 2
     across = from_axis.abs() > math.pi / 4
     size = torch.where(across[:, None], boxes[:, [4, 3]], boxes[:, [3, 4]])
-    return boxes[:, :2] - size / 2, boxes[:, :2] + size / 2
+    return torch.cat((boxes[:, :2] - size / 2, boxes[:, :2] + size / 2), dim=1)

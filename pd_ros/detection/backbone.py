@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def _norm(width: int) -> nn.BatchNorm2d:
@@ -62,7 +63,34 @@ class Neck(nn.Module):
         )
         self.out_channels = sum(widths)
 
-    def forward(self, stages: tuple[Tensor, ...]) -> Tensor:
-        """``[B, sum(widths), H, W]`` at the first stage's resolution times its stride."""
+    def forward(self, stages: tuple[Tensor, ...]) -> tuple[Tensor]:
+        """One map ``[B, sum(widths), H, W]`` at the first stage's resolution times its stride."""
         joined = [up(stage) for up, stage in zip(self.upsamplers, stages, strict=True)]
-        return torch.cat(joined, dim=1)
+        return (torch.cat(joined, dim=1),)
+
+
+class PyramidNeck(nn.Module):
+    """Feature pyramid (Lin et al. 2017, section 3), with norm and ReLU after each convolution.
+
+    A stage is brought to ``width`` channels, the next coarser level is added to it, and a 3 x 3
+    convolution follows.
+    """
+
+    def __init__(self, in_widths: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.lateral = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(in_width, width, 1, bias=False), _norm(width), nn.ReLU(inplace=True)
+            )
+            for in_width in in_widths
+        )
+        self.output = nn.ModuleList(_block(width, width, 1) for _ in in_widths)
+        self.out_channels = width
+
+    def forward(self, stages: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """A map ``[B, width, H_i, W_i]`` of each stage, finest first."""
+        maps = [lateral(stage) for lateral, stage in zip(self.lateral, stages, strict=True)]
+        for i in range(len(maps) - 1, 0, -1):
+            size = maps[i - 1].shape[-2:]
+            maps[i - 1] = maps[i - 1] + F.interpolate(maps[i], size, mode="nearest")
+        return tuple(last(level) for last, level in zip(self.output, maps, strict=True))

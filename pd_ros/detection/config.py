@@ -1,5 +1,7 @@
 """What a network that looks from above is, whole, and the rules between its parts."""
 
+from itertools import accumulate
+from operator import mul
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -8,12 +10,14 @@ from pd_ros.detection.frozen_config import FrozenConfig
 from pd_ros.detection.grid_config import CapacityConfig, GridConfig
 from pd_ros.detection.part_config import (
     AnchorHeadConfig,
+    AnyNeckConfig,
     BackboneConfig,
     DecodeConfig,
     EncoderConfig,
     HeadConfig,
     NeckConfig,
     PillarEncoderConfig,
+    PyramidNeckConfig,
     SparseEncoderConfig,
 )
 
@@ -28,7 +32,7 @@ class ModelConfig(FrozenConfig):
     capacity: CapacityConfig = CapacityConfig()
     encoder: EncoderConfig
     backbone: BackboneConfig
-    neck: NeckConfig
+    neck: AnyNeckConfig
     head: HeadConfig
     decode: DecodeConfig = DecodeConfig()
 
@@ -49,8 +53,16 @@ class ModelConfig(FrozenConfig):
 
     @property
     def output_stride(self) -> int:
-        """Pillars or voxels per cell of the head's map, along x and y."""
-        return self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0]
+        """Pillars or voxels per cell of the head's (finest) map, along x and y."""
+        return self.level_strides[0]
+
+    @property
+    def level_strides(self) -> tuple[int, ...]:
+        """The same of each map that the head looks at, finest first."""
+        strides = accumulate(self.backbone.strides, mul, initial=self.canvas_stride)
+        if isinstance(self.neck, PyramidNeckConfig):
+            return tuple(strides)[1:]
+        return (self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0],)
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -70,14 +82,17 @@ class ModelConfig(FrozenConfig):
             "backbone.widths": len(self.backbone.widths),
             "backbone.layers": len(self.backbone.layers),
             "backbone.strides": len(self.backbone.strides),
-            "neck.widths": len(self.neck.widths),
-            "neck.strides": len(self.neck.strides),
         }
+        if isinstance(self.neck, NeckConfig):
+            lengths["neck.widths"] = len(self.neck.widths)
+            lengths["neck.strides"] = len(self.neck.strides)
         if len(set(lengths.values())) != 1:
             raise ValueError(f"one entry per stage is needed everywhere, got {lengths}")
         stride = self.canvas_stride
         for i, step in enumerate(self.backbone.strides):
             stride *= step
+            if isinstance(self.neck, PyramidNeckConfig):
+                continue
             up = self.neck.strides[i]
             if stride != up * self.output_stride:
                 raise ValueError(
@@ -98,6 +113,11 @@ class ModelConfig(FrozenConfig):
             raise ValueError(
                 "encoder: sparse convolutions need grid.voxel_height_m, pillars must not have it"
             )
+        if self.canvas_channels == 0:
+            raise ValueError(
+                f"grid: {self.grid.layers} voxels above each other are too few for the encoder's"
+                " strides; change grid.voxel_height_m"
+            )
         return self
 
     @model_validator(mode="after")
@@ -110,7 +130,10 @@ class ModelConfig(FrozenConfig):
     @model_validator(mode="after")
     def _one_anchor_per_class(self) -> Self:
         head = self.head
-        if isinstance(head, AnchorHeadConfig) and len(head.anchors) != len(self.classes):
+        if not isinstance(head, AnchorHeadConfig):
+            if isinstance(self.neck, PyramidNeckConfig):
+                raise ValueError("neck: a pyramid needs a head with anchors")
+        elif not head.class_free and len(head.anchors) != len(self.classes):
             raise ValueError(
                 f"head.anchors: one for each of the classes {list(self.classes)} is needed, got"
                 f" {len(head.anchors)}"

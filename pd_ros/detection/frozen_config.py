@@ -13,6 +13,7 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Overlap = Annotated[float, Field(gt=0, le=1)]
 
 _KIND = "kind="
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.anchor_head import AnchorHead
-from pd_ros.detection.backbone import BevBackbone, Neck
+from pd_ros.detection.backbone import BevBackbone, Neck, PyramidNeck
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
-from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig
+from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
 from pd_ros.detection.types import HeadMaps, ModelOutput, PillarBatch
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
@@ -20,17 +20,25 @@ if TYPE_CHECKING:  # only networks of voxels need spconv
 class DenseNetwork(nn.Module):
     """Everything after the canvas: backbone, neck, head."""
 
-    def __init__(self, backbone: BevBackbone, neck: Neck, head: CenterHead | AnchorHead) -> None:
+    def __init__(
+        self, backbone: BevBackbone, neck: Neck | PyramidNeck, head: CenterHead | AnchorHead
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.neck = neck
         self.head = head
 
     def forward(self, canvas: Tensor) -> tuple[tuple[Tensor, ...], Tensor, HeadMaps]:
-        """Canvas ``[B, E, rows, columns]`` -> stages, neck's map, the head's maps."""
+        """Canvas ``[B, E, rows, columns]`` -> stages, neck's (finest) map, the head's maps."""
         stages = self.backbone(canvas)
-        neck = self.neck(stages)
-        return stages, neck, self.head(neck)
+        levels = self.neck(stages)
+        return stages, levels[0], self.head_maps(levels)
+
+    def head_maps(self, levels: tuple[Tensor, ...]) -> HeadMaps:
+        """The head's maps of the neck's levels, finest first."""
+        finest, *coarser = (self.head(level) for level in levels)
+        assert isinstance(finest, HeadMaps)
+        return finest._replace(coarser=tuple(coarser))
 
 
 class BevDetector(nn.Module):
@@ -62,7 +70,7 @@ def build_model(config: ModelConfig) -> BevDetector:
     """
     encoder, shape = _build_encoder(config), config.backbone
     backbone = BevBackbone(config.canvas_channels, shape.widths, shape.layers, shape.strides)
-    neck = Neck(shape.widths, config.neck.widths, config.neck.strides)
+    neck = _build_neck(config)
     head = _build_head(config, neck.out_channels)
     return BevDetector(encoder, DenseNetwork(backbone, neck, head))
 
@@ -94,8 +102,15 @@ def _build_encoder(config: ModelConfig) -> "PillarEncoder | SparseEncoder":
     )
 
 
+def _build_neck(config: ModelConfig) -> Neck | PyramidNeck:
+    if isinstance(config.neck, PyramidNeckConfig):
+        return PyramidNeck(config.backbone.widths, config.neck.width)
+    return Neck(config.backbone.widths, config.neck.widths, config.neck.strides)
+
+
 def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHead:
     head, classes = config.head, len(config.classes)
     if isinstance(head, AnchorHeadConfig):
-        return AnchorHead(in_channels, classes * len(head.rotations_rad), classes)
+        anchors = len(head.anchors) * len(head.rotations_rad)
+        return AnchorHead(in_channels, anchors, classes, head.box_values)
     return CenterHead(in_channels, head.width, classes)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from pd_ros.detection.frozen_config import (
     FrozenConfig,
+    Overlap,
     PositiveFloat,
     PositiveInt,
     Probability,
@@ -56,8 +57,22 @@ class BackboneConfig(FrozenConfig):
 class NeckConfig(FrozenConfig):
     """Upsampling of each stage to the head's resolution, then concatenation."""
 
+    kind: Literal["joined"] = "joined"
     widths: Widths
     strides: Widths
+
+
+class PyramidNeckConfig(FrozenConfig):
+    """Feature pyramid: a map of each stage's own resolution; one head looks at all of them."""
+
+    kind: Literal["pyramid"]
+    width: PositiveInt
+
+
+AnyNeckConfig = Annotated[
+    Annotated[NeckConfig, of_kind("joined")] | Annotated[PyramidNeckConfig, of_kind("pyramid")],
+    by_kind("joined"),
+]
 
 
 class CenterHeadConfig(FrozenConfig):
@@ -68,21 +83,34 @@ class CenterHeadConfig(FrozenConfig):
 
 
 class AnchorConfig(FrozenConfig):
-    """The anchor of one class, and which overlaps make it an example."""
+    """One anchor of a cell, and which overlaps make it an example."""
 
     size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
     bottom_m: float  # z of its underside
-    matched_iou: Probability  # an anchor of this overlap or more learns the object
-    unmatched_iou: Probability  # one of less is background; those between do not count
+    matched_iou: Overlap  # an anchor of this overlap or more learns the object
+    unmatched_iou: Overlap  # one of less is background; those between do not count
 
 
 class AnchorHeadConfig(FrozenConfig):
-    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``."""
+    """Anchor head (SECOND, PointPillars): one anchor per class, in the order of ``classes``.
+
+    Or anchors of no class, as many as one likes. On a feature pyramid, anchors are those of the
+    finest level, and grow with the cells of the others.
+    """
 
     kind: Literal["anchors"]
     anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
     rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
     direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+    class_free: bool = False  # any anchor may learn an object of any class
+    nearest_iou: Probability = 0.0  # least overlap at which an object's nearest anchors learn it
+    at_cell_centres: bool = False  # else from border to border of the range, as OpenPCDet has it
+    velocity: bool = False  # its boxes move: velocity along x and y, m/s
+
+    @property
+    def box_values(self) -> int:
+        """Values of one box."""
+        return 9 if self.velocity else 7
 
 
 HeadConfig = Annotated[
@@ -98,4 +126,5 @@ class DecodeConfig(FrozenConfig):
     max_candidates: PositiveInt = 500
     score_threshold: Probability = 0.1
     nms_iou_threshold: Probability = 0.2
+    nms_per_class: bool = False  # of anchor heads: objects of two classes may share a place
     max_detections: PositiveInt = 200

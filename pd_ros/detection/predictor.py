@@ -100,12 +100,12 @@ class Predictor:
         )
         done("encode")
         stages = self._dense.backbone(canvas)
-        neck = self._dense.neck(stages)
+        levels = self._dense.neck(stages)
         done("backbone_neck")
-        maps = self._dense.head(neck)
+        maps = self._dense.head_maps(levels)
         done("head")
-        output = ModelOutput(features, batch.cells, stages, neck, *maps)
-        found = Detections(*(field.cpu() for field in self._decode(output)[0]))
+        output = ModelOutput(features, batch.cells, stages, levels[0], *maps)
+        found = self._decode(output)[0].cpu()
         done("decode_nms")
         return found
 

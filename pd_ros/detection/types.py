@@ -6,6 +6,7 @@ counter-clockwise about z from +x, in ``[-pi, pi)``; length runs along the headi
 Points are ``[N, 3 + C]``: x, y, z first, then the features that the model names.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -18,6 +19,7 @@ class Detections(NamedTuple):
     boxes: Tensor  # [D, 7] float32
     scores: Tensor  # [D] float32 in [0, 1]
     labels: Tensor  # [D] int64, index into the model's class names
+    velocities: Tensor | None = None  # [D, 2] along x and y, m/s; None: the model tells none
 
     @classmethod
     def empty(cls) -> "Detections":
@@ -26,7 +28,15 @@ class Detections(NamedTuple):
 
     def select(self, kept: Tensor) -> "Detections":
         """Some of the boxes: ``kept`` is a mask ``[D]`` or indices, in the order wanted."""
-        return Detections(self.boxes[kept], self.scores[kept], self.labels[kept])
+        return self._each(lambda field: field[kept])
+
+    def cpu(self) -> "Detections":
+        """The same in the CPU's memory."""
+        return self._each(Tensor.cpu)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Detections":
+        velocities = None if self.velocities is None else change(self.velocities)
+        return Detections(change(self.boxes), change(self.scores), change(self.labels), velocities)
 
 
 class PillarBatch(NamedTuple):
@@ -51,6 +61,7 @@ class HeadMaps(NamedTuple):
     heatmap: Tensor
     box: Tensor
     direction: Tensor | None = None
+    coarser: "tuple[HeadMaps, ...]" = ()
 
 
 class ModelOutput(NamedTuple):
@@ -59,8 +70,10 @@ class ModelOutput(NamedTuple):
     ``H x W`` are the cells of the head's map, row = y, column = x. The head is one of two:
     CenterPoint's has a heatmap ``[B, K, H, W]`` and boxes ``[B, 8, H, W]`` (dx, dy in cells, z in
     m, log l, log w, log h, cos yaw, sin yaw); an anchor head has, for each of a cell's A anchors,
-    classes ``[B, A * K, H, W]``, boxes ``[B, A * 7, H, W]`` (differences from the anchor) and
-    directions ``[B, A * 2, H, W]``.
+    classes ``[B, A * K, H, W]``, boxes ``[B, A * 7, H, W]`` (differences from the anchor; with
+    velocity ``A * 9``) and directions ``[B, A * 2, H, W]``.
+
+    Of a feature pyramid, ``neck`` and the head's maps are those of the finest level.
     """
 
     pillar_features: Tensor  # [V, E] one row per pillar
@@ -70,3 +83,9 @@ class ModelOutput(NamedTuple):
     heatmap: Tensor  # logits
     box: Tensor
     direction: Tensor | None = None  # logits; of an anchor head only
+    coarser: tuple[HeadMaps, ...] = ()  # of a pyramid's other levels, finest first
+
+    @property
+    def levels(self) -> tuple[HeadMaps, ...]:
+        """The head's maps of all levels, finest first; mostly one."""
+        return HeadMaps(self.heatmap, self.box, self.direction), *self.coarser

@@ -55,7 +55,8 @@ def draw_birdseye(axes: "Axes", panel: BirdseyePanel, range_m: float | None = No
     if panel.ground_truth is not None:
         for box, ignored in zip(panel.ground_truth.boxes, _ignored(panel), strict=True):
             _draw_box(axes, box, _IGNORED_COLOUR if ignored else _TRUTH_COLOUR, width=2.4)
-    for box, score, label in zip(*panel.detections, strict=True):
+    found = panel.detections
+    for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True):
         colour = _CLASS_COLOURS[int(label) % len(_CLASS_COLOURS)]
         _draw_box(axes, box, colour, width=1.2)
         axes.text(-box[1], box[0], f" {score:.2f}", color=colour, fontsize=6, clip_on=True)

@@ -5,13 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from shapely import box as rectangle
-from small_model import small_anchor_config, small_config
+from small_model import small_anchor_config, small_config, small_pyramid_config
 
 from pd_ros.detection.anchors import (
     anchor_head,
     decode_boxes,
     direction_bin,
     encode_boxes,
+    level_anchors,
     make_anchors,
     nearest_bev_iou,
     yaw_in_bin,
@@ -36,6 +37,15 @@ def test_anchors_stand_from_border_to_border_class_by_class_in_both_directions()
     assert anchors[0, 0, 2, 3].item() == pytest.approx(0.8)
 
 
+def test_anchors_of_a_pyramid_grow_with_its_cells_and_stand_at_their_centres() -> None:
+    config = small_pyramid_config()
+    fine, coarse = level_anchors(config)
+    assert fine.shape == (16, 16, 4, 7) and coarse.shape == (8, 8, 4, 7)
+    torch.testing.assert_close(fine[0, 1, 0], torch.tensor([-6.5, -7.5, -0.95, 3, 2, 1.5, 0]))
+    torch.testing.assert_close(coarse[7, 1, 3], torch.tensor([-5.0, 7, -0.2, 2, 2, 3, 1.57]))
+    assert torch.equal(make_anchors(config), torch.cat((fine.view(-1, 7), coarse.view(-1, 7))))
+
+
 def test_a_head_without_anchors_is_refused() -> None:
     with pytest.raises(ValueError, match="small: expected a head with anchors"):
         anchor_head(small_config())
@@ -52,6 +62,10 @@ def test_differences_by_hand() -> None:
     box = torch.tensor([[5.0, -10, 1, 4 * math.e, 3, 2, 0.5]])
     expected = torch.tensor([[1.0, -2, 0.5, 1, 0, 0, 0.5]])
     torch.testing.assert_close(encode_boxes(box, anchor), expected)
+    moving = torch.cat((box, torch.tensor([[3.0, -1.0]])), dim=1)
+    difference = encode_boxes(moving, anchor)
+    torch.testing.assert_close(difference[:, 7:], torch.tensor([[3.0, -1.0]]))
+    torch.testing.assert_close(decode_boxes(difference, anchor), moving)
 
 
 @given(angles, st.sampled_from([0.0, 0.78539, -1.0]))

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from small_model import SMALL, small_config
+from small_model import ANCHORS, SMALL, VOXELS, small_config
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.frozen_config import load_config, parse_config
@@ -38,6 +38,15 @@ def test_sizes_follow_from_the_grid() -> None:
         ({"neck": {"widths": [8], "strides": [1]}}, "one entry per stage"),
         ({"encoder": {"widths": [8], "padded": True}}, "capacity.max_points_per_pillar is needed"),
         ({"decode": {"score_threshold": 1.5}}, "decode.score_threshold"),
+        (
+            {"grid": VOXELS["grid"] | {"voxel_height_m": 0.2}, "encoder": VOXELS["encoder"]},
+            "20 voxels above each other are too few",
+        ),
+        ({"head": {**ANCHORS, "anchors": ANCHORS["anchors"][:1]}}, "one for each of the classes"),
+        (
+            {"head": {**ANCHORS, "anchors": [{**ANCHORS["anchors"][0], "unmatched_iou": 0}] * 2}},
+            "unmatched_iou: Input should be greater than 0",
+        ),
     ],
 )
 def test_bad_values_are_refused_by_name(change, expected) -> None:

@@ -93,7 +93,7 @@ def test_folding_changes_nothing_but_the_layers() -> None:
                 module.bias.uniform_(-1, 1)
     dense = model.dense.eval()
     canvas = torch.rand(1, 8, 16, 16)
-    _, _, (heatmap, box, _) = dense(canvas)
+    _, _, (heatmap, box, *_) = dense(canvas)
     folded = fold_batch_norm(dense)
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     _, _, maps = folded(canvas)

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from pd_ros.detection.types import ModelOutput
-from training.anchor_losses import anchor_loss, box_error, focal_loss
+from pd_ros.detection.types import HeadMaps, ModelOutput
+from training.anchor_losses import anchor_loss, box_error, focal_loss, velocity_error
 from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
 from training.config import AnchorLossConfig
 
@@ -67,3 +67,29 @@ def test_samples_weigh_the_same_whatever_they_hold() -> None:
                           torch.zeros(0, 7), none)  # fmt: skip
     loss = anchor_loss(output(*maps), empty)
     assert loss.classes > 0 and (loss.box, loss.direction) == (0, 0)
+
+
+def test_velocities_cost_by_hand_and_unknown_ones_nothing() -> None:
+    nan = math.nan
+    predicted = torch.tensor([[1.0, 0.05], [2.0, 3.0], [0.0, 1.0]], requires_grad=True)
+    error = velocity_error(predicted, torch.tensor([[0.0, 0.0], [nan, nan], [nan, 0.0]]))
+    expected = torch.tensor([1 - 1 / 18 + 0.5 * 0.05**2 * 9, 0.0, 1 - 1 / 18])
+    torch.testing.assert_close(error, expected)
+    error.sum().backward()
+    torch.testing.assert_close(predicted.grad, torch.tensor([[1.0, 0.45], [0, 0], [0, 1]]))
+
+
+def test_velocities_of_all_levels_are_a_term_of_their_own() -> None:
+    """Two levels of one cell, one anchor, one class; the coarser one is matched."""
+    level = HeadMaps(torch.zeros(1, 1, 1, 1), torch.zeros(1, 9, 1, 1), torch.zeros(1, 2, 1, 1))
+    nothing = torch.zeros(0)
+    levels = ModelOutput(nothing, nothing, (), nothing, *level._replace(coarser=(level,)))
+    box = torch.tensor([[0.0] * 7 + [2.0, math.nan]])
+    one = AnchorTargets(torch.tensor([[BACKGROUND, 0]]), torch.tensor([0]), torch.tensor([1]), box,
+                        torch.tensor([1]))  # fmt: skip
+    loss = anchor_loss(levels, one)
+    assert loss.velocity.item() == pytest.approx(2 - 1 / 18)
+    assert loss.box == 0
+    assert loss.classes.item() == pytest.approx((0.25 + 0.75) * 0.25 * math.log(2))
+    total = loss.total(AnchorLossConfig(classes=0, box=1, direction=0, velocity=0.5)).item()
+    assert total == pytest.approx(1 - 1 / 36)

@@ -1,9 +1,19 @@
 import math
 
+import pytest
 import torch
-from small_model import small_anchor_config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_model import small_anchor_config, small_pyramid_config
 
-from pd_ros.detection.anchors import decode_boxes, make_anchors
+from pd_ros.detection.anchors import (
+    anchor_head,
+    decode_boxes,
+    direction_bin,
+    encode_boxes,
+    make_anchors,
+    nearest_bev_iou,
+)
 from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorAssigner
 from training.labels import Labels
 
@@ -69,3 +79,74 @@ def test_a_batch_of_a_frame_with_and_one_without_boxes() -> None:
     targets = AnchorAssigner(CONFIG)([empty, full])
     assert (targets.label[0] == BACKGROUND).all()
     assert (targets.sample == 1).all() and number in targets.anchor.tolist()
+
+
+def some_labels(seed, objects, ignored):
+    """Boxes in the grid of 16 m, beside it, and some in the same place."""
+    generator = torch.Generator().manual_seed(seed)
+    scale, low = (
+        torch.tensor([20.0, 20, 1, 5, 3, 1, 7]),
+        torch.tensor([-10.0, -10, -2, 0.4, 0.4, 1, -3]),
+    )
+    boxes = torch.rand(objects + ignored, 7, generator=generator) * scale + low
+    boxes[1:objects:3] = boxes[: objects - 1 : 3][: len(boxes[1:objects:3])]
+    classes = torch.randint(2, (objects,), generator=generator)
+    return Labels(boxes[:objects], classes, boxes[objects:], torch.rand(objects, 2))
+
+
+def assign_one_by_one(config, frame):
+    """The rule in plain loops over all anchors and boxes: labels, and the box of each match."""
+    head, anchors = anchor_head(config), make_anchors(config)
+    turns = len(head.rotations_rad)
+    kinds = [n // turns % len(head.anchors) for n in range(len(anchors))]
+    touched = (nearest_bev_iou(anchors, frame.ignored) > 0).any(dim=1).tolist()
+    labels = [NOT_COUNTED if t else BACKGROUND for t in touched]
+    matches = []
+    for group in range(1 if head.class_free else len(config.classes)):
+        numbers = [
+            o for o, c in enumerate(frame.classes.tolist()) if head.class_free or c == group
+        ]
+        iou = nearest_bev_iou(anchors, frame.boxes[numbers]).tolist()
+        members = [n for n, k in enumerate(kinds) if head.class_free or k == group]
+        best = [max((iou[n][o] for n in members), default=0) for o in range(len(numbers))]
+        for n in members:
+            row = iou[n]
+            if row and max(row) >= head.anchors[kinds[n]].unmatched_iou:
+                labels[n] = NOT_COUNTED
+            nearest = [
+                o for o, v in enumerate(row) if v == best[o] and v > 0 and v >= head.nearest_iou
+            ]
+            if nearest or (row and max(row) >= head.anchors[kinds[n]].matched_iou):
+                owner = numbers[nearest[0] if nearest else row.index(max(row))]
+                labels[n] = int(frame.classes[owner])
+                matches.append((n, owner))
+    return labels, matches
+
+
+@pytest.mark.parametrize("config", [CONFIG, small_pyramid_config()], ids=["by class", "pyramid"])
+@given(st.integers(0, 10_000), st.integers(0, 7), st.integers(0, 2))
+@settings(max_examples=25, deadline=None)
+def test_what_is_found_around_boxes_is_all_there_is(config, seed, objects, ignored) -> None:
+    frame = some_labels(seed, objects, ignored)
+    labels, matches = assign_one_by_one(config, frame)
+    targets = AnchorAssigner(config)([frame])
+    assert targets.label[0].tolist() == labels
+    assert targets.anchor.tolist() == [anchor for anchor, _ in matches]
+    boxes = frame.boxes[[owner for _, owner in matches]]
+    expected = encode_boxes(boxes, make_anchors(config)[targets.anchor])
+    assert torch.equal(targets.box[:, :7], expected)
+    assert torch.equal(targets.direction, direction_bin(boxes[:, 6], 0.78539))
+    if anchor_head(config).velocity:
+        assert torch.equal(targets.box[:, 7:], frame.velocities[[owner for _, owner in matches]])
+
+
+def test_without_classes_an_object_may_have_any_anchor_or_none() -> None:
+    """The second class at the size of the first anchor; a tiny thing that nothing overlaps."""
+    config = small_pyramid_config()
+    boxes = torch.tensor([[0.5, 0.5, -0.95, 3, 2, 1.5, 0], [5.5, 5.5, -1, 0.3, 0.3, 1, 0]])
+    targets = AnchorAssigner(config)([Labels(boxes, torch.tensor([1, 0]), NONE)])
+    anchors = make_anchors(config)
+    assert targets.label.unique().tolist() == [NOT_COUNTED, BACKGROUND, 1]
+    best = (targets.box[:, :7] == 0).all(dim=1)
+    torch.testing.assert_close(anchors[targets.anchor[best]], boxes[:1])
+    assert targets.box[:, 7:].isnan().all()  # nobody knows how fast they are

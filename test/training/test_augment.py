@@ -77,6 +77,22 @@ def test_flip_mirrors_the_heading() -> None:
     assert yaws == {0.4, round(np.pi - 0.4, 4)}
 
 
+@given(st.integers(0, 10_000))
+def test_velocities_turn_and_grow_with_the_frame(seed) -> None:
+    """A second box stands where the first one will be in a second; both stay a second apart."""
+    frame = make_frame()
+    later = frame.boxes + np.array([2, -3, 0, 0, 0, 0, 0], np.float32)
+    boxes = np.concatenate((frame.boxes, later))
+    velocities = np.array([[2, -3], [np.nan, np.nan]], np.float32)
+    frame = Frame(frame.points, boxes, np.array([0, 0]), np.array([50, 0]), velocities)
+    changed = augment(frame, AugmentConfig(rotation_rad=3, scale=0.2), np.random.default_rng(seed))
+    moved = changed.boxes[1, :2] - changed.boxes[0, :2]
+    np.testing.assert_allclose(changed.velocities[0], moved, atol=1e-4)
+    assert np.isnan(changed.velocities[1]).all()
+    assert changed.boxes.shape == (2, 7)
+    np.testing.assert_array_equal(frame.velocities, velocities)
+
+
 def test_points_are_dropped_down_to_the_share() -> None:
     config = STILL.model_copy(update={"keep_points": 0.5})
     shares = [
@@ -119,6 +135,16 @@ def test_a_bank_keeps_the_objects_and_lets_each_frame_go() -> None:
     bank = ObjectBank(frames(), 10)
     assert bank.count(0) == 3
     assert all(cloud() is None for cloud in clouds)
+
+
+def test_pasted_objects_keep_their_velocity() -> None:
+    moving = make_frame(x=-12)._replace(velocities=np.array([[1.5, -0.5]], np.float32))
+    config = AugmentConfig(paste={"car": 5})
+    bank, rng = ObjectBank([moving], 10), np.random.default_rng(0)
+    results = [paste_objects(make_frame(), bank, CLASSES, config, rng) for _ in range(5)]
+    filled = max(results, key=lambda r: len(r.boxes))
+    assert np.isnan(filled.velocities[0]).all()
+    assert filled.velocities[1].tolist() == [1.5, -0.5]
 
 
 def test_nothing_is_pasted_where_no_ground_is_seen() -> None:

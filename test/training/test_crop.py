@@ -1,7 +1,8 @@
 import pytest
 import torch
-from small_model import small_config
+from small_model import small_anchor_config, small_config, small_pyramid_config
 
+from pd_ros.detection.anchors import level_anchors
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.model import build_model
 from pd_ros.detection.pillars import pillarize
@@ -35,6 +36,17 @@ def test_a_teacher_is_cropped_in_evaluation_mode() -> None:
     assert not cropped.model.training
     assert cropped.config.grid.range_m[:2] == AREA[:2]
     assert cropped.training == {"epoch": 1}
+
+
+def test_anchors_stand_where_they_stood_or_are_refused() -> None:
+    config = small_pyramid_config()
+    for part, whole in zip(
+        level_anchors(crop_grid(config, AREA)), level_anchors(config), strict=True
+    ):
+        quarter = len(whole) // 4
+        torch.testing.assert_close(part, whole[quarter:-quarter])
+    with pytest.raises(ValueError, match="small_anchors stand from border to border"):
+        crop_grid(small_anchor_config(), AREA)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ class NuScenesFrames:
         boxes = self._boxes(index)
         # Boxes are where objects were at the keyframe, hence its own points count.
         num_points = count_inside(current, boxes)
-        return Frame(np.concatenate(clouds), boxes, self.labels(index), num_points)
+        points, velocities = np.concatenate(clouds), self._velocities(index)
+        return Frame(points, boxes, self.labels(index), num_points, velocities)
 
     def name(self, index: int) -> str:
         """The keyframe's cloud."""
@@ -119,6 +120,12 @@ class NuScenesFrames:
         table = f"{self._path}: sample_annotation.json"
         refuse_flat_boxes(boxes, lambda i: f"{table}: row {tokens[i]}")
         return boxes
+
+    def _velocities(self, index: int) -> Float32:
+        """Velocities ``[M, 2]`` over the ground, along the axes of the cloud."""
+        over_ground = self._annotations.velocity[self._rows(index)] * (1, 1, 0)
+        rotation = self._key_from_global(int(self._clouds.keyframes[index]))[:3, :3]
+        return (over_ground @ rotation.T)[:, :2].astype(np.float32)
 
     def _key_from_global(self, key: int) -> Float64:
         lidar_from_global: Float64 = np.linalg.inv(self._clouds.global_from_lidar[key])

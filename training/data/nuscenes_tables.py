@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from training.data.nuscenes_splits import VERSIONS, in_split
+from training.data.nuscenes_velocity import box_velocities
 
 Float64 = NDArray[np.float64]
 Row = Mapping[str, Any]
@@ -30,6 +31,7 @@ class Annotations(NamedTuple):
     """Boxes of the keyframes in the global frame; A of them, those of a keyframe together."""
 
     centre: Float64  # [A, 3]
+    velocity: Float64  # [A, 3] m/s, NaN where unknown
     size: Float64  # [A, 3] width, length, height
     rotation: Float64  # [A, 3, 3] whose x axis is the heading
     category: tuple[str, ...]  # [A]
@@ -63,7 +65,7 @@ def _read(tables: "_Tables", split: str | None) -> tuple[Clouds, Annotations]:
     if not len(clouds.keyframes):
         raise ValueError(f"{tables.folder}: expected scenes of the split {split}, found none;"
                          " choose another, or download the tables again")  # fmt: skip
-    return clouds, _annotations(tables, sample_tokens)
+    return clouds, _annotations(tables, sample_tokens, clouds.time_us[clouds.keyframes])
 
 
 class _Tables:
@@ -138,7 +140,9 @@ def _lidar_mounts(tables: _Tables) -> dict[str, Row]:
     }  # fmt: skip
 
 
-def _annotations(tables: _Tables, sample_tokens: list[str]) -> Annotations:
+def _annotations(
+    tables: _Tables, sample_tokens: list[str], time_us: NDArray[np.int64]
+) -> Annotations:
     keyframe = {token: number for number, token in enumerate(sample_tokens)}
     rows = [row for row in tables.rows("sample_annotation") if row["sample_token"] in keyframe]
     rows.sort(key=lambda row: keyframe[row["sample_token"]])
@@ -148,9 +152,16 @@ def _annotations(tables: _Tables, sample_tokens: list[str]) -> Annotations:
         for row in tables.rows("instance")
     }
     names = [tables.find(instances, row, "instance_token", "sample_annotation") for row in rows]
-    numbers = [keyframe[row["sample_token"]] for row in rows]
+    numbers = np.array([keyframe[row["sample_token"]] for row in rows], dtype=np.int64)
+    centre = np.array([row["translation"] for row in rows], dtype=np.float64).reshape(-1, 3)
+    index = {row["token"]: number for number, row in enumerate(rows)}
+    previous, following = (
+        np.array([index.get(row[key], -1) for row in rows], dtype=np.int64)
+        for key in ("prev", "next")
+    )
     return Annotations(
-        centre=np.array([row["translation"] for row in rows], dtype=np.float64).reshape(-1, 3),
+        centre=centre,
+        velocity=box_velocities(centre, time_us[numbers], previous, following),
         size=np.array([row["size"] for row in rows], dtype=np.float64).reshape(-1, 3),
         rotation=_rotations(row["rotation"] for row in rows),
         category=tuple(names),

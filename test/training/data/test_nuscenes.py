@@ -13,12 +13,14 @@ from small_nuscenes import (
     STEP_US,
     annotation,
     vehicle,
+    write_moving_cars,
     write_nuscenes,
     wxyz,
 )
 
 from training.config import SourceConfig
 from training.data.nuscenes_splits import _VAL, _scenes, in_split
+from training.data.nuscenes_velocity import box_velocities
 from training.data.source import open_source
 
 CLASSES = ("pedestrian", "car")
@@ -78,6 +80,28 @@ def test_a_model_gets_the_features_it_names(tmp_path: Path) -> None:
     assert opened(path, ("intensity",))[0].points.shape[1] == 4
     lag = opened(path, ("time_lag",))[0].points[:, 3]
     assert lag.max() == pytest.approx(9 * STEP_US / 1e6)
+
+
+def test_velocities_are_those_of_the_labels_before_and_after(tmp_path: Path) -> None:
+    """At an end one neighbour counts, else both. Ahead is the world's y, left is its -x."""
+    first, second, third = opened(write_moving_cars(tmp_path), sweeps=1)
+    nan = math.nan
+    np.testing.assert_allclose(first.velocities, [[0, -3], [nan, nan]], atol=1e-6)
+    np.testing.assert_allclose(second.velocities, [[2, -2], [nan, nan]], atol=1e-6)
+    np.testing.assert_allclose(third.velocities, [[4, -1], [nan, nan]], atol=1e-6)
+
+
+def test_what_stands_still_is_not_what_nobody_knows() -> None:
+    """Also two neighbours may be as far apart as twice what one may."""
+    centre = np.array([[1.0, 2, 3]] * 3 + [[7, 2, 3]])
+    time_us = np.array([0, 1_400_000, 2_900_000, 2_900_000])
+    velocities = box_velocities(
+        centre, time_us, np.array([-1, 0, -1, 0]), np.array([2, 3, -1, -1])
+    )
+    np.testing.assert_allclose(velocities[1], [6 / 2.9, 0, 0])
+    assert np.isnan(velocities[[0, 2, 3]]).all()
+    still = box_velocities(centre[:2], time_us[:2], np.array([-1, 0]), np.array([1, -1]))
+    assert (still == 0).all()
 
 
 def test_boxes_of_every_convention(tmp_path: Path, data_dir: Path) -> None:
