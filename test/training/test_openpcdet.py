@@ -36,8 +36,8 @@ def assert_same_maps(model, weights, config, points):
     with torch.no_grad():
         output = model.eval()(batch)
     expected = plain_maps(weights, config, batch)
-    for name, plain in expected._asdict().items():
-        ours = getattr(output, name)
+    for name in ("heatmap", "box", "direction"):
+        ours, plain = getattr(output, name), getattr(expected, name)
         if plain is None:
             assert ours is None
             continue
