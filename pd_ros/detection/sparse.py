@@ -68,7 +68,9 @@ class SparseEncoder(nn.Module):
         if not len(features):  # spconv refuses to work on nothing
             return features.new_zeros(batch.batch_size, *self._canvas)
         place = torch.cat((batch.cells[:, :1], batch.layers[:, None], batch.cells[:, 1:]), dim=1)
-        with _single_thread(features) as (enter, leave):
+        # spconv knows no bf16, and would turn to fp16, which training does not scale losses for.
+        exact = torch.autocast(features.device.type, enabled=False)
+        with exact, _single_thread(features) as (enter, leave):
             sparse = spconv.SparseConvTensor(
                 enter(features), place.int(), self._shape, batch.batch_size
             )

@@ -140,3 +140,18 @@ def test_several_threads_give_what_one_gives_and_are_given_back() -> None:
     for canvas, gradient in found[1:]:
         torch.testing.assert_close(canvas, found[0][0], atol=1e-6, rtol=1e-5)
         torch.testing.assert_close(gradient, found[0][1], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["second", "cp_voxel"])
+def test_sparse_layers_stay_exact_where_the_rest_trains_in_bf16(residual) -> None:
+    config = small_voxel_config(residual)
+    model = build_model(config).train()
+    batch = voxels(config, some_points(0, 300))
+    plain = model.encoder.canvas(model.encoder(batch), batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        canvas = model.encoder.canvas(model.encoder(batch), batch)
+        output = model(batch)
+    assert torch.equal(canvas, plain)
+    assert output.heatmap.dtype == torch.bfloat16
+    output.heatmap.float().square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in model.encoder.parameters())
