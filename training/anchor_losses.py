@@ -12,7 +12,7 @@ from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
 from training.config import AnchorLossConfig
 
 _ALPHA, _GAMMA = 0.25, 2.0
-_SMOOTH_L1_BETA = 1 / 9
+SMOOTH_L1_BETA = 1 / 9
 
 
 class AnchorLoss(NamedTuple):
@@ -83,5 +83,5 @@ def box_error(predicted: Tensor, target: Tensor) -> Tensor:
     error = predicted - target
     error = torch.cat((error[:, :6], torch.sin(error[:, 6:])), dim=1)
     return F.smooth_l1_loss(
-        error, torch.zeros_like(error), reduction="none", beta=_SMOOTH_L1_BETA
+        error, torch.zeros_like(error), reduction="none", beta=SMOOTH_L1_BETA
     ).sum(dim=1)

@@ -20,10 +20,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import ModelConfig, load_config
+from pd_ros.detection.batch import make_batch
 from pd_ros.detection.device import choose_device, choose_precision
-from pd_ros.detection.model import BevDetector, build_model
-from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.model import AnyModel, build_model
+from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.predictor import Predictor
 from training.data.npz import read_frame
 from training.frame import Float32
@@ -93,26 +93,26 @@ def profile(path: Path, points: Float32, device: str, repeats: int) -> Profile:
 def _load(path: Path) -> Checkpoint:
     if path.suffix != ".yaml":
         return load_checkpoint(path)
-    config = load_config(path, ModelConfig)
+    config = load_model_config(path)
     torch.manual_seed(0)
     return Checkpoint(build_model(config).eval(), config, {})
 
 
 @torch.no_grad()
 def count_operations(
-    model: BevDetector, cloud: Tensor, config: ModelConfig
+    model: AnyModel, cloud: Tensor, config: AnyModelConfig
 ) -> tuple[float, float, float]:
     """1e9 multiply-adds, those of sparse layers apart, and 1e6 activations over a cloud.
 
     The cloud is ``[N, 3 + C]``; what its points do not reach costs a sparse layer nothing.
     """
-    batch = pillarize([cloud], config.grid, config.capacity)
+    batch = make_batch([cloud], config)
     outputs: list[int] = []
 
     def note(_module: nn.Module, _inputs: object, output: Tensor) -> None:
         outputs.append(output.numel())
 
-    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+    layers = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
     hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, layers)]
     with FlopCounterMode(display=False) as counter, SparseCost(model) as sparse:
         model(batch)

@@ -23,7 +23,7 @@ def nms(
     order = torch.argsort(scores, descending=True, stable=True)
     most = len(order) if max_keep is None else max_keep
     kept = order[:0]
-    for block in order.split(_BLOCK):
+    for block in torch.split(order, _BLOCK):
         if len(kept) >= most:
             break
         free = block[~_suppressed(boxes[kept], boxes[block], iou_threshold)]
