@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = load_model_config(options.config)
         if not isinstance(config, ModelConfig):
             raise ValueError(
-                f"{options.config}: expected PointPillars, SECOND or CenterPoint, got {config.name},"
-                " which takes raw points; train it here"
+                f"{options.config}: expected PointPillars, SECOND or CenterPoint, got"
+                f" {config.name}, which takes raw points; train it here"
             )
         weights = read_weights(options.checkpoint)
         model = build_model(config)

@@ -70,9 +70,7 @@ def point_box_loss(output: PointOutput, labels: PointLabels, targets: PointTarge
     return _smooth_l1(predicted, wanted).sum() / max(1, len(point))
 
 
-def _second_stage(
-    output: PointRcnnOutput, targets: PointTargets
-) -> tuple[Tensor, Tensor, Tensor]:
+def _second_stage(output: PointRcnnOutput, targets: PointTargets) -> tuple[Tensor, Tensor, Tensor]:
     proposals, matches = output.proposals, match_proposals(output.proposals, targets)
     counted = (matches.iou > POSITIVE_IOU) | ((matches.iou < NEGATIVE_IOU) & ~matches.hidden)
     entropy = F.binary_cross_entropy_with_logits(

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.batch import make_batch
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.model import AnyModel, build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config

@@ -74,9 +74,8 @@ class PointRcnn(nn.Module):
     def _look_inside(
         self, output: PointOutput, proposals: Proposals
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Points in their proposals' frames ``[R, P, 3]``, score and depth ``[R, 2, P]``, features.
-
-        All are 0 where a proposal has no points.
+        """Points in their proposals' frames ``[R, P, 3]``, scores and depths ``[R, 2, P]``,
+        features ``[R, C, P]``; all are 0 where a proposal has no points.
         """
         index, holds = self._members(output, proposals)
         sample = proposals.sample[:, None]

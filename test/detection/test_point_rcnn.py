@@ -91,7 +91,9 @@ def test_proposals_are_few_and_a_cloud_without_points_has_none() -> None:
     output = network()(batch._replace(counts=torch.tensor([0, 128])))
     assert 0 < len(output.proposals.boxes) <= CONFIG.proposals.max_proposals
     assert set(output.proposals.sample.tolist()) == {1}
-    empty, found = decode_proposals(output, CONFIG.decode.model_copy(update={"score_threshold": 0}))
+    empty, found = decode_proposals(
+        output, CONFIG.decode.model_copy(update={"score_threshold": 0})
+    )
     assert len(empty.boxes) == 0
     assert len(found.boxes) > 0
     assert (found.scores.diff() <= 0).all()
