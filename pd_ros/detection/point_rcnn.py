@@ -74,8 +74,10 @@ class PointRcnn(nn.Module):
     def _look_inside(
         self, output: PointOutput, proposals: Proposals
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Points in their proposals' frames ``[R, P, 3]``, scores and depths ``[R, 2, P]``,
-        features ``[R, C, P]``; all are 0 where a proposal has no points.
+        """Return what the second stage sees; all of it is 0 where a proposal has no points.
+
+        Places in the proposals' frames ``[R, P, 3]``, scores and depths ``[R, 2, P]``, features
+        ``[R, C, P]``.
         """
         index, holds = self._members(output, proposals)
         sample = proposals.sample[:, None]
