@@ -23,9 +23,8 @@ def make_point_batch(
     for cloud, seed in zip(clouds, chosen, strict=True):
         near = cloud[inside_range(cloud, config.range_m)]
         counts.append(len(near))
-        drawn.append(near[draw_points(near, config.points, config.near_m, seed)])
-        if not len(near):
-            drawn[-1] = cloud.new_zeros(config.points, cloud.shape[1])
+        index = draw_points(near, config.points, config.near_m, seed)
+        drawn.append(near[index] if len(near) else cloud.new_zeros(config.points, cloud.shape[1]))
     return PointBatch(torch.stack(drawn), torch.tensor(counts, device=drawn[0].device), chosen)
 
 
@@ -38,7 +37,7 @@ def draw_points(points: Tensor, count: int, near_m: float, seed: int) -> Tensor:
     """
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(points), generator=generator).to(points.device)
-    if not 0 < count < len(points):
+    if len(points) <= count:
         return order.repeat(-(-count // max(1, len(points))))[:count]
     far = torch.linalg.vector_norm(points[order, :3], dim=1) >= near_m
     if far.sum() < count:
