@@ -8,6 +8,7 @@ from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.frozen_config import parse_config
 from pd_ros.detection.model import build_model
+from pd_ros.detection.point_config import PointRcnnConfig
 
 SMALL = {
     "name": "small",
@@ -84,6 +85,34 @@ def small_voxel_config(residual: bool) -> ModelConfig:
     layers = [1, 1, 1, 1]
     encoder = {"kind": "sparse", "stem": 4, "widths": [4, 8, 8, 8], "layers": layers, "out": 8}
     return small_config(name="small_voxels", grid=grid, encoder={**encoder, "residual": residual})
+
+
+SMALL_POINTS = {
+    "kind": "point_rcnn",
+    "name": "small_points",
+    "classes": ["car", "pedestrian"],
+    "range_m": [-8, -8, -3, 8, 8, 1],
+    "points": 128,
+    "sizes_m": [[3, 2, 1.5], [0.8, 0.6, 1.7]],
+    "abstraction": [
+        {"points": 32, "radii_m": [0.5, 1], "neighbours": [4, 8], "widths": [[4, 8], [4, 8]]},
+        {"points": 8, "radii_m": [2], "neighbours": [8], "widths": [[8, 16]]},
+    ],
+    "propagation": [[16, 16], [16, 16]],
+    "head": [16],
+    "refinement": {
+        "points": 16,
+        "embedding": [8, 16],
+        "abstraction": [{"points": 4, "radii_m": [1], "neighbours": [4], "widths": [[16, 16]]}],
+        "last": [16],
+        "head": [16],
+    },
+}
+
+
+def small_point_config(**changes: object) -> PointRcnnConfig:
+    """A PointRCNN of 128 points."""
+    return parse_config({**SMALL_POINTS, **changes}, PointRcnnConfig, "small")
 
 
 def save_eager_model(folder: Path) -> Path:

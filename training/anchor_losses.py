@@ -12,7 +12,7 @@ from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
 from training.config import AnchorLossConfig
 
 _ALPHA, _GAMMA = 0.25, 2.0
-_SMOOTH_L1_BETA = 1 / 9
+SMOOTH_L1_BETA = 1 / 9
 
 
 class AnchorLoss(NamedTuple):
@@ -95,4 +95,4 @@ def velocity_error(predicted: Tensor, target: Tensor) -> Tensor:
 
 def _smooth_l1(error: Tensor) -> Tensor:
     zero = torch.zeros_like(error)
-    return F.smooth_l1_loss(error, zero, reduction="none", beta=_SMOOTH_L1_BETA).sum(dim=1)
+    return F.smooth_l1_loss(error, zero, reduction="none", beta=SMOOTH_L1_BETA).sum(dim=1)

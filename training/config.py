@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, Probability
+from pd_ros.detection.point_config import ProposalConfig
 
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -137,6 +138,23 @@ class AnchorLossConfig(FrozenConfig):
     velocity: Weight = 0.2  # of a head that has it
 
 
+class PointLossConfig(FrozenConfig):
+    """Weights of the loss of a network on points (PointRCNN section 3)."""
+
+    points: Weight = 1.0  # classes of the points
+    point_box: Weight = 1.0
+    score: Weight = 1.0  # of the proposals
+    box: Weight = 1.0
+    corner: Weight = 1.0
+
+
+class RegionConfig(FrozenConfig):
+    """Proposals that the second stage of a network on points learns from."""
+
+    per_frame: PositiveInt = 128
+    proposals: ProposalConfig = ProposalConfig(nms_iou_threshold=0.8, max_proposals=512)
+
+
 class DistillConfig(FrozenConfig):
     """A teacher, and the weights of what the student learns from it."""
 
@@ -159,6 +177,8 @@ class TrainConfig(FrozenConfig):
     schedule: ScheduleConfig
     loss: LossConfig = LossConfig()  # of a head that finds centres
     anchor_loss: AnchorLossConfig = AnchorLossConfig()
+    point_loss: PointLossConfig = PointLossConfig()
+    regions: RegionConfig = RegionConfig()  # of a network on points
     initialise_from: str | None = None  # checkpoint to start from
     distill: DistillConfig | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where hardware has it

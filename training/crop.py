@@ -6,16 +6,22 @@ time, and look at all of the grid afterwards.
 
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.model import AnyModel, build_model
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig
 
 
-def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) -> ModelConfig:
+def crop_grid(config: AnyModelConfig, area_m: tuple[float, float, float, float]) -> ModelConfig:
     """The same network on an area (x, y minimum, x, y maximum, metres).
 
     Raises ``ValueError`` for an area that leaves the grid or does not fit its pillars and strides,
-    and for anchors that would stand elsewhere in their cells.
+    for anchors that would stand elsewhere in their cells, and for a network that has no grid.
     """
+    if not isinstance(config, ModelConfig):
+        raise ValueError(
+            f"area_m: expected a network that looks from above, {config.name} takes raw points and"
+            " has no grid to cut; leave area_m out"
+        )
     x0, y0, z0, x1, y1, z1 = config.grid.range_m
     left, low, right, high = area_m
     if left < x0 or low < y0 or right > x1 or high > y1:
@@ -33,7 +39,7 @@ def crop_grid(config: ModelConfig, area_m: tuple[float, float, float, float]) ->
     return ModelConfig.model_validate(fields)
 
 
-def rebuild(model: BevDetector, config: ModelConfig) -> BevDetector:
+def rebuild(model: AnyModel, config: AnyModelConfig) -> AnyModel:
     """A copy of a network, in training mode, for another grid of the same pillars."""
     copy = build_model(config)
     copy.load_state_dict(model.state_dict())

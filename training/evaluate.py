@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.batch import make_batch
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.frozen_config import parse_config
-from pd_ros.detection.model import BevDetector
-from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.model import AnyModel
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import (
@@ -84,7 +84,7 @@ def _source(options: argparse.Namespace) -> SourceConfig:
 
 def score_source(
     detect: Callable[[Float32], Detections],
-    config: ModelConfig,
+    config: AnyModelConfig,
     source: SourceConfig,
     min_points: int,
 ) -> dict[str, Mapping[str, ClassScores]]:
@@ -94,7 +94,7 @@ def score_source(
     frames = open_source(source, classes, config.features)
     for i in tqdm(range(len(frames)), desc=f"score {source.folder.name}", leave=False):
         frame = frames[i]
-        truths.append(to_ground_truth(frame, min_points, config.grid.range_m))
+        truths.append(to_ground_truth(frame, min_points, config.range_m))
         found.append(detect(frame.points))
     strict = default_iou(classes)
     loose = {name: _LOOSE_IOU.get(name, strict[name]) for name in classes}
@@ -112,8 +112,8 @@ def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> 
 
 
 def score_model(
-    model: BevDetector,
-    config: ModelConfig,
+    model: AnyModel,
+    config: AnyModelConfig,
     source: SourceConfig,
     device: torch.device,
     min_points: int,
@@ -125,7 +125,7 @@ def score_model(
     def detect(points: Float32) -> Detections:
         cloud = torch.from_numpy(points).to(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=has_bf16(device)):
-            output = model(pillarize([cloud], config.grid, config.capacity))
+            output = model(make_batch([cloud], config))
         return decode(output)[0].cpu()
 
     scores = score_source(detect, config, source, min_points)

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import build_model
+from pd_ros.detection.model_config import load_model_config
 from training.openpcdet import convert
 
 _LOG = logging.getLogger("training.import_checkpoint")
@@ -29,7 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        config = load_config(options.config, ModelConfig)
+        config = load_model_config(options.config)
+        if not isinstance(config, ModelConfig):
+            raise ValueError(
+                f"{options.config}: expected PointPillars, SECOND or CenterPoint, got"
+                f" {config.name}, which takes raw points; train it here"
+            )
         weights = read_weights(options.checkpoint)
         model = build_model(config)
         try:

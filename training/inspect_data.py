@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.frozen_config import load_config
+from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from training.config import TrainConfig
 from training.data.survey import RANGES_M, Survey, survey_source
 from training.simulate.picture import Sweep, draw_sweeps
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.frames is not None and options.frames < 1:
             raise ValueError(f"--frames: expected 1 or more, got {options.frames}")
         run = load_config(options.config, TrainConfig)
-        model = load_config(Path(run.model), ModelConfig)
+        model = load_model_config(Path(run.model))
         content = inspect_run(run, model, options.out, options.frames, options.seed)
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def inspect_run(
-    run: TrainConfig, model: ModelConfig, out: Path, most: int | None, seed: int
+    run: TrainConfig, model: AnyModelConfig, out: Path, most: int | None, seed: int
 ) -> dict[str, dict[str, object]]:
     """Inspect all sources of a run, show what is found and draw some sweeps into ``out``.
 

@@ -1,4 +1,4 @@
-"""From data sets to batches: draws, augments, and makes pillars and targets in workers."""
+"""From data sets to batches: draws, augments, and makes inputs and targets in workers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.pillars import pillarize
-from pd_ros.detection.types import PillarBatch
+from pd_ros.detection.batch import make_batch
+from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.types import AnyBatch
 from training.augment import augment
 from training.config import AugmentConfig, TrainConfig
 from training.data.balance import class_balanced_weights
@@ -33,16 +33,17 @@ class Draw(NamedTuple):
 class Sample(NamedTuple):
     """An augmented frame, ready to be put into a batch."""
 
-    points: Tensor  # [N, 4]
+    points: Tensor  # [N, 3 + C]
     labels: Labels
+    seed: int  # of what a network draws from its points
 
 
 class Batch(NamedTuple):
     """What one training step needs; the teacher's part only where there is one."""
 
-    student: PillarBatch
+    student: AnyBatch
     targets: AnyTargets
-    teacher: PillarBatch | None
+    teacher: AnyBatch | None
     teacher_targets: AnyTargets | None
 
 
@@ -135,7 +136,8 @@ class TrainingFrames(Dataset[Sample]):
         if self._bank is not None:
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
         frame = augment(frame, self._config.augment, rng)
-        return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
+        labels = split_labels(frame, self._config.min_points)
+        return Sample(torch.from_numpy(frame.points), labels, draw.seed)
 
     def _bank_frames(self) -> Iterator[Frame]:
         """Frames of all sources, one at a time: thousands would not fit into memory."""
@@ -158,10 +160,10 @@ def _check_intensity(config: AugmentConfig, features: tuple[str, ...]) -> None:
 
 
 class Collate:
-    """Samples to a batch, for the student's grid and, where there is one, the teacher's."""
+    """Samples to a batch, for the student and, where there is one, the teacher."""
 
     def __init__(
-        self, student: ModelConfig, teacher: ModelConfig | None, box_radius: int = 0
+        self, student: AnyModelConfig, teacher: AnyModelConfig | None, box_radius: int = 0
     ) -> None:
         self._student = student
         self._teacher = teacher
@@ -169,14 +171,15 @@ class Collate:
         self._teacher_targets = make_target_maker(teacher, box_radius) if teacher else None
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """Pillars and targets of all samples."""
+        """Inputs and targets of all samples."""
         points = [sample.points for sample in samples]
         labels = [sample.labels for sample in samples]
-        student = pillarize(points, self._student.grid, self._student.capacity)
+        seeds = [sample.seed for sample in samples]
+        student = make_batch(points, self._student, seeds)
         targets = self._student_targets(labels)
         if self._teacher is None or self._teacher_targets is None:
             return Batch(student, targets, None, None)
-        teacher = pillarize(points, self._teacher.grid, self._teacher.capacity)
+        teacher = make_batch(points, self._teacher, seeds)
         return Batch(student, targets, teacher, self._teacher_targets(labels))
 
 

@@ -66,8 +66,8 @@ def _profile_all(options: argparse.Namespace) -> list[Profile]:
 
 
 def published_networks() -> list[Path]:
-    """YAMLs of ``config/model`` by name, but those of PointRCNN: no ``Predictor`` runs it yet."""
-    return [path for path in sorted(_NETWORKS.glob("*.yaml")) if "point_rcnn" not in path.stem]
+    """YAMLs of ``config/model`` by name."""
+    return sorted(_NETWORKS.glob("*.yaml"))
 
 
 def _read_points(sweep: Path | None) -> Float32:

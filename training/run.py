@@ -15,10 +15,10 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
-from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import BevDetector
-from pd_ros.detection.types import ModelOutput
+from pd_ros.detection.model import AnyModel
+from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.types import AnyOutput, ModelOutput
 from training.average import average_of
 from training.config import TrainConfig
 from training.crop import rebuild
@@ -26,6 +26,7 @@ from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
 from training.loader import Batch
+from training.network_input import network_input
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import loss_terms
 from training.transfer import move_batch
@@ -39,8 +40,8 @@ class Run:
     def __init__(
         self,
         config: TrainConfig,
-        model_config: ModelConfig,
-        model: BevDetector,
+        model_config: AnyModelConfig,
+        model: AnyModel,
         teacher: Checkpoint | None,
         optimizer: AdamW,
         scheduler: LRScheduler,
@@ -119,7 +120,7 @@ class Run:
         """One optimiser step; returns the loss and its terms (see ``loss_terms``), on the CPU."""
         batch = move_batch(batch, self.world.device)
         with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
-            output: ModelOutput = self.network(batch.student)
+            output: AnyOutput = self.network(*network_input(batch, self.config))
             taught = self.ask_teacher(batch)
         terms = loss_terms(output, taught, batch, self.config)
         read = read_finite(terms, batch, self.out)
@@ -168,7 +169,7 @@ class Run:
         }
         if not self.world.is_first:
             return figures
-        learnt = self.model if self.average is None else cast("BevDetector", self.average.module)
+        learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
         figures.update(self.validate(whole))
@@ -182,7 +183,7 @@ class Run:
         self.save(Progress(progress.epoch + 1, 0))
         return figures
 
-    def validate(self, model: BevDetector) -> dict[str, float]:
+    def validate(self, model: AnyModel) -> dict[str, float]:
         """AP of a network on each validation source; nothing where none is named."""
         model.eval()
         figures: dict[str, float] = {}

@@ -16,11 +16,12 @@ from torch import nn
 from torch.optim import AdamW
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import training_format
 from pd_ros.detection.frozen_config import load_config
-from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.model import AnyModel, BevDetector, build_model
+from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.part_config import CenterHeadConfig
+from pd_ros.detection.point_config import PointRcnnConfig
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
@@ -64,7 +65,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
     torch.manual_seed(config.seed)
-    model_config = load_config(Path(config.model), ModelConfig)
+    model_config = load_model_config(Path(config.model))
     trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
     model = rebuild(_start_model(config, model_config), trained_on).to(world.device)
     model.arrange(training_format(world.device))
@@ -73,7 +74,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
         if world.device.type != "cuda":
             raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
         synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
-        model = cast("BevDetector", synced)
+        model = cast("AnyModel", synced)
     teacher = _load_teacher(config, model_config, world.device)
     frames = TrainingFrames(config, model_config.classes, model_config.features)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
@@ -98,7 +99,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     return figures
 
 
-def _start_model(config: TrainConfig, model_config: ModelConfig) -> BevDetector:
+def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:
     """Fresh weights, or those of the checkpoint to start from."""
     if config.initialise_from is None:
         return build_model(model_config)
@@ -118,12 +119,17 @@ def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
 
 
 def _load_teacher(
-    config: TrainConfig, student: ModelConfig, device: torch.device
+    config: TrainConfig, student: AnyModelConfig, device: torch.device
 ) -> Checkpoint | None:
     if config.distill is None:
         return None
     teacher = load_checkpoint(Path(config.distill.teacher))
     for network in (teacher.config, student):
+        if isinstance(network, PointRcnnConfig):
+            raise ValueError(
+                f"distill: networks on raw points, like {network.name}, cannot be distilled yet;"
+                " train it without, or choose networks that look from above"
+            )
         if not isinstance(network.head, CenterHeadConfig):
             raise ValueError(f"distill: expected heads that find centres, {network.name} has none")
     if teacher.config.classes != student.classes:
@@ -133,6 +139,7 @@ def _load_teacher(
         )
     if config.area_m:
         teacher = crop_checkpoint(teacher, config.area_m)
+    assert isinstance(teacher.model, BevDetector)
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
     return teacher

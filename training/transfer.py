@@ -2,7 +2,7 @@
 
 import torch
 
-from pd_ros.detection.types import PillarBatch
+from pd_ros.detection.types import AnyBatch, PointBatch
 from training.loader import Batch
 from training.target_maker import AnyTargets
 
@@ -10,20 +10,23 @@ from training.target_maker import AnyTargets
 def move_batch(batch: Batch, device: torch.device) -> Batch:
     """All tensors of a batch on a device; on the CPU nothing is copied."""
     return Batch(
-        _move_pillars(batch.student, device),
+        _move_input(batch.student, device),
         _move_targets(batch.targets, device),
-        None if batch.teacher is None else _move_pillars(batch.teacher, device),
+        None if batch.teacher is None else _move_input(batch.teacher, device),
         None if batch.teacher_targets is None else _move_targets(batch.teacher_targets, device),
     )
 
 
-def _move_pillars(pillars: PillarBatch, device: torch.device) -> PillarBatch:
-    return pillars._replace(
-        points=pillars.points.to(device),
-        point_pillar=pillars.point_pillar.to(device),
-        cells=pillars.cells.to(device),
-        counts=pillars.counts.to(device),
-        layers=pillars.layers.to(device),
+def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:
+    points, counts = batch.points.to(device), batch.counts.to(device)
+    if isinstance(batch, PointBatch):
+        return batch._replace(points=points, counts=counts)
+    return batch._replace(
+        points=points,
+        point_pillar=batch.point_pillar.to(device),
+        cells=batch.cells.to(device),
+        counts=counts,
+        layers=batch.layers.to(device),
     )
 
 

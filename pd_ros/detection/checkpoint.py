@@ -1,6 +1,6 @@
 """One ``.safetensors`` file holds a detector: weights, config, training record. No pickle.
 
-Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (ModelConfig as JSON) and
+Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (the network's, as JSON) and
 ``training`` (JSON: run config, seed, data, licence, scores).
 """
 
@@ -14,9 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.frozen_config import parse_config
-from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.model import AnyModel, build_model
+from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
 
 FORMAT_VERSION = 1
 
@@ -24,15 +23,15 @@ FORMAT_VERSION = 1
 class Checkpoint(NamedTuple):
     """A detector read from a file: network (evaluation mode), config, how it came to be."""
 
-    model: BevDetector
-    config: ModelConfig
+    model: AnyModel
+    config: AnyModelConfig
     training: dict[str, object]
 
 
 def save_checkpoint(
     path: Path,
-    model: BevDetector,
-    config: ModelConfig,
+    model: AnyModel,
+    config: AnyModelConfig,
     training: Mapping[str, object],
     weights: torch.dtype = torch.float32,
 ) -> None:
@@ -77,7 +76,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _parse_metadata(
     path: Path, metadata: Mapping[str, str]
-) -> tuple[ModelConfig, dict[str, object]]:
+) -> tuple[AnyModelConfig, dict[str, object]]:
     if metadata.get("format") != "pd_ros":
         raise ValueError(
             f"{path}: expected a pd_ros checkpoint, got a .safetensors file without pd_ros'"
@@ -94,16 +93,16 @@ def _parse_metadata(
         training = json.loads(metadata["training"])
     except (KeyError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: its metadata is damaged ({error!r}); train it again") from None
-    return parse_config(config, ModelConfig, f"{path} (config)"), training
+    return parse_model_config(config, f"{path} (config)"), training
 
 
-def _state(model: BevDetector) -> dict[str, Tensor]:
+def _state(model: AnyModel) -> dict[str, Tensor]:
     """Weights and statistics; the count of batches is bookkeeping that no detector needs."""
     state = model.state_dict()
     return {name: value for name, value in state.items() if "num_batches_tracked" not in name}
 
 
-def _fill(path: Path, model: BevDetector, tensors: Mapping[str, Tensor]) -> None:
+def _fill(path: Path, model: AnyModel, tensors: Mapping[str, Tensor]) -> None:
     expected = {name: tuple(value.shape) for name, value in _state(model).items()}
     got = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != got:

@@ -37,6 +37,11 @@ class ModelConfig(FrozenConfig):
     decode: DecodeConfig = DecodeConfig()
 
     @property
+    def range_m(self) -> tuple[float, float, float, float, float, float]:
+        """The part of space it sees: x, y, z minimum; x, y, z maximum; metres."""
+        return self.grid.range_m
+
+    @property
     def canvas_stride(self) -> int:
         """Pillars or voxels per cell of the backbone's input, along x and y."""
         return 8 if isinstance(self.encoder, SparseEncoderConfig) else 1

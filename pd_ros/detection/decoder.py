@@ -2,20 +2,33 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import overload
 
 import torch
 
 from pd_ros.detection.anchor_decode import AnchorDecoder
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decode import decode
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.point_config import PointRcnnConfig
+from pd_ros.detection.point_decode import decode_proposals
+from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
+
+BevDecoder = Callable[[ModelOutput], list[Detections]]
+PointDecoder = Callable[[PointRcnnOutput], list[Detections]]
 
 
-def make_decoder(
-    config: ModelConfig, device: torch.device
-) -> Callable[[ModelOutput], list[Detections]]:
-    """From the maps of a batch to the boxes of each sample."""
+@overload
+def make_decoder(config: ModelConfig, device: torch.device) -> BevDecoder: ...
+@overload
+def make_decoder(config: PointRcnnConfig, device: torch.device) -> PointDecoder: ...
+@overload
+def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | PointDecoder: ...
+def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | PointDecoder:
+    """From the output of a network over a batch to the boxes of each sample."""
+    if isinstance(config, PointRcnnConfig):
+        return partial(decode_proposals, config=config.decode)
     if isinstance(config.head, AnchorHeadConfig):
         return AnchorDecoder(config, device)
     return partial(decode, config=config)

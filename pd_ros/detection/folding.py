@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+Convolution = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d
 
 
 def fold_batch_norm(module: ModuleT) -> ModuleT:
@@ -23,13 +25,13 @@ def _fold_sequence(sequence: nn.Sequential) -> None:
     layers = list(sequence)
     for i in range(len(layers) - 1):
         before, norm = layers[i], layers[i + 1]
-        if isinstance(norm, nn.BatchNorm2d) and isinstance(before, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(norm, Norm) and isinstance(before, Convolution):
             _fold_pair(before, norm)
             sequence[i + 1] = nn.Identity()
 
 
 @torch.no_grad()
-def _fold_pair(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
+def _fold_pair(convolution: Convolution, norm: Norm) -> None:
     assert norm.running_mean is not None and norm.running_var is not None
     scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
     # A transposed convolution keeps its output channels on the second axis.

@@ -44,15 +44,20 @@ def of_kind(name: str) -> Tag:
 
 def load_config(path: Path, kind: type[ConfigT]) -> ConfigT:
     """Read and check a YAML file; raises ``ValueError`` that names the file and every bad key."""
+    return parse_config(read_yaml(path), kind, str(path))
+
+
+def read_yaml(path: Path) -> object:
+    """What a YAML file says; raises ``ValueError`` that names a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); check the path") from None
     try:
-        content = yaml.safe_load(text)
+        content: object = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: is not valid YAML: {error}") from None
-    return parse_config(content, kind, str(path))
+    return content
 
 
 def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:

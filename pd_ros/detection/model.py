@@ -1,6 +1,6 @@
 """The whole network, and the one place that builds it from a config."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,10 @@ from pd_ros.detection.backbone import BevBackbone, Neck, PyramidNeck
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
+from pd_ros.detection.point_config import PointRcnnConfig
+from pd_ros.detection.point_rcnn import PointRcnn
 from pd_ros.detection.types import HeadMaps, ModelOutput, PillarBatch
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
@@ -63,11 +66,24 @@ class BevDetector(nn.Module):
         return ModelOutput(features, batch.cells, stages, neck, *maps)
 
 
-def build_model(config: ModelConfig) -> BevDetector:
+AnyModel = BevDetector | PointRcnn
+
+
+@overload
+def build_model(config: ModelConfig) -> BevDetector: ...
+@overload
+def build_model(config: PointRcnnConfig) -> PointRcnn: ...
+@overload
+def build_model(config: AnyModelConfig) -> AnyModel: ...
+def build_model(config: AnyModelConfig) -> AnyModel:
     """Network of a config, with fresh weights.
 
     Raises ``ValueError`` for a network of voxels where spconv is not installed.
     """
+    return PointRcnn(config) if isinstance(config, PointRcnnConfig) else _build_bev(config)
+
+
+def _build_bev(config: ModelConfig) -> BevDetector:
     encoder, shape = _build_encoder(config), config.backbone
     backbone = BevBackbone(config.canvas_channels, shape.widths, shape.layers, shape.strides)
     neck = _build_neck(config)

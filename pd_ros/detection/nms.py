@@ -7,6 +7,8 @@ from pd_ros.detection.overlap import paired_bev_iou, touching_pairs
 
 # Bounds that come this close to the threshold do not decide; the exact overlap does.
 _MARGIN = 1e-6
+# Boxes are taken in blocks, best first: pairs of all would be too many.
+_BLOCK = 1024
 
 
 def nms(
@@ -19,22 +21,41 @@ def nms(
     than ``iou_threshold``. At most ``max_keep`` are kept; no boxes give no indices.
     """
     order = torch.argsort(scores, descending=True, stable=True)
-    better, worse = touching_pairs(boxes[order], boxes[order])
+    most = len(order) if max_keep is None else max_keep
+    kept = order[:0]
+    for block in torch.split(order, _BLOCK):
+        if len(kept) >= most:
+            break
+        free = block[~_suppressed(boxes[kept], boxes[block], iou_threshold)]
+        kept = torch.cat((kept, free[_nms_block(boxes[free], iou_threshold, most - len(kept))]))
+    return kept
+
+
+def _suppressed(kept: Tensor, boxes: Tensor, threshold: float) -> Tensor:
+    """Which boxes ``[N, 7]`` one of the kept ``[K, 7]`` suppresses: ``[N]``."""
+    result = torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+    strong, weak = touching_pairs(kept, boxes)
+    result[weak[_overlaps(kept[strong], boxes[weak], threshold)]] = True
+    return result
+
+
+def _nms_block(boxes: Tensor, threshold: float, max_keep: int) -> Tensor:
+    """Kept indices of boxes that are sorted by falling score."""
+    better, worse = touching_pairs(boxes, boxes)
     below = better < worse
     better, worse = better[below], worse[below]
-    overlapping = _overlaps(boxes[order], better, worse, iou_threshold)
-    suppressed = _suppressed_by(better[overlapping], worse[overlapping], len(order))
-    kept = _greedy(suppressed, len(order) if max_keep is None else max_keep)
-    return order[torch.tensor(kept, dtype=torch.int64, device=order.device)]
+    overlapping = _overlaps(boxes[better], boxes[worse], threshold)
+    suppressed = _suppressed_by(better[overlapping], worse[overlapping], len(boxes))
+    kept = _greedy(suppressed, max_keep)
+    return torch.tensor(kept, dtype=torch.int64, device=boxes.device)
 
 
-def _overlaps(boxes: Tensor, first: Tensor, second: Tensor, threshold: float) -> Tensor:
-    """Whether the IoU of pairs of boxes is greater than a threshold: ``[P]`` bool."""
-    a, b = boxes[first].double(), boxes[second].double()
-    lower, upper = bev_iou_bounds(a, b)
+def _overlaps(a: Tensor, b: Tensor, threshold: float) -> Tensor:
+    """Whether the IoU of paired boxes ``[P, 7]`` is greater than a threshold: ``[P]`` bool."""
+    lower, upper = bev_iou_bounds(a.double(), b.double())
     result = lower > threshold + _MARGIN
     open_ = (~result & (upper > threshold - _MARGIN)).nonzero().squeeze(1)
-    exact = paired_bev_iou(boxes[first[open_]], boxes[second[open_]]) > threshold
+    exact = paired_bev_iou(a[open_], b[open_]) > threshold
     return result.index_copy_(0, open_, exact)
 
 

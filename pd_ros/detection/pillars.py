@@ -65,15 +65,24 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
     return _Grouped(cloud[index], number[cell], place, per_cell[occupied], in_range - len(index))
 
 
-def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
-    """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
-    bounds = points.new_tensor(grid.range_m).view(6, 1)
+def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
+    """Which points ``[N, 3 + C]`` are finite and in a range (its upper bounds excluded): ``[N]``.
+
+    ``range_m``: x, y, z minimum; x, y, z maximum.
+    """
+    bounds = points.new_tensor(range_m).view(6, 1)
     inside = points[:, 3:].isfinite().all(dim=1)
     # Column by column, which is several times faster than rows. NaN fails both comparisons, so the
     # accepting form drops it.
     for values, lower, upper in zip(points[:, :3].unbind(1), bounds[:3], bounds[3:], strict=True):
         inside &= (values >= lower) & (values < upper)
-    index = inside.nonzero().squeeze(1)
+    return inside
+
+
+def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
+    """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
+    bounds = points.new_tensor(grid.range_m).view(6, 1)
+    index = inside_range(points, grid.range_m).nonzero().squeeze(1)
     rows, columns = grid.size
     column = _place(points[:, 0][index], bounds[0], grid.pillar_size_m[0], columns)
     row = _place(points[:, 1][index], bounds[1], grid.pillar_size_m[1], rows)

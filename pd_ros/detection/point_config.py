@@ -57,7 +57,8 @@ class PointRcnnConfig(FrozenConfig):
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
     features: tuple[str, ...] = ("intensity",)
     range_m: tuple[float, float, float, float, float, float]
-    points: PositiveInt = 16384
+    points: PositiveInt = 16384  # of a cloud
+    near_m: PositiveFloat = 40.0  # of too many points those nearer than this are drawn
     sizes_m: tuple[Size, ...]  # mean length, width, height of each class
     abstraction: Annotated[tuple[AbstractionConfig, ...], Field(min_length=1)]
     propagation: tuple[Widths, ...]  # to the points of each level, all points first
@@ -65,6 +66,20 @@ class PointRcnnConfig(FrozenConfig):
     proposals: ProposalConfig = ProposalConfig()
     refinement: RefinementConfig
     decode: DecodeConfig = DecodeConfig()
+
+    @model_validator(mode="after")
+    def _range_is_none_of_nothing(self) -> Self:
+        for axis, start, end in zip("xyz", self.range_m[:3], self.range_m[3:], strict=True):
+            if end <= start:
+                raise ValueError(f"{axis}: range from {start} to {end} m is empty or reversed")
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        for where, names in (("classes", self.classes), ("features", self.features)):
+            if len(set(names)) != len(names):
+                raise ValueError(f"{where}: names must differ, got {list(names)}")
+        return self
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

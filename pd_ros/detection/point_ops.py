@@ -7,8 +7,8 @@ distances are exact float32 differences, never by expanded squares, which lose m
 import torch
 from torch import Tensor
 
-# Distances of so many pairs are held at once.
-_PAIRS_PER_BLOCK = 1 << 22
+# Distances of so many pairs are held at once: what a core's cache holds, or keeps a GPU busy.
+_PAIRS_PER_BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
 
 
 def furthest_point_sample(points: Tensor, count: int) -> Tensor:
@@ -20,13 +20,13 @@ def furthest_point_sample(points: Tensor, count: int) -> Tensor:
     batch, total, _ = points.shape
     if not 0 < count <= total:
         raise ValueError(f"count: expected 1 to {total} points of {total}, got {count}")
+    columns = points.mT.contiguous()  # sums over rows of three numbers are slow
     chosen = points.new_zeros(batch, count, dtype=torch.int64)
     distance = points.new_full((batch, total), torch.inf)
-    rows = torch.arange(batch, device=points.device)
     for i in range(1, count):
-        offset = points - points[rows, chosen[:, i - 1]][:, None]
-        distance = torch.minimum(distance, offset.square().sum(dim=2))
-        chosen[:, i] = distance.argmax(dim=1)
+        offset = columns - columns.gather(2, chosen[:, None, i - 1 : i].expand(-1, 3, -1))
+        torch.minimum(distance, (offset * offset).sum(dim=1), out=distance)
+        torch.argmax(distance, dim=1, out=chosen[:, i])
     return chosen
 
 
@@ -36,17 +36,26 @@ def ball_query(points: Tensor, centres: Tensor, radius_m: float, count: int) -> 
     "First" is the points' order. Fewer are filled up with the first of them; a centre with none
     gets point 0 (PointNet++'s code).
     """
-    order = torch.arange(points.shape[1], device=points.device)
     found = []
     for block in _blocks(centres, points.shape[1]):
         near = _squared_distances(block, points) < radius_m * radius_m
-        ranked = torch.where(near, order, points.shape[1])
-        first = ranked.topk(min(count, points.shape[1]), dim=2, largest=False, sorted=True).values
-        filled = torch.where(first < points.shape[1], first, first[..., :1])
-        filled = torch.where(filled < points.shape[1], filled, 0)
-        missing = count - filled.shape[2]
-        found.append(torch.cat((filled, filled[..., :1].expand(-1, -1, missing)), dim=2))
+        found.append(_first_of_rows(near.flatten(0, 1), count).view(*block.shape[:2], count))
     return torch.cat(found, dim=1)
+
+
+def _first_of_rows(mask: Tensor, count: int) -> Tensor:
+    """Columns of the first ``count`` true entries of each row ``[R, N]``: ``[R, count]``.
+
+    Fewer are filled up with the first of them, none with 0.
+    """
+    row, column = mask.nonzero(as_tuple=True)
+    per_row = torch.bincount(row, minlength=len(mask))
+    place = torch.arange(len(row), device=row.device) - (per_row.cumsum(0) - per_row)[row]
+    result = column.new_zeros(len(mask), count)
+    begins, taken = place == 0, place < count
+    result[row[begins]] = column[begins, None]
+    result[row[taken], place[taken]] = column[taken]
+    return result
 
 
 def interpolate(points: Tensor, known: Tensor, features: Tensor) -> Tensor:
@@ -72,13 +81,15 @@ def gather_points(features: Tensor, index: Tensor) -> Tensor:
 
 
 def _blocks(points: Tensor, others: int) -> tuple[Tensor, ...]:
-    size = max(1, _PAIRS_PER_BLOCK // max(1, others * len(points)))
+    pairs = _PAIRS_PER_BLOCK[points.device.type]
+    size = max(1, pairs // max(1, others * len(points)))
     return torch.split(points, size, dim=1)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """``[B, N, 3]``, ``[B, M, 3]`` -> ``[B, N, M]`` m2."""
-    result = (a[:, :, None, 0] - b[:, None, :, 0]).square()
-    for axis in (1, 2):
-        result += (a[:, :, None, axis] - b[:, None, :, axis]).square()
+    result = a.new_zeros(len(a), a.shape[1], b.shape[1])
+    for of_a, of_b in zip(a.unbind(2), b.mT.contiguous().unbind(1), strict=True):
+        offset = of_a[:, :, None] - of_b[:, None]
+        result.addcmul_(offset, offset)
     return result

@@ -1,53 +1,25 @@
 """PointRCNN: boxes from raw points in two stages (Shi et al. 2019)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.anchors import decode_boxes
-from pd_ros.detection.boxes import nms
 from pd_ros.detection.point_backbone import AbstractionShape, PointBackbone
-from pd_ros.detection.point_boxes import (
-    decode_from_points,
-    out_of_proposals,
-    own_frame,
-)
 from pd_ros.detection.point_config import AbstractionConfig, PointRcnnConfig
 from pd_ros.detection.point_head import PointHead, RefinementHead
-from pd_ros.detection.point_ops import gather_points
+from pd_ros.detection.proposals import propose
 from pd_ros.detection.roi_points import pool_points, to_canonical
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import PointBatch, PointOutput, PointRcnnOutput, Proposals, Refined
 
 # So far away a point's depth is about 0 in the second stage, which wants small numbers.
 _DEPTH_SCALE_M = 70.0
 
-
-class PointOutput(NamedTuple):
-    """First stage: what every point says; distillation reads it by name."""
-
-    points: Tensor  # [B, N, 3]
-    features: Tensor  # [B, C, N]
-    classes: Tensor  # [B, K, N] logits
-    box: Tensor  # [B, 8, N] differences from the point and its class' size
-
-
-class Proposals(NamedTuple):
-    """Boxes of one cloud that are looked at again, best first; R of them, maybe 0."""
-
-    boxes: Tensor  # [R, 7]
-    labels: Tensor  # [R] int64
-
-
-class Refined(NamedTuple):
-    """Second stage: what the proposals of one cloud say."""
-
-    score: Tensor  # [R] logits
-    box: Tensor  # [R, 7] differences from the proposal in its own frame
+Chooser = Callable[[PointOutput], Proposals]
 
 
 class PointRcnn(nn.Module):
-    """Backbone and both heads; the stages are called one after the other."""
+    """Backbone and both heads."""
 
     def __init__(self, config: PointRcnnConfig) -> None:
         super().__init__()
@@ -63,60 +35,68 @@ class PointRcnn(nn.Module):
         )
         self.register_buffer("_sizes", torch.tensor(config.sizes_m), persistent=False)
 
-    def forward(self, points: Tensor) -> PointOutput:
-        """First stage over ``[B, N, 3 + C]``, equally many points of every cloud."""
-        xyz = points[..., :3].contiguous()
-        features = self.backbone(xyz, points[..., 3:].mT.contiguous())
-        return PointOutput(xyz, features, *self.head(features))
+    def forward(self, batch: PointBatch, choose: Chooser | None = None) -> PointRcnnOutput:
+        """Both stages over a batch of clouds.
 
-    @torch.no_grad()
-    def propose(self, output: PointOutput, sample: int) -> Proposals:
-        """The best boxes of one cloud's points that do not overlap much."""
-        settings = self.config.proposals
-        score, label = output.classes[sample].float().sigmoid().max(dim=0)
-        best, index = score.topk(min(settings.max_candidates, len(score)))
+        ``choose`` says which proposals are looked at again, as training does; None: the config's.
+        """
+        first = self.first_stage(batch)
+        proposals = self.propose(first) if choose is None else choose(first)
+        return PointRcnnOutput(first, proposals, self.refine(first, proposals))
+
+    def arrange(self, memory_format: torch.memory_format) -> None:
+        """Nothing: what it computes are no maps whose layout matters."""
+
+    def first_stage(self, batch: PointBatch) -> PointOutput:
+        """What every point says."""
+        xyz = batch.points[..., :3].contiguous()
+        features = self.backbone(xyz, batch.points[..., 3:].mT.contiguous())
+        return PointOutput(xyz, batch.counts, features, *self.head(features))
+
+    def propose(self, output: PointOutput) -> Proposals:
+        """The proposals of all clouds."""
         assert isinstance(self._sizes, Tensor)
-        boxes = decode_from_points(
-            output.box[sample].float().T[index], output.points[sample, index],
-            self._sizes[label[index]],
-        )  # fmt: skip
-        usable = boxes.isfinite().all(dim=1).nonzero().squeeze(1)
-        boxes, best, index = boxes[usable], best[usable], index[usable]
-        kept = nms(boxes, best, settings.nms_iou_threshold, settings.max_proposals)
-        return Proposals(boxes[kept], label[index][kept])
+        return propose(output, self._sizes, self.config.proposals)
 
-    def refine(self, output: PointOutput, sample: int, proposals: Proposals) -> Refined:
-        """Second stage over the proposals of one cloud; those without points are scored, too."""
-        points = output.points[sample]
-        index, holds = pool_points(points, proposals.boxes, self.config.refinement.points)
-        score = output.classes[sample].detach().float().sigmoid().amax(dim=0)
-        depth = torch.linalg.vector_norm(points, dim=1) / _DEPTH_SCALE_M - 0.5
-        values = torch.stack((score, depth))[None]
-        held = holds[:, None, None]
-        pooled = gather_points(output.features[sample][None], index[None])[0].transpose(0, 1)
-        own = gather_points(values, index[None])[0].transpose(0, 1)
-        place = to_canonical(points[index], proposals.boxes)
-        return Refined(*self.refinement(place * held, own * held, pooled * held))
+    def refine(self, output: PointOutput, proposals: Proposals) -> Refined:
+        """Second stage over proposals; those without points are scored, too.
+
+        Its gradients end at the first stage's features, which are learnt by that stage alone
+        (PointRCNN section 4.1 trains one after the other).
+        """
+        if not len(proposals.boxes):
+            none = output.points.new_zeros(0, 7)
+            return Refined(none[:, 0], none)
+        place, own, features = self._look_inside(output, proposals)
+        return Refined(*self.refinement(place, own, features))
 
     @torch.no_grad()
-    def detect(self, points: Tensor) -> list[Detections]:
-        """Boxes of every cloud of ``[B, N, 3 + C]``."""
-        output = self(points)
-        return [self._detect(output, sample) for sample in range(len(points))]
+    def _look_inside(
+        self, output: PointOutput, proposals: Proposals
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what the second stage sees; all of it is 0 where a proposal has no points.
 
-    def _detect(self, output: PointOutput, sample: int) -> Detections:
-        proposals = self.propose(output, sample)
-        if not len(proposals.boxes):
-            return Detections.empty()
-        refined = self.refine(output, sample, proposals)
-        settings = self.config.decode
-        score = refined.score.float().sigmoid()
-        local = decode_boxes(refined.box.float(), own_frame(proposals.boxes))
-        boxes = out_of_proposals(local, proposals.boxes)
-        usable = (score > settings.score_threshold) & boxes.isfinite().all(dim=1)
-        boxes, score, label = boxes[usable], score[usable], proposals.labels[usable]
-        kept = nms(boxes, score, settings.nms_iou_threshold, settings.max_detections)
-        return Detections(boxes[kept], score[kept], label[kept])
+        Places in the proposals' frames ``[R, P, 3]``, scores and depths ``[R, 2, P]``, features
+        ``[R, C, P]``.
+        """
+        index, holds = self._members(output, proposals)
+        sample = proposals.sample[:, None]
+        points = output.points[sample, index]
+        score = output.classes.float().sigmoid().amax(dim=1)[sample, index]
+        depth = torch.linalg.vector_norm(points, dim=2) / _DEPTH_SCALE_M - 0.5
+        features = output.features.mT[sample, index].mT
+        place, held = to_canonical(points, proposals.boxes), holds[:, None, None]
+        return place * held, torch.stack((score, depth), dim=1) * held, features * held
+
+    def _members(self, output: PointOutput, proposals: Proposals) -> tuple[Tensor, Tensor]:
+        """Numbers ``[R, P]`` of each proposal's points in its cloud, and whether it has any."""
+        count = self.config.refinement.points
+        index = proposals.sample.new_zeros(len(proposals.boxes), count)
+        holds = torch.zeros_like(proposals.sample, dtype=torch.bool)
+        for sample, points in enumerate(output.points):
+            mine = proposals.sample == sample
+            index[mine], holds[mine] = pool_points(points, proposals.boxes[mine], count)
+        return index, holds
 
 
 def _shapes(levels: tuple[AbstractionConfig, ...]) -> list[AbstractionShape]:

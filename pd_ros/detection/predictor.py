@@ -1,6 +1,5 @@
 """From a checkpoint's path to boxes: everything between points and detections."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,20 +7,15 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import choose_device, choose_precision
-from pd_ros.detection.encoder import PillarEncoder
-from pd_ros.detection.folded_encoder import FoldedPillarEncoder
-from pd_ros.detection.folding import fold_batch_norm
-from pd_ros.detection.model import DenseNetwork
-from pd_ros.detection.pillars import pillarize
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.inference import Done, make_inference
+from pd_ros.detection.types import Detections
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 
 class Predictor:
-    """A detector ready to run: batch norm folded, channels last, half precision where it pays.
+    """A detector ready to run: batch norm folded, half precision where it pays.
 
     Not thread-safe: ``clipped`` belongs to the last call.
     """
@@ -34,17 +28,7 @@ class Predictor:
         self.device = device
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
-        model = checkpoint.model.eval().to(device)
-        self._decode = make_decoder(self.config, device)
-        encoder = model.encoder
-        self._encoder = (
-            FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
-        )
-        # Sparse convolutions want rows as precise as their weights, which stay as they are: on a
-        # CPU spconv knows fp32 alone.
-        self._row_precision = precision if isinstance(encoder, PillarEncoder) else torch.float32
-        dense = fold_batch_norm(model.dense).to(precision)
-        self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._infer = make_inference(checkpoint.model, self.config, device, precision)
 
     @classmethod
     def from_checkpoint(
@@ -76,7 +60,7 @@ class Predictor:
 
     @torch.inference_mode()
     def __call__(
-        self, points: PointArray | Tensor, done: Callable[[str], None] = lambda _stage: None
+        self, points: PointArray | Tensor, done: Done = lambda _stage: None
     ) -> Detections:
         """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
 
@@ -91,27 +75,12 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        batch = pillarize([cloud], self.config.grid, self.config.capacity)
-        self.clipped = batch.clipped
-        done("voxelise")
-        features = self._encoder(batch).to(self._row_precision)
-        canvas = self._encoder.canvas(features, batch).to(
-            self.precision, memory_format=torch.channels_last
-        )
-        done("encode")
-        stages = self._dense.backbone(canvas)
-        levels = self._dense.neck(stages)
-        done("backbone_neck")
-        maps = self._dense.head_maps(levels)
-        done("head")
-        output = ModelOutput(features, batch.cells, stages, levels[0], *maps)
-        found = self._decode(output)[0].cpu()
-        done("decode_nms")
+        found, self.clipped = self._infer(cloud, done)
         return found
 
     def warm_up(self, iterations: int = 3) -> None:
         """Run on made-up clouds of several sizes, so that the first real one is not slow."""
-        x0, y0, z0, x1, y1, z1 = self.config.grid.range_m
+        x0, y0, z0, x1, y1, z1 = self.config.range_m
         generator = torch.Generator().manual_seed(0)
         for size in (0, 20_000, 120_000)[-iterations:] if iterations else ():
             cloud = torch.rand(size, 3 + len(self.config.features), generator=generator)

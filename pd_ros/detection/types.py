@@ -89,3 +89,48 @@ class ModelOutput(NamedTuple):
     def levels(self) -> tuple[HeadMaps, ...]:
         """The head's maps of all levels, finest first; mostly one."""
         return HeadMaps(self.heatmap, self.box, self.direction), *self.coarser
+
+
+class PointBatch(NamedTuple):
+    """Clouds for networks that take points as they are: equally many of every cloud."""
+
+    points: Tensor  # [B, N, 3 + C] float32; all 0 of a cloud without points in range
+    counts: Tensor  # [B] int64, points in range that the N were drawn from, maybe 0
+    seeds: tuple[int, ...]  # all that is drawn at random about a cloud follows from its own
+
+
+class PointOutput(NamedTuple):
+    """PointRCNN's first stage: what every point says; distillation reads it by name."""
+
+    points: Tensor  # [B, N, 3]
+    counts: Tensor  # [B] as in PointBatch
+    features: Tensor  # [B, C, N] the last propagation's
+    classes: Tensor  # [B, K, N] logits
+    box: Tensor  # [B, 8, N] differences from the point and its class' size, see point_boxes
+
+
+class Proposals(NamedTuple):
+    """Boxes that are looked at again, of all clouds of a batch; R of them, maybe 0."""
+
+    boxes: Tensor  # [R, 7]
+    labels: Tensor  # [R] int64
+    sample: Tensor  # [R] int64, which cloud of the batch
+
+
+class Refined(NamedTuple):
+    """PointRCNN's second stage: what the proposals say."""
+
+    score: Tensor  # [R] logits
+    box: Tensor  # [R, 7] differences from the proposal in its own frame
+
+
+class PointRcnnOutput(NamedTuple):
+    """Both stages over a batch of clouds."""
+
+    points: PointOutput
+    proposals: Proposals
+    refined: Refined
+
+
+AnyBatch = PillarBatch | PointBatch
+AnyOutput = ModelOutput | PointRcnnOutput

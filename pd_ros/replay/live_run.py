@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.picture import BirdseyePanel, save_birdseye
 from pd_ros.replay.detection_arrays import NamedBoxes, write_detections
@@ -39,7 +39,7 @@ class LiveRun:
         }
 
 
-def collect(run: LiveRun, source: Source, config: ModelConfig) -> Replay:
+def collect(run: LiveRun, source: Source, config: AnyModelConfig) -> Replay:
     """Bring the answers together with the recording's clouds and ground truth.
 
     Latency is from the publication of a cloud to the arrival of its boxes. Clouds without an
@@ -71,7 +71,7 @@ def to_detections(boxes: NamedBoxes, classes: tuple[str, ...]) -> Detections:
     return Detections(*(torch.from_numpy(a[order]) for a in (boxes.boxes, boxes.scores, labels)))
 
 
-def write_files(out: Path, run: LiveRun, result: Replay, config: ModelConfig) -> None:
+def write_files(out: Path, run: LiveRun, result: Replay, config: AnyModelConfig) -> None:
     """Write detections.json, the recording ``detections`` and the picture birdseye.png."""
     write_detections_json(out / "detections.json", result, config.classes)
     recording = out / "detections"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti_camera import score_kitti
 from pd_ros.evaluation.kitti_report import KittiReport
@@ -42,7 +42,7 @@ class Replay:
 
 
 def replay(
-    detector: Detector, source: Source, config: ModelConfig, score_threshold: float = 0.0
+    detector: Detector, source: Source, config: AnyModelConfig, score_threshold: float = 0.0
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
@@ -64,13 +64,13 @@ def replay(
 
 
 def add_sweep(
-    result: Replay, sweep: Sweep, found: Detections, config: ModelConfig, pictured: bool
+    result: Replay, sweep: Sweep, found: Detections, config: AnyModelConfig, pictured: bool
 ) -> None:
     """Keep the boxes of a sweep, what is really there, and some sweeps to look at."""
     result.detections[sweep.frame] = found
     truth = None
     if sweep.truth is not None:
-        truth = ground_truth(sweep.truth, sweep.points, config.classes, config.grid.range_m)
+        truth = ground_truth(sweep.truth, sweep.points, config.classes, config.range_m)
         result.truth[sweep.frame] = truth
     if pictured and len(result.panels) < PICTURED_SWEEPS:
         points = torch.from_numpy(sweep.points.copy())

@@ -3,12 +3,26 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_model import small_config
+from small_model import small_config, small_point_config
 
 from pd_ros.detection.checkpoint import FORMAT_VERSION, load_checkpoint, save_checkpoint
 from pd_ros.detection.model import build_model
 
 CONFIG = small_config()
+
+
+@pytest.mark.parametrize("config", [CONFIG, small_point_config()], ids=["from above", "points"])
+def test_reads_back_what_was_written(tmp_path, config) -> None:
+    torch.manual_seed(0)
+    model = build_model(config)
+    save_checkpoint(tmp_path / "small.safetensors", model, config, {"seed": 7})
+    checkpoint = load_checkpoint(tmp_path / "small.safetensors")
+    assert checkpoint.config == config
+    assert checkpoint.training == {"seed": 7}
+    assert not checkpoint.model.training
+    assert type(checkpoint.model) is type(model)
+    for name, value in checkpoint.model.state_dict().items():
+        assert torch.equal(value, model.state_dict()[name]), name
 
 
 @pytest.fixture
@@ -29,16 +43,6 @@ def rewrite(path, **changes):
     }
     metadata.update(changes)
     save_file(load_file(path), path, {k: v for k, v in metadata.items() if v is not None})
-
-
-def test_reads_back_what_was_written(written) -> None:
-    path, model = written
-    checkpoint = load_checkpoint(path)
-    assert checkpoint.config == CONFIG
-    assert checkpoint.training == {"seed": 7}
-    assert not checkpoint.model.training
-    for name, value in checkpoint.model.state_dict().items():
-        assert torch.equal(value, model.state_dict()[name]), name
 
 
 def test_half_weights_halve_the_file_and_stay_close(written, tmp_path) -> None:

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,18 @@ def test_equals_plain_greedy_suppression(seed, count, threshold) -> None:
     boxes = random_boxes(seed, count, 12.0)
     scores = torch.rand(count, generator=torch.Generator().manual_seed(seed))
     assert nms(boxes, scores, threshold).tolist() == greedy(boxes, scores, threshold)
+
+
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.2, 0.9]), st.sampled_from([None, 1, 9, 30]))
+def test_equals_plain_greedy_suppression_in_blocks(seed, threshold, most) -> None:
+    boxes = random_boxes(seed, 60, 12.0)
+    scores = torch.rand(60, generator=torch.Generator().manual_seed(seed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pd_ros.detection.nms._BLOCK", 7)
+        assert (
+            nms(boxes, scores, threshold, most).tolist()
+            == (greedy(boxes, scores, threshold)[:most])
+        )
 
 
 @given(st.integers(0, 10_000))

@@ -2,40 +2,28 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_model import SMALL_POINTS, small_point_config
 
 from pd_ros.detection.frozen_config import load_config, parse_config
 from pd_ros.detection.point_config import PointRcnnConfig
-from pd_ros.detection.point_rcnn import PointRcnn, Proposals
+from pd_ros.detection.point_decode import decode_proposals
+from pd_ros.detection.point_rcnn import PointRcnn
+from pd_ros.detection.types import PointBatch, PointRcnnOutput, Proposals, Refined
 
-SMALL_POINTS = {
-    "kind": "point_rcnn",
-    "name": "small_points",
-    "classes": ["car", "pedestrian"],
-    "range_m": [-8, -8, -3, 8, 8, 1],
-    "points": 128,
-    "sizes_m": [[3, 2, 1.5], [0.8, 0.6, 1.7]],
-    "abstraction": [
-        {"points": 32, "radii_m": [0.5, 1], "neighbours": [4, 8], "widths": [[4, 8], [4, 8]]},
-        {"points": 8, "radii_m": [2], "neighbours": [8], "widths": [[8, 16]]},
-    ],
-    "propagation": [[16, 16], [16, 16]],
-    "head": [16],
-    "refinement": {
-        "points": 16,
-        "embedding": [8, 16],
-        "abstraction": [{"points": 4, "radii_m": [1], "neighbours": [4], "widths": [[16, 16]]}],
-        "last": [16],
-        "head": [16],
-    },
-}
-CONFIG = parse_config(SMALL_POINTS, PointRcnnConfig, "small")
+CONFIG = small_point_config()
 
 
 def some_points(batch=2, count=128):
     generator = torch.Generator().manual_seed(0)
     scale = torch.tensor([16.0, 16.0, 4.0, 1.0])
     points = torch.rand(batch, count, 4, generator=generator)
-    return points * scale - torch.tensor([8.0, 8.0, 3.0, 0.0])
+    points = points * scale - torch.tensor([8.0, 8.0, 3.0, 0.0])
+    return PointBatch(points, torch.full((batch,), count), (0,) * batch)
+
+
+def proposals_of(boxes, sample):
+    boxes = torch.tensor(boxes)
+    return Proposals(boxes, torch.zeros(len(boxes), dtype=torch.int64), torch.tensor(sample))
 
 
 def network():
@@ -54,31 +42,37 @@ def test_sizes_are_the_published_ones(name, parameters) -> None:
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 2) == parameters
 
 
-def test_every_point_says_something_whatever_its_place_in_the_cloud() -> None:
-    """Two clouds of a batch do not see each other."""
-    points = some_points()
+def test_every_point_says_something_whatever_its_place_in_the_batch() -> None:
+    """Two clouds of a batch do not see each other, in neither stage."""
+    batch = some_points()
+    second = batch._replace(points=batch.points[1:], counts=batch.counts[1:], seeds=(0,))
     model = network()
-    both, second = model(points), model(points[1:])
-    assert both.classes.shape == (2, 2, 128)
-    assert both.box.shape == (2, 8, 128)
-    torch.testing.assert_close(both.features[1:], second.features)
+    both, alone = model(batch), model(second)
+    assert both.points.classes.shape == (2, 2, 128)
+    assert both.points.box.shape == (2, 8, 128)
+    torch.testing.assert_close(both.points.features[1:], alone.points.features)
+    mine = both.proposals.sample == 1
+    torch.testing.assert_close(both.proposals.boxes[mine], alone.proposals.boxes)
+    torch.testing.assert_close(both.refined.score[mine], alone.refined.score)
 
 
-def test_both_stages_are_learnt() -> None:
+def test_both_stages_are_learnt_each_from_its_own_loss() -> None:
     model = network().train()
-    output = model(some_points())
-    boxes = torch.tensor([[0.0, 0, -1, 6, 6, 4, 0.3], [3.0, 3, -1, 6, 6, 4, 2.0]])
-    refined = model.refine(output, 0, Proposals(boxes, torch.tensor([0, 1])))
-    (refined.score.sum() + refined.box.sum() + output.classes.sum() + output.box.sum()).backward()
+    chosen = proposals_of([[0.0, 0, -1, 6, 6, 4, 0.3], [3.0, 3, -1, 6, 6, 4, 2]], [1, 0])
+    output = model(some_points(), lambda _: chosen)
+    assert output.proposals is chosen
+    (output.refined.score.sum() + output.refined.box.sum()).backward(retain_graph=True)
+    assert all(p.grad is None for p in model.backbone.parameters())
+    assert all(p.grad is not None for p in model.refinement.parameters())
+    (output.points.classes.sum() + output.points.box.sum()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
 
 
 def test_refinement_does_not_depend_on_where_the_scene_stands() -> None:
-    """A scene moved and turned with its proposals gives the same but for the points' depth."""
+    """A scene turned with its proposals gives the same: its points are as far away as before."""
     model = network()
-    points = some_points(1)
-    output = model(points)
-    proposals = Proposals(torch.tensor([[1.0, 2, -1, 6, 5, 4, 0.4]]), torch.tensor([0]))
+    output = model.first_stage(some_points(1))
+    proposals = proposals_of([[1.0, 2, -1, 6, 5, 4, 0.4]], [0])
     angle = torch.tensor(0.7)
     turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
     moved = output.points.clone()
@@ -86,21 +80,42 @@ def test_refinement_does_not_depend_on_where_the_scene_stands() -> None:
     boxes = proposals.boxes.clone()
     boxes[:, :2] = boxes[:, :2] @ turn.T
     boxes[:, 6] += angle
-    first = model.refine(output, 0, proposals)
-    second = model.refine(output._replace(points=moved), 0, Proposals(boxes, proposals.labels))
+    first = model.refine(output, proposals)
+    second = model.refine(output._replace(points=moved), proposals._replace(boxes=boxes))
     torch.testing.assert_close(first.score, second.score, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(first.box, second.box, atol=1e-4, rtol=1e-4)
 
 
-def test_proposals_are_few_and_overlap_little_and_become_detections() -> None:
-    model = network()
-    output = model(some_points(1))
-    proposals = model.propose(output, 0)
-    assert 0 < len(proposals.boxes) <= CONFIG.proposals.max_proposals
-    found = model.detect(some_points(1))[0]
-    assert found.scores.isfinite().all()
+def test_proposals_are_few_and_a_cloud_without_points_has_none() -> None:
+    batch = some_points()
+    output = network()(batch._replace(counts=torch.tensor([0, 128])))
+    assert 0 < len(output.proposals.boxes) <= CONFIG.proposals.max_proposals
+    assert set(output.proposals.sample.tolist()) == {1}
+    empty, found = decode_proposals(
+        output, CONFIG.decode.model_copy(update={"score_threshold": 0})
+    )
+    assert len(empty.boxes) == 0
+    assert len(found.boxes) > 0
     assert (found.scores.diff() <= 0).all()
-    assert found.boxes.shape == (len(found.scores), 7)
+
+
+def test_a_batch_of_empty_clouds_is_answered() -> None:
+    output = network()(some_points()._replace(counts=torch.tensor([0, 0])))
+    assert [len(found.boxes) for found in decode_proposals(output, CONFIG.decode)] == [0, 0]
+
+
+def test_refined_boxes_by_hand() -> None:
+    """Half a diagonal ahead of a proposal that looks along y, twice as long, turned on."""
+    proposal = [[10.0, 5, -1, 4, 3, 2, torch.pi / 2]]
+    points = network().first_stage(some_points(1))
+    change = torch.tensor([[0.5, 0, 0.25, torch.tensor(2.0).log(), 0, 0, 0.1]])
+    output = PointRcnnOutput(
+        points, proposals_of(proposal, [0]), Refined(torch.tensor([0.0]), change)
+    )
+    found = decode_proposals(output, CONFIG.decode)[0]
+    expected = torch.tensor([[10, 7.5, -0.5, 8, 3, 2, torch.pi / 2 + 0.1]])
+    torch.testing.assert_close(found.boxes, expected)
+    assert found.scores.tolist() == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +124,8 @@ def test_proposals_are_few_and_overlap_little_and_become_detections() -> None:
         ({"sizes_m": [[1, 1, 1]]}, "sizes_m: one for each"),
         ({"propagation": [[16, 16]]}, "as many levels"),
         ({"points": 8}, "abstraction.0.points"),
+        ({"range_m": [0, 0, 0, 8, 0, 1]}, "y: range from 0.0 to 0.0"),
+        ({"classes": ["car", "car"]}, "classes: names must differ"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, expected) -> None:

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from small_model import small_config, small_voxel_config
+from small_model import small_config, small_point_config, small_voxel_config
 
-from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.batch import make_batch
+from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.model import build_model
+from pd_ros.detection.point_decode import decode_proposals
 from pd_ros.detection.predictor import Predictor
 
 
@@ -15,6 +17,16 @@ def checkpoint(tmp_path):
         capacity={"max_points": 50}, decode={"score_threshold": 0.0, "max_detections": 5}
     )
     path = tmp_path / "small.safetensors"
+    save_checkpoint(path, build_model(config), config, {})
+    return path
+
+
+@pytest.fixture
+def point_checkpoint(tmp_path):
+    """An untrained PointRCNN, which finds boxes everywhere."""
+    torch.manual_seed(0)
+    config = small_point_config(decode={"score_threshold": 0.0, "nms_iou_threshold": 0.2})
+    path = tmp_path / "points.safetensors"
     save_checkpoint(path, build_model(config), config, {})
     return path
 
@@ -41,6 +53,49 @@ def test_empty_and_unusable_clouds_are_answered(checkpoint) -> None:
         assert found.boxes.isfinite().all()
 
 
+def test_a_network_on_points_answers_every_cloud(point_checkpoint) -> None:
+    """Empty ones, those of nothing usable, those with fewer points than it wants, and more."""
+    predictor = Predictor.for_clouds(point_checkpoint, "cpu")
+    predictor.warm_up(1)
+    for cloud in (points(0), np.full((9, 4), np.nan, np.float32), points() + 1000):
+        assert len(predictor(cloud).boxes) == 0
+    for count in (1, 2, 40, 128, 500):
+        found = predictor(points(count))
+        assert found.boxes.shape == (len(found.scores), 7)
+        assert len(found.boxes) > 0
+        assert found.boxes.isfinite().all()
+        assert (found.scores.diff() <= 0).all()
+        assert predictor.clipped == 0
+
+
+def test_a_network_on_points_gives_the_same_every_time_and_looks_past_bad_points(
+    point_checkpoint,
+) -> None:
+    predictor = Predictor.from_checkpoint(point_checkpoint, "cpu", "fp32")
+    bad = np.full((3, 4), np.nan, np.float32)
+    first = predictor(points(300))
+    for again in (points(300), np.concatenate((bad, points(300))), torch.from_numpy(points(300))):
+        found = predictor(again)
+        assert all(torch.equal(a, b) for a, b in zip(first[:3], found[:3], strict=True))
+        assert found.velocities is None
+
+
+def test_a_folded_network_on_points_says_what_the_plain_one_says(point_checkpoint) -> None:
+    checkpoint = load_checkpoint(point_checkpoint)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for module in checkpoint.model.modules():
+            if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+                for value in (module.running_mean, module.running_var, module.weight, module.bias):
+                    value.copy_(torch.rand(value.shape, generator=generator) + 0.5)
+        cloud = torch.from_numpy(points(200))
+        plain = checkpoint.model(make_batch([cloud], checkpoint.config))
+    expected = decode_proposals(plain, checkpoint.config.decode)[0]
+    found = Predictor(checkpoint, torch.device("cpu"), torch.float32)(cloud)
+    torch.testing.assert_close(found.boxes, expected.boxes, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found.scores, expected.scores, atol=1e-4, rtol=1e-4)
+
+
 def test_clipped_points_are_counted(checkpoint) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
     predictor(points(70))
@@ -49,7 +104,10 @@ def test_clipped_points_are_counted(checkpoint) -> None:
     assert predictor.clipped == 0
 
 
-def test_bf16_stays_near_fp32(checkpoint) -> None:
+def test_bf16_stays_near_fp32(checkpoint, point_checkpoint) -> None:
+    half = Predictor.from_checkpoint(point_checkpoint, "cpu", "bf16")(points())
+    assert half.boxes.isfinite().all()
+    assert half.boxes.dtype == half.scores.dtype == torch.float32
     exact = Predictor.from_checkpoint(checkpoint, "cpu", "fp32")(points())
     half = Predictor.from_checkpoint(checkpoint, "cpu", "bf16")(points())
     assert exact.scores[0].item() == pytest.approx(half.scores[0].item(), abs=0.02)
@@ -67,11 +125,18 @@ def test_a_network_of_voxels_runs_in_half_precision_behind_its_canvas(tmp_path) 
     assert exact.scores[0].item() == pytest.approx(half.scores[0].item(), abs=0.02)
 
 
-def test_every_stage_is_told_in_order_and_changes_nothing(checkpoint) -> None:
-    predictor = Predictor.from_checkpoint(checkpoint, "cpu", "fp32")
+@pytest.mark.parametrize(
+    ("network", "expected"),
+    [
+        ("checkpoint", ["voxelise", "encode", "backbone_neck", "head", "decode_nms"]),
+        ("point_checkpoint", ["sample", "first_stage", "propose", "refine", "decode_nms"]),
+    ],
+)
+def test_every_stage_is_told_in_order_and_changes_nothing(network, expected, request) -> None:
+    predictor = Predictor.from_checkpoint(request.getfixturevalue(network), "cpu", "fp32")
     stages: list[str] = []
     told = predictor(points(), stages.append)
-    assert stages == ["voxelise", "encode", "backbone_neck", "head", "decode_nms"]
+    assert stages == expected
     assert torch.equal(told.boxes, predictor(points()).boxes)
 
 

@@ -50,7 +50,8 @@ def test_a_sweep_is_simulated_where_none_is_given(models, caplog, monkeypatch) -
 
 def test_all_published_networks_are_the_default() -> None:
     names = [path.stem for path in published_networks()]
-    assert {"point_pillars", "second_16x", "cp_voxel_xxs", "center_pillar_student"} <= set(names)
+    expected = {"point_pillars", "second_16x", "cp_voxel_xxs", "center_pillar_student"}
+    assert expected | {"point_rcnn_8x"} <= set(names)
     assert {path.parent.resolve() for path in published_networks()} == {
         Path("config/model").resolve()
     }

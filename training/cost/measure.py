@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import choose_precision
-from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model import build_model
+from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.predictor import Predictor
 from training.cost.latency import Latency, measure_latency
 from training.cost.memory import PeakMemory
@@ -67,7 +66,7 @@ def load_network(path: Path) -> Checkpoint:
     """
     if path.suffix != ".yaml":
         return load_checkpoint(path)
-    config = load_config(path, ModelConfig)
+    config = load_model_config(path)
     torch.manual_seed(0)
     return Checkpoint(build_model(config).eval(), config, {})
 
@@ -93,7 +92,7 @@ def _measure_here(path: Path, points: Float32, device: torch.device, effort: Eff
     )
 
 
-def _with_features(points: Float32, config: ModelConfig) -> Tensor:
+def _with_features(points: Float32, config: AnyModelConfig) -> Tensor:
     cloud = torch.zeros(len(points), 3 + len(config.features))
     known = min(cloud.shape[1], points.shape[1])
     cloud[:, :known] = torch.from_numpy(points[:, :known])

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import BevDetector
-from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.batch import make_batch
+from pd_ros.detection.model import AnyModel
+from pd_ros.detection.model_config import AnyModelConfig
 from training.cost.sparse import SparseCost
 
 DenseLayer = nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.Linear
@@ -22,12 +22,12 @@ class Operations(NamedTuple):
 
 
 @torch.no_grad()
-def count_operations(model: BevDetector, cloud: Tensor, config: ModelConfig) -> Operations:
+def count_operations(model: AnyModel, cloud: Tensor, config: AnyModelConfig) -> Operations:
     """Operations of a network in evaluation over a cloud ``[N, 3 + C]``.
 
     What the cloud's points do not reach costs a sparse layer nothing.
     """
-    batch = pillarize([cloud], config.grid, config.capacity)
+    batch = make_batch([cloud], config)
     counts: list[tuple[int, int]] = []
 
     def note(layer: DenseLayer, inputs: tuple[Tensor], output: Tensor) -> None:

@@ -1,0 +1,116 @@
+"""Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.encoder import PillarEncoder
+from pd_ros.detection.folded_encoder import FoldedPillarEncoder
+from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.model import AnyModel, BevDetector, DenseNetwork
+from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.point_config import PointRcnnConfig
+from pd_ros.detection.point_rcnn import PointRcnn
+from pd_ros.detection.point_sample import make_point_batch
+from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
+
+Done = Callable[[str], None]  # is told the name of each stage when it is over
+
+
+class Found(NamedTuple):
+    """What a network finds in a cloud."""
+
+    detections: Detections  # on the CPU
+    clipped: int  # points that exceeded a capacity
+
+
+class BevInference:
+    """A network that looks from above: channels last, its dense part in the chosen precision."""
+
+    def __init__(
+        self, model: BevDetector, config: ModelConfig, device: torch.device, precision: torch.dtype
+    ) -> None:
+        self._config = config
+        self._precision = precision
+        self._decode = make_decoder(config, device)
+        encoder = model.encoder
+        self._encoder = (
+            FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
+        )
+        # Sparse convolutions want rows as precise as their weights, which stay as they are: on a
+        # CPU spconv knows fp32 alone.
+        self._row_precision = precision if isinstance(encoder, PillarEncoder) else torch.float32
+        dense = fold_batch_norm(model.dense).to(precision)
+        self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, cloud: Tensor, done: Done) -> Found:
+        """Boxes in one cloud ``[N, 3 + C]``."""
+        batch = pillarize([cloud], self._config.grid, self._config.capacity)
+        done("voxelise")
+        features = self._encoder(batch).to(self._row_precision)
+        canvas = self._encoder.canvas(features, batch).to(
+            self._precision, memory_format=torch.channels_last
+        )
+        done("encode")
+        stages = self._dense.backbone(canvas)
+        levels = self._dense.neck(stages)
+        done("backbone_neck")
+        maps = self._dense.head_maps(levels)
+        done("head")
+        output = ModelOutput(features, batch.cells, stages, levels[0], *maps)
+        found = self._decode(output)[0].cpu()
+        done("decode_nms")
+        return Found(found, batch.clipped)
+
+
+class PointInference:
+    """A network on raw points; their places stay in fp32, whatever the precision of its layers.
+
+    Of each cloud it draws as many points as it wants; that counts as no clipping.
+    """
+
+    def __init__(
+        self,
+        model: PointRcnn,
+        config: PointRcnnConfig,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._precision = precision
+        self._decode = make_decoder(config, device)
+        self._model = fold_batch_norm(model)
+
+    def __call__(self, cloud: Tensor, done: Done) -> Found:
+        """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
+        half = self._precision != torch.float32
+        batch = make_point_batch([cloud], self._config)
+        done("sample")
+        with torch.autocast(self._device.type, self._precision, enabled=half):
+            first = self._model.first_stage(batch)
+            done("first_stage")
+            proposals = self._model.propose(first)
+            done("propose")
+            refined = self._model.refine(first, proposals)
+            done("refine")
+        found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
+        done("decode_nms")
+        return Found(found, 0)
+
+
+def make_inference(
+    model: AnyModel, config: AnyModelConfig, device: torch.device, precision: torch.dtype
+) -> BevInference | PointInference:
+    """The network of a config, made ready; the model itself is changed for it."""
+    model = model.eval().to(device)
+    if isinstance(model, PointRcnn):
+        assert isinstance(config, PointRcnnConfig)
+        return PointInference(model, config, device, precision)
+    assert isinstance(config, ModelConfig)
+    return BevInference(model, config, device, precision)
