@@ -14,5 +14,8 @@ def model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "small.safetensors"
     config = small_config(decode={"score_threshold": 0.0, "max_detections": 5})
     torch.manual_seed(0)
-    save_checkpoint(path, build_model(config), config, {"seed": 0})
+    model = build_model(config)
+    # scores far enough apart to differ in half precision, too
+    torch.nn.init.normal_(model.dense.head.heatmap[-1].weight)
+    save_checkpoint(path, model, config, {"seed": 0})
     return path
