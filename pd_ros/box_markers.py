@@ -43,7 +43,7 @@ class MarkerGroup(NamedTuple):
 
 
 def class_groups(found: "Detections", classes: Sequence[str]) -> list[MarkerGroup]:
-    """Group boxes by their class, with class and score as text; classes without boxes have none."""
+    """Group boxes by class, with class and score as text; a class without boxes has no group."""
     boxes, labels = found.boxes.double().numpy(), found.labels.numpy()
     groups = []
     for label, name in enumerate(classes):

@@ -113,7 +113,7 @@ def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
         runs = summary.real_time.values()
         lines.append(
             f"{summary.name}: {len(summary.latency_ms)} clouds, latency p50 {latency['p50']:.1f},"
-            f" p95 {latency['p95']:.1f} ms, in real time {sum(run.dropped for run in runs)} dropped"
+            f" p95 {latency['p95']:.1f} ms, dropped in real time {sum(r.dropped for r in runs)}"
         )
         if summary.accuracy is not None:
             lines.append(format_table(summary.accuracy.loose[ALL_RANGES]))
@@ -133,8 +133,10 @@ def _parser() -> argparse.ArgumentParser:
         "recordings", type=Path, nargs="+", metavar="BAG",
         help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
     )  # fmt: skip
-    add("--model", type=Path, action="append", required=True,
-        help="checkpoint (.safetensors); give it again for others, to set them side by side")  # fmt: skip
+    add(
+        "--model", type=Path, action="append", required=True,
+        help="checkpoint (.safetensors); give it again for others, to set them side by side"
+    )  # fmt: skip
     reference = parser.add_mutually_exclusive_group()
     reference.add_argument(
         "--teacher", type=Path,
@@ -148,16 +150,24 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--out", type=Path, required=True, help="folder for the report, pictures and views")
     add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
-    add("--jobs", type=int, default=1,
-        help="recordings at a time, each in its own process; latency is best measured with 1")  # fmt: skip
+    add(
+        "--jobs", type=int, default=1,
+        help="recordings at a time, each in its own process; latency is best measured with 1"
+    )  # fmt: skip
     add("--device", default="auto", help="auto, cpu or cuda:N")
-    add("--score-threshold", type=float, default=0.3,
+    add(
+        "--score-threshold", type=float, default=0.3,
         help="least score of boxes that are compared one by one and drawn, and of the teacher's"
-        " boxes that are asked for; average precision takes all")  # fmt: skip
-    add("--rate", type=float, default=10.0,
-        help="Hz at which clouds in files would have come; recordings know theirs")  # fmt: skip
-    add("--intensity-scale", type=float, default=1.0,
-        help="intensities are multiplied by it, to bring them to [0, 1]")  # fmt: skip
+        " boxes that are asked for; average precision takes all"
+    )  # fmt: skip
+    add(
+        "--rate", type=float, default=10.0,
+        help="Hz at which clouds in files would have come; recordings know theirs"
+    )  # fmt: skip
+    add(
+        "--intensity-scale", type=float, default=1.0,
+        help="intensities are multiplied by it, to bring them to [0, 1]"
+    )  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write report.json here as well")
     return parser
 

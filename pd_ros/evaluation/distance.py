@@ -15,7 +15,8 @@ def limits_m(number: int) -> tuple[float, float]:
 
 def distance_m(boxes: Tensor) -> Tensor:
     """How far the centres of boxes ``[M, 7]`` are from the sensor, seen from above: ``[M]``."""
-    return boxes[:, :2].norm(dim=1)
+    away_m: Tensor = boxes[:, :2].norm(dim=1)
+    return away_m
 
 
 def range_numbers(boxes: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from pd_ros.replay.model_summary import ALL_RANGES, ModelSummary, quantiles, tot
 from pd_ros.replay.page_parts import (
     cards,
     figure,
+    grid,
     heading,
     page,
     paragraph,
@@ -211,8 +212,9 @@ def _frames(evaluation: Evaluation) -> list[str]:
         ("best", "Where they agree best", pictures.best),
         ("frames", "Some frames", pictures.others),
     )
+    few = len(evaluation.summaries) == 1  # one panel each: two beside each other
     return [
-        section(anchor, title, [figure(picture) for picture in found])
+        section(anchor, title, [grid([figure(picture) for picture in found], few)])
         for anchor, title, found in kinds
         if found
     ]

@@ -1,5 +1,6 @@
 """The pictures of an evaluation, as files that the page then takes in."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import torch
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.charts import BarPanel, save_bars, save_latency
 from pd_ros.evaluation.curves import CurvePanel
+from pd_ros.evaluation.lidar import ClassScores
 from pd_ros.evaluation.picture import BirdseyePanel, save_birdseye, save_precision_curves
 from pd_ros.replay.frame_choice import ChosenFrames
 from pd_ros.replay.frame_result import ModelAnswer, PicturedFrame
@@ -81,7 +83,7 @@ def _ranges(path: Path, measured: dict[str, Accuracy], classes: Sequence[str]) -
             name,
             distance.NAMES,
             {
-                model: [accuracy.loose[part][name].ap_bev_r40 for part in distance.NAMES]
+                model: [_ap_bev(accuracy.loose[part][name]) for part in distance.NAMES]
                 for model, accuracy in measured.items()
             },
         )
@@ -89,6 +91,10 @@ def _ranges(path: Path, measured: dict[str, Accuracy], classes: Sequence[str]) -
     ]
     save_bars(path, panels, "AP BEV")
     return Picture(path, "Average precision from above by distance, at the loose overlap")
+
+
+def _ap_bev(scores: ClassScores) -> float:
+    return scores.ap_bev_r40 if scores.num_truth else math.nan
 
 
 def _frames(

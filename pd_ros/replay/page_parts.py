@@ -73,3 +73,8 @@ def figure(picture: Picture, kind: str = "") -> str:
         f'<figure class="{kind}"><img alt="{caption}" src="data:image/png;base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def grid(parts: Sequence[str], beside: bool) -> str:
+    """Return parts below each other, or two in a row where there is room."""
+    return f'<div class="{"pairs" if beside else "rows"}">' + "\n".join(parts) + "</div>"
