@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
@@ -20,6 +20,9 @@ from pd_ros.box_markers import (
     class_groups,
     text_position,
 )
+from pd_ros.comparison_window import agreement_values
+from pd_ros.evaluation import distance
+from pd_ros.evaluation.agreement_sums import Agreement
 
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
     from pd_ros.detection.types import Detections
@@ -45,6 +48,23 @@ def group_markers(header: Header, groups: Sequence[MarkerGroup]) -> MarkerArray:
             for number, (box, text) in enumerate(zip(group.boxes, group.texts, strict=True))
         ]
     return MarkerArray(markers=markers)
+
+
+def comparison_array(header: Header, table: Mapping[str, Sequence[Agreement]]) -> DiagnosticArray:
+    """How student and teacher agree on one cloud, with its header: a line for each class.
+
+    Values without a range are of all distances; there are none for ranges without boxes.
+    """
+    statuses = []
+    for name, row in table.items():
+        values = agreement_values(sum(row, Agreement()))
+        for place, agreement in zip(distance.NAMES, row, strict=True):
+            if agreement != Agreement():
+                inside = agreement_values(agreement).items()
+                values |= {f"{place}: {key}": value for key, value in inside}
+        text = f"{values['matched']} matched, {values['missed']} missed, {values['extra']} extra"
+        statuses.append(diagnostic_status(name, "", DiagnosticStatus.OK, text, values))
+    return DiagnosticArray(header=header, status=statuses)
 
 
 def diagnostic_status(

@@ -6,7 +6,6 @@ as matched nor as extra, as in ``lidar.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from typing import NamedTuple
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 from pd_ros.detection.boxes import bev_iou, wrap_angle
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth, centre_in_range, loose_iou
 
 
@@ -26,49 +26,6 @@ class Pairing(NamedTuple):
     iou: Tensor  # [P] from above
     extra: Tensor  # [E] int64, found where the others have nothing
     missed: Tensor  # [m] int64, asked for and not found
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """Counts and sums over pairs; those of two frames are added by ``+``."""
-
-    matched: int = 0
-    missed: int = 0
-    extra: int = 0
-    iou: float = 0.0
-    centre_m: float = 0.0
-    size_m: float = 0.0
-    yaw_rad: float = 0.0
-    score: float = 0.0
-
-    def __add__(self, other: "Agreement") -> "Agreement":
-        return Agreement(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-    @property
-    def recall(self) -> float | None:
-        """The share of the others' boxes that was found; None where they have none."""
-        return _share(self.matched, self.matched + self.missed)
-
-    @property
-    def precision(self) -> float | None:
-        """The share of the boxes found that the others have, too; None where none was found."""
-        return _share(self.matched, self.matched + self.extra)
-
-    def means(self) -> dict[str, float] | None:
-        """Means over the pairs, by name and unit; None where there is no pair.
-
-        IoU from above, distance of the centres, absolute difference of length, width and height,
-        smallest angle between the headings (0 to 180 degrees), score found minus the other one.
-        """
-        if not self.matched:
-            return None
-        return {
-            "bev_iou": self.iou / self.matched,
-            "centre_m": self.centre_m / self.matched,
-            "size_m": self.size_m / self.matched,
-            "yaw_deg": float(torch.tensor(self.yaw_rad / self.matched).rad2deg()),
-            "score": self.score / self.matched,
-        }
 
 
 def teacher_truth(
@@ -165,7 +122,3 @@ def _without(count: int, taken: Tensor) -> Tensor:
     free = torch.ones(count, dtype=torch.bool)
     free[taken] = False
     return free.nonzero()[:, 0]
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pd_ros.evaluation import distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import ClassScores
 from pd_ros.replay.frame_choice import ChosenFrames
 from pd_ros.replay.frame_result import PicturedFrame, RecordingResult

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pd_ros.evaluation import distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.replay.evaluation_pictures import Picture, Pictures
 from pd_ros.replay.frame_result import RecordingResult
 from pd_ros.replay.model_summary import ALL_RANGES, ModelSummary, quantiles, total

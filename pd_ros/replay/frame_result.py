@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.pointcloud import Float32
 

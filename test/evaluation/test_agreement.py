@@ -12,12 +12,12 @@ from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.agreement import (
-    Agreement,
     count_agreement,
     disagreement,
     pair_boxes,
     teacher_truth,
 )
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 
 CLASSES = ("car", "pedestrian")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.replay.frame_choice import KEPT, FrameKeeper, choose_frames
 from pd_ros.replay.frame_result import FrameResult, ModelAnswer, PicturedFrame, Reference
