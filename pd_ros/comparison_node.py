@@ -19,11 +19,11 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from pd_ros.comparison_specs import COMPARISON_SPECS
+from pd_ros.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.comparison_window import AgreementLimits, ComparisonCounter, judge_comparison
 from pd_ros.memory import keep_freed_memory
 from pd_ros.messages import comparison_array, diagnostic_status, group_markers
-from pd_ros.parameters import check, check_names, declare
+from pd_ros.parameters import check_names, declare
 from pd_ros.stamp_pairs import StampPair, StampPairs, header_stamp_ns
 from pd_ros.statistics import Throttle
 from pd_ros.worker import LatestWorker
@@ -44,9 +44,10 @@ class ComparisonNode(Node):
 
     def __init__(self, name: str = "lidar_comparison") -> None:
         super().__init__(name)
-        self.add_on_set_parameters_callback(check)
+        names = [spec.name for spec in COMPARISON_SPECS]
+        check_names(list(self._parameter_overrides), names)
         declare(self, COMPARISON_SPECS)
-        check_names(list(self._parameter_overrides), [spec.name for spec in COMPARISON_SPECS])
+        check_values({name: self._value(name) for name in names})
         from pd_ros.comparison_engine import ComparisonEngine, step_back  # noqa: PLC0415
 
         step_back(self._value("process.nice"), self._value("process.threads"))
@@ -144,6 +145,8 @@ class ComparisonNode(Node):
             self._busy_since_s = None
 
     def _report(self, error: Exception) -> None:
+        if not self.context.ok():
+            return  # told to stop meanwhile: nothing can be published any more
         self._counter.add(failed=1)
         if self._throttle.allows("failed", time.monotonic()):
             trace = "".join(traceback.format_exception(error))

@@ -1,5 +1,8 @@
 """The comparison node's ROS parameters; all are read once, at the start."""
 
+import math
+from collections.abc import Mapping
+
 from pd_ros.parameters import Spec
 
 
@@ -53,3 +56,15 @@ COMPARISON_SPECS = (
     _spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
           limits=(0.05, 60.0)),
 )  # fmt: skip
+
+
+def check_values(values: Mapping[str, object]) -> None:
+    """Raise ``ValueError`` for a value that rclpy accepts and that makes no sense."""
+    for spec in COMPARISON_SPECS:
+        value = values[spec.name]
+        if spec.choices and value not in spec.choices:
+            raise ValueError(
+                f"parameter {spec.name}: expected one of {', '.join(spec.choices)}, got {value!r}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"parameter {spec.name}: expected a finite number, got {value}")
