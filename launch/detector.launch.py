@@ -37,8 +37,10 @@ ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
     ("rviz_frame", "lidar", "fixed frame of RViz", None),
     ("compare", "false", "run a teacher beside the student, in its own process, and say where"
      " they differ", TRUTH),
-    ("teacher", "", "teacher (.safetensors); empty: as params_file says, or the shipped one", None),
-    ("teacher_device", "", "of the teacher: cpu, cuda:N or auto; empty: as params_file says", None),
+    ("teacher", "", "teacher (.safetensors); empty: as params_file says, or the shipped one",
+     None),
+    ("teacher_device", "", "of the teacher: cpu, cuda:N or auto; empty: as params_file says",
+     None),
     ("every", "", "compare every so many clouds; empty: as params_file says", None),
     ("record_folder", "", "where the clouds of the largest disagreement are kept; empty: as"
      " params_file says, or nowhere", None),

@@ -122,9 +122,14 @@ def agreement_values(agreement: Agreement) -> dict[str, object]:
     }
     shares = {"recall": agreement.recall, "precision": agreement.precision}
     values |= {name: f"{share:.3f}" for name, share in shares.items() if share is not None}
-    names = {"bev_iou": "mean BEV IoU", "centre_m": "centre difference (m)",
-             "size_m": "size difference (m)", "yaw_deg": "yaw difference (deg)",
-             "score": "score difference"}  # fmt: skip
+    names = {
+        "bev_iou": "mean BEV IoU",
+        "centre_m": "centre difference (m)",
+        "size_m": "size difference (m)",
+        "yaw_deg": "yaw difference (deg)",
+        "reversed": "share reversed",
+        "score": "score difference",
+    }
     means = agreement.means() or {}
     return values | {names[name]: f"{value:.3f}" for name, value in means.items()}
 

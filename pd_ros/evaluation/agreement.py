@@ -5,6 +5,7 @@ first. An object that is not asked for takes the boxes that overlap it, which th
 as matched nor as extra, as in ``lidar.py``.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -94,13 +95,15 @@ def disagreement(found: Detections, scores: Tensor, pairs: Pairing) -> float:
 
 
 def _differences(found: Detections, other: GroundTruth, scores: Tensor, pairs: Pairing) -> Tensor:
-    """The sums of :class:`Agreement` for each pair: ``[P, 5]``."""
+    """The sums of :class:`Agreement` for each pair: ``[P, 6]``."""
     ours, theirs = found.boxes[pairs.found].double(), other.boxes[pairs.other].double()
+    turn_rad = wrap_angle(ours[:, 6] - theirs[:, 6]).abs()
     columns = (
         pairs.iou.double(),
         (ours[:, :3] - theirs[:, :3]).norm(dim=1),
         (ours[:, 3:6] - theirs[:, 3:6]).abs().mean(dim=1),
-        wrap_angle(ours[:, 6] - theirs[:, 6]).abs(),
+        torch.minimum(turn_rad, math.pi - turn_rad),
+        (turn_rad > math.pi / 2).double(),
         (found.scores[pairs.found] - scores[pairs.other]).double(),
     )
     return torch.stack(columns, dim=1)

@@ -14,7 +14,8 @@ class Agreement:
     iou: float = 0.0
     centre_m: float = 0.0
     size_m: float = 0.0
-    yaw_rad: float = 0.0
+    yaw_rad: float = 0.0  # between the boxes' axes, direction aside
+    reversed: float = 0.0  # pairs that look the opposite way
     score: float = 0.0
 
     def __add__(self, other: "Agreement") -> "Agreement":
@@ -35,7 +36,8 @@ class Agreement:
         """Means over the pairs, by name and unit; None where there is no pair.
 
         IoU from above, distance of the centres, absolute difference of length, width and height,
-        smallest angle between the headings (0 to 180 degrees), score found minus the other one.
+        angle between the axes (0 to 90 degrees), share of pairs that look the opposite way, score
+        found minus the other one.
         """
         if not self.matched:
             return None
@@ -44,6 +46,7 @@ class Agreement:
             "centre_m": self.centre_m / self.matched,
             "size_m": self.size_m / self.matched,
             "yaw_deg": math.degrees(self.yaw_rad / self.matched),
+            "reversed": self.reversed / self.matched,
             "score": self.score / self.matched,
         }
 

@@ -158,19 +158,20 @@ def _agreement(evaluation: Evaluation) -> list[str]:
     if not rows:
         return []
     columns = ["class", "distance", "model", "matched", "missed", "extra", "recall", "precision",
-               "BEV IoU", "centre [m]", "size [m]", "yaw [°]"]  # fmt: skip
+               "BEV IoU", "centre [m]", "size [m]", "yaw [°]", "reversed"]  # fmt: skip
     columns += ["score"] if evaluation.by_teacher else []
     threshold = evaluation.conditions["score_threshold"]
     text = (
         f"Boxes of a score from {threshold:g} on against the {evaluation.reference}'s, one by"
-        " one, at the loose overlap from above. The differences are means over the matched boxes."
+        " one, at the loose overlap from above. The differences are means over the matched boxes;"
+        " yaw is that of the axes, and reversed the share of boxes that look the opposite way."
     )
     return [section("agreement", "Box by box", [paragraph(text), table(columns, rows, 3)])]
 
 
 def _agreement_cells(agreement: Agreement, with_score: bool) -> list[str]:
     means = agreement.means()
-    names = ["bev_iou", "centre_m", "size_m", "yaw_deg"] + ["score"] * with_score
+    names = ["bev_iou", "centre_m", "size_m", "yaw_deg", "reversed"] + ["score"] * with_score
     formats = {"yaw_deg": "{:.1f}", "score": "{:+.2f}"}
     return [
         *(str(n) for n in (agreement.matched, agreement.missed, agreement.extra)),

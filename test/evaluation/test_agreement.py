@@ -61,10 +61,24 @@ def test_matched_missed_extra_and_all_differences_by_hand() -> None:
     means = near.means()
     assert means["centre_m"] == pytest.approx(1.0)
     assert means["size_m"] == pytest.approx(0.4 / 3, abs=1e-6)
-    assert means["yaw_deg"] == pytest.approx(180, abs=1e-3)
+    assert means["yaw_deg"] == pytest.approx(0, abs=1e-3)
+    assert means["reversed"] == 1
     assert means["score"] == pytest.approx(0.2)
     assert means["bev_iou"] == pytest.approx(float(pairs.iou[0]))
     assert disagreement(mine, scores, pairs) == pytest.approx(0.8 + 0.6 + 1 - float(pairs.iou[0]))
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "yaw_deg", "reversed_"), [(0, 0, 0), (10, 10, 0), (-20, 20, 0), (170, 10, 1)]
+)
+def test_yaw_is_the_axes_and_the_direction_by_itself(turn_deg, yaw_deg, reversed_) -> None:
+    mine = found(boxes(car(0, math.radians(turn_deg))), [1])
+    theirs = others(boxes(car(0)))
+    pairs = pair_boxes(mine, theirs, CLASSES)
+    row = count_agreement(mine, theirs, torch.ones(1), pairs, CLASSES)["car"]
+    means = row[0].means()
+    assert means["yaw_deg"] == pytest.approx(yaw_deg, abs=1e-3)
+    assert means["reversed"] == reversed_
 
 
 def test_iou_of_a_shifted_car() -> None:
@@ -134,8 +148,8 @@ def test_greedy_pairs_are_the_best_available_and_everything_is_counted_once(a, b
 
 
 def test_sums_of_frames_are_added() -> None:
-    one = Agreement(1, 2, 3, 0.5, 1.0, 0.1, 0.2, -0.1)
-    assert one + one == Agreement(2, 4, 6, 1.0, 2.0, 0.2, 0.4, -0.2)
+    one = Agreement(1, 2, 3, 0.5, 1.0, 0.1, 0.2, 1.0, -0.1)
+    assert one + one == Agreement(2, 4, 6, 1.0, 2.0, 0.2, 0.4, 2.0, -0.2)
     assert (one + Agreement()) == one
     assert one.recall == pytest.approx(1 / 3)
     assert one.precision == pytest.approx(1 / 4)

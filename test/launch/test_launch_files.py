@@ -2,6 +2,7 @@
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,14 @@ def keys_of_dictionaries(file: str) -> set[str]:
     return {key.value for key in keys if isinstance(key, ast.Constant)}
 
 
+@pytest.fixture
+def specs() -> tuple[Any, Any]:
+    """The parameters of detector and comparison."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+    parts = (("parameters", "SPECS"), ("comparison_specs", "COMPARISON_SPECS"))
+    return tuple(getattr(import_module(f"pd_ros.{file}"), name) for file, name in parts)
+
+
 def test_the_launch_files_are_there() -> None:
     assert FILES == ["compare.launch.py", "detector.launch.py", "replay.launch.py"]
 
@@ -63,12 +72,8 @@ def test_the_middleware_is_never_chosen() -> None:
         assert "RMW" not in path.read_text()
 
 
-def test_parameters_that_are_given_exist() -> None:
-    pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-    from pd_ros.comparison_specs import COMPARISON_SPECS
-    from pd_ros.parameters import SPECS
-
-    known = {spec.name for spec in (*SPECS, *COMPARISON_SPECS)} | OF_ROS
+def test_parameters_that_are_given_exist(specs) -> None:
+    known = {spec.name for row in specs for spec in row} | OF_ROS
     given = {key for key in keys_of_dictionaries("detector.launch.py") if "." in key}
     given |= {"autostart", "every", "use_sim_time"}
     assert len(given) >= 7
@@ -76,15 +81,11 @@ def test_parameters_that_are_given_exist() -> None:
     assert given <= known
 
 
-def test_the_parameter_file_holds_the_defaults() -> None:
-    pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-    from pd_ros.comparison_specs import COMPARISON_SPECS
-    from pd_ros.parameters import SPECS
-
+def test_the_parameter_file_holds_the_defaults(specs) -> None:
     nodes = yaml.safe_load((ROOT / "config" / "node.yaml").read_text())
     assert list(nodes) == ["/**/lidar_detector", "/**/lidar_comparison"]
-    for content, specs in zip(nodes.values(), (SPECS, COMPARISON_SPECS), strict=True):
-        defaults = {spec.name: spec.default for spec in specs}
+    for content, row in zip(nodes.values(), specs, strict=True):
+        defaults = {spec.name: spec.default for spec in row}
         for name, value in content["ros__parameters"].items():
             assert type(value) is type(defaults[name]), name
             assert value == defaults[name], name
