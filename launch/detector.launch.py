@@ -19,16 +19,17 @@ TRUTH = ["true", "false"]
 
 # name, default, description, choices
 ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
-    ("namespace", "", "of all nodes; empty: none", None),
+    ("namespace", "", "namespace of all nodes; empty: none", None),
     ("params_file", str(SHARE / "config" / "node.yaml"), "parameters of the nodes", None),
     ("checkpoint", "", "student (.safetensors); empty: as params_file says, or the shipped one",
      None),
-    ("device", "", "of the student: auto, cpu or cuda:N; empty: as params_file says", None),
+    ("device", "", "device of the student: auto, cpu or cuda:N; empty: as params_file says", None),
     ("input_topic", "points", "clouds (sensor_msgs/PointCloud2)", None),
     ("output_topic", "detections", "boxes (vision_msgs/Detection3DArray)", None),
     ("use_sim_time", "false", "take the time from /clock, for recordings", TRUTH),
     ("autostart", "true", "configure and activate; false under a lifecycle manager", TRUTH),
-    ("log_level", "info", "of the nodes", ["debug", "info", "warn", "error", "fatal"]),
+    ("log_level", "info", "log level of the nodes",
+     ["debug", "info", "warn", "error", "fatal"]),
     ("respawn", "true", "start a node again, after 2 s, if it ends with an error", TRUTH),
     ("dds_profile", "shm", "shm: shared memory for large clouds, shipped, unless"
      f" {PROFILE_VARIABLE} is set; none; or the path of an own Fast DDS profile. Other"
@@ -39,8 +40,8 @@ ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
      " they differ", TRUTH),
     ("teacher", "", "teacher (.safetensors); empty: as params_file says, or the shipped one",
      None),
-    ("teacher_device", "", "of the teacher: cpu, cuda:N or auto; empty: as params_file says",
-     None),
+    ("teacher_device", "", "device of the teacher: cpu, cuda:N or auto; empty: as params_file"
+     " says", None),
     ("every", "", "compare every so many clouds; empty: as params_file says", None),
     ("record_folder", "", "where the clouds of the largest disagreement are kept; empty: as"
      " params_file says, or nowhere", None),

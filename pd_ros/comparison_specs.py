@@ -1,6 +1,5 @@
 """The comparison node's ROS parameters; all are read once, at the start."""
 
-import math
 from collections.abc import Mapping
 
 from pd_ros.parameters import Spec
@@ -66,5 +65,3 @@ def check_values(values: Mapping[str, object]) -> None:
             raise ValueError(
                 f"parameter {spec.name}: expected one of {', '.join(spec.choices)}, got {value!r}"
             )
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"parameter {spec.name}: expected a finite number, got {value}")

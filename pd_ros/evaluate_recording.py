@@ -25,6 +25,7 @@ from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
 from pd_ros.replay.report import make_folders, write_report
+from pd_ros.replay.view_recording import TEACHER
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
@@ -68,7 +69,7 @@ def _run(options: argparse.Namespace) -> str:
     results = run_all(name_tasks(options.recordings), plan, options.jobs)
     summaries = summarise(results, names, classes, plan.score_threshold)
     chosen = choose_frames(frame for result in results for frame in result.pictured)
-    reference = "teacher" if plan.teacher else "labels"
+    reference = TEACHER if plan.teacher else "labels"
     style = FrameStyle(names, classes, plan.score_threshold, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
     conditions = _conditions(plan, options.jobs, names)

@@ -56,7 +56,11 @@ def open_task(path: Path, plan: EvaluationPlan) -> Source:
 
 
 def frame_camera(source: Source, frame: str) -> Calibration | None:
-    """Calibration of the camera whose view is all that was labelled; None: labelled all around."""
+    """Calibration of the camera whose view is all that was labelled; None: labelled all around.
+
+    KITTI's regions without labels are not known here: score its object folders by
+    ``pd_ros.replay``.
+    """
     if source.label_folder:
         return read_calibration(source.label_folder / "calib" / f"{frame}.txt")
     return source.camera

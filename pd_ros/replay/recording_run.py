@@ -1,7 +1,6 @@
 """All models over one recording: one pass over its clouds, one cloud in memory at a time."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, frame_camera, open_task
@@ -10,10 +9,9 @@ from pd_ros.replay.frame_judge import FrameJudge
 from pd_ros.replay.frame_result import FrameResult, PicturedFrame, RecordingResult, Reference
 from pd_ros.replay.named_detector import NamedDetector, load_detectors
 from pd_ros.replay.sources import Source, Sweep
-from pd_ros.replay.view_recording import writing_view
+from pd_ros.replay.view_recording import LABELS, TEACHER, writing_view
 
 VIEWS = "views"  # folder of the recordings to look at
-TEACHER, LABELS = "teacher", "ground_truth"  # names of the two references in them
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,7 @@ class Evaluator:
         frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
         names = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
-        with ExitStack() as stack:
-            view = stack.enter_context(
-                writing_view(path, names, self.classes, self.plan.score_threshold)
-            )
+        with writing_view(path, names, self.classes, self.plan.score_threshold) as view:
             first_ns: int | None = None
             for number, sweep in enumerate(source.sweeps()):
                 recorded_ns = self._recorded_ns(sweep, number)

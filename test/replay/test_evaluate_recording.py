@@ -163,6 +163,20 @@ def test_every_kind_of_recording_gives_the_same(
     assert run([path], model_path, tmp_path) == run([recording], model_path, tmp_path)
 
 
+def test_names_of_models_become_topics(model_path, tmp_path) -> None:
+    """One is not fit for a topic, one is the name of what measures them."""
+    models = [tmp_path / "v1.2-a.safetensors", tmp_path / "ground_truth.safetensors"]
+    for path in models:
+        path.symlink_to(model_path)
+    bag = write_clouds(tmp_path / "drive", drive(1), TRUTH[:1])
+    run_all(name_tasks([bag]), EvaluationPlan(tmp_path, tuple(models)), 1)
+    with open_recording(tmp_path / "views" / "drive.mcap") as view:
+        topics = [topic for topic, kind in view.topics.items() if kind == DETECTIONS]
+    assert topics == [
+        "/ground_truth/detections", "/ground_truth_2/detections", "/v1_2_a/detections",
+    ]  # fmt: skip
+
+
 def test_labels_from_another_topic_or_another_recording(model_path, tmp_path) -> None:
     labels = write_clouds(tmp_path / "labels", [], TRUTH)
     bare = write_clouds(tmp_path / "bare", drive())
