@@ -184,6 +184,10 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f"comparison_node: {error}\n")
         rclpy.try_shutdown()
         return 1
+    except Exception:
+        if rclpy.ok():  # else it was told to stop while it started: not a failure
+            raise
+        return 0
     try:
         rclpy.spin(node)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -35,7 +35,7 @@ class Task(NamedTuple):
 
 
 def name_tasks(paths: Sequence[Path]) -> list[Task]:
-    """Name recordings after their files or folders, the KITTI way: what holds ``velodyne``."""
+    """Name recordings after their files or folders; no two have the same name."""
     stems = [path.resolve().stem if path.name in ("", ".") else path.stem for path in paths]
     return [Task(*pair) for pair in zip(distinct_names(stems), paths, strict=True)]
 
