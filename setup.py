@@ -29,7 +29,8 @@ def wheel_files() -> list[tuple[str, list[str]]]:
     """
     if "bdist_wheel" not in sys.argv:
         return []
-    return [(f"lib/{NAME}", ["packaging/libexec/detector_node"])]
+    scripts = sorted((HERE / "packaging" / "libexec").iterdir())
+    return [(f"lib/{NAME}", [str(path.relative_to(HERE)) for path in scripts])]
 
 
 def packages() -> list[str]:
@@ -46,7 +47,7 @@ setup(
     maintainer_email="maintainers@pd-ros.invalid",
     license="Apache-2.0",
     packages=packages(),
-    package_data={NAME: ["weights/*.safetensors"]},
+    package_data={NAME: ["weights/*.safetensors", "replay/*.css"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
@@ -61,8 +62,10 @@ setup(
     extras_require={"test": ["pytest"]},  # without it `colcon test` runs unittest: no tests
     entry_points={
         "console_scripts": [
+            "comparison_node = pd_ros.comparison_node:main",
             "detector_node = pd_ros.node:main",
             "evaluate = pd_ros.evaluate:main",
+            "evaluate_recording = pd_ros.evaluate_recording:main",
             "live_replay = pd_ros.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],

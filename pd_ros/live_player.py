@@ -1,6 +1,5 @@
 """Plays recorded clouds to a running detector over DDS, and keeps its answers."""
 
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -15,11 +14,10 @@ from vision_msgs.msg import Detection3DArray
 from pd_ros.replay.detection_arrays import read_detection_array
 from pd_ros.replay.live_run import LiveRun
 from pd_ros.replay.recording import RawMessage
+from pd_ros.stamp_pairs import header_stamp_ns
 
 # The publisher keeps a few clouds, so that a reliable subscriber can ask for one again.
 _KEPT_CLOUDS = 5
-# CDR: 4 bytes of encapsulation, then header.stamp.sec and nanosec. Bit 0 of byte 1: little endian.
-_STAMP_OFFSET = 4
 
 
 class LivePlayer(Node):
@@ -80,10 +78,3 @@ class LivePlayer(Node):
         for status in message.status:
             if status.hardware_id == self._publisher.topic_name:
                 self.run.node_counts = {item.key: item.value for item in status.values}
-
-
-def header_stamp_ns(cdr: bytes) -> int:
-    """Stamp of a serialised message that starts with a header, in nanoseconds."""
-    order = "<" if cdr[1] & 1 else ">"
-    seconds, nanoseconds = struct.unpack_from(f"{order}iI", cdr, _STAMP_OFFSET)
-    return int(seconds) * 1_000_000_000 + int(nanoseconds)

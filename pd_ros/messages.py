@@ -5,67 +5,66 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from builtin_interfaces.msg import Duration
-from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
+from pd_ros.box_markers import (
+    LIFETIME_S,
+    LINE_WIDTH_M,
+    TEXT_HEIGHT_M,
+    MarkerGroup,
+    box_segments,
+    class_groups,
+    text_position,
+)
+from pd_ros.comparison_window import agreement_values
+from pd_ros.evaluation import distance
+from pd_ros.evaluation.agreement_sums import Agreement
+
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
     from pd_ros.detection.types import Detections
 
-# Red, green, blue of a class by its index, repeated; the pictures have the same order.
-_COLOURS = (
-    (0.84, 0.15, 0.16),
-    (0.12, 0.47, 0.71),
-    (1.00, 0.50, 0.05),
-    (0.58, 0.40, 0.74),
-    (0.89, 0.47, 0.76),
-    (0.55, 0.34, 0.29),
-)
-# Markers of a detector that has died go away after this time.
-_MARKER_LIFETIME_S = 1
-_LINE_WIDTH_M = 0.08
-_TEXT_HEIGHT_M = 0.8
-
-# A box of size 2 about the origin: its corners by sign, the 12 edges between them, and a line from
-# its centre through its front.
-_CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
-_EDGES = [(a, b) for a in range(8) for b in range(a) if (a ^ b) in (1, 2, 4)]
-_HEADING = np.array([(0, 0, 0), (1.5, 0, 0)], np.float64)
-_SEGMENTS = np.concatenate([*(_CORNERS[list(edge)] for edge in _EDGES), _HEADING])  # [26, 3]
-
 
 def marker_array(header: Header, found: "Detections", classes: Sequence[str]) -> MarkerArray:
-    """Boxes to look at: the old ones go, then a line list for each class and a text for each box.
+    """Boxes to look at, each class in its colour; see :func:`group_markers`."""
+    return group_markers(header, class_groups(found, classes))
 
-    ``ns`` is the class' name with ``/boxes`` or ``/text`` after it, the ids count from 0 in each.
+
+def group_markers(header: Header, groups: Sequence[MarkerGroup]) -> MarkerArray:
+    """Boxes to look at: the old ones go, then a line list for each group and a text for each box.
+
+    ``ns`` is the group's name with ``/boxes`` or ``/text`` after it, the ids count from 0 in each.
     """
     markers = [Marker(header=header, action=Marker.DELETEALL)]
-    boxes, labels = found.boxes.double().numpy(), found.labels.numpy()
-    for label, name in enumerate(classes):
-        rows = np.flatnonzero(labels == label)
-        if len(rows) == 0:
-            continue
-        red, green, blue = _COLOURS[label % len(_COLOURS)]
+    for group in groups:
+        red, green, blue = group.colour
         colour = ColorRGBA(r=red, g=green, b=blue, a=1.0)
-        markers.append(_outline(header, boxes[rows], name, colour))
-        scores = found.scores[rows].tolist()
+        markers.append(_outline(header, group, colour))
         markers += [
-            _text(header, number, box, f"{name} {score:.2f}", colour, name)
-            for number, (box, score) in enumerate(zip(boxes[rows], scores, strict=True))
+            _text(header, number, box, text, colour, group.name)
+            for number, (box, text) in enumerate(zip(group.boxes, group.texts, strict=True))
         ]
     return MarkerArray(markers=markers)
 
 
-def box_segments(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ends of the 12 edges and the heading line of boxes ``[M, 7]``: ``[M, 26, 3]`` in metres."""
-    offsets = _SEGMENTS * boxes[:, None, 3:6] / 2
-    cos, sin = np.cos(boxes[:, None, 6]), np.sin(boxes[:, None, 6])
-    x, y, z = np.moveaxis(offsets, 2, 0)
-    turned = np.stack((cos * x - sin * y, sin * x + cos * y, z), axis=2)
-    ends: NDArray[np.float64] = boxes[:, None, :3] + turned
-    return ends
+def comparison_array(header: Header, table: Mapping[str, Sequence[Agreement]]) -> DiagnosticArray:
+    """How student and teacher agree on one cloud, with its header: a line for each class.
+
+    Values without a range are of all distances; there are none for ranges without boxes.
+    """
+    statuses = []
+    for name, row in table.items():
+        values = agreement_values(sum(row, Agreement()))
+        for place, agreement in zip(distance.NAMES, row, strict=True):
+            if agreement != Agreement():
+                inside = agreement_values(agreement).items()
+                values |= {f"{place}: {key}": value for key, value in inside}
+        text = f"{values['matched']} matched, {values['missed']} missed, {values['extra']} extra"
+        statuses.append(diagnostic_status(name, "", DiagnosticStatus.OK, text, values))
+    return DiagnosticArray(header=header, status=statuses)
 
 
 def diagnostic_status(
@@ -81,11 +80,11 @@ def diagnostic_status(
     )
 
 
-def _outline(header: Header, boxes: NDArray[np.float64], name: str, colour: ColorRGBA) -> Marker:
-    marker = _marker(header, f"{name}/boxes", 0, colour)
+def _outline(header: Header, group: MarkerGroup, colour: ColorRGBA) -> Marker:
+    marker = _marker(header, f"{group.name}/boxes", 0, colour)
     marker.type = Marker.LINE_LIST
-    marker.scale.x = _LINE_WIDTH_M
-    ends = box_segments(boxes).reshape(-1, 3).tolist()
+    marker.scale.x = LINE_WIDTH_M
+    ends = box_segments(group.boxes).reshape(-1, 3).tolist()
     marker.points = [Point(x=x, y=y, z=z) for x, y, z in ends]
     return marker
 
@@ -95,9 +94,9 @@ def _text(
 ) -> Marker:
     marker = _marker(header, f"{name}/text", number, colour)
     marker.type = Marker.TEXT_VIEW_FACING
-    marker.scale.z = _TEXT_HEIGHT_M
-    x, y, z, height = float(box[0]), float(box[1]), float(box[2]), float(box[5])
-    marker.pose.position = Point(x=x, y=y, z=z + height / 2 + _TEXT_HEIGHT_M)
+    marker.scale.z = TEXT_HEIGHT_M
+    x, y, z = text_position(box)
+    marker.pose.position = Point(x=x, y=y, z=z)
     marker.text = text
     return marker
 
@@ -109,5 +108,5 @@ def _marker(header: Header, namespace: str, number: int, colour: ColorRGBA) -> M
         id=number,
         action=Marker.ADD,
         color=colour,
-        lifetime=Duration(sec=_MARKER_LIFETIME_S),
+        lifetime=Duration(sec=LIFETIME_S),
     )

@@ -150,7 +150,7 @@ def check_names(given: Sequence[str], known: Sequence[str]) -> None:
 
     Names outside of this node's groups are somebody else's and pass.
     """
-    groups = {spec.name.split(".")[0] for spec in SPECS}
+    groups = {name.split(".")[0] for name in known}
     for name in given:
         if name.split(".")[0] in groups and name not in known:
             near = difflib.get_close_matches(name, known, n=1)

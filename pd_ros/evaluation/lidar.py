@@ -16,7 +16,9 @@ import numpy as np
 from torch import Tensor
 
 from pd_ros.detection.types import Detections
+from pd_ros.evaluation import distance
 from pd_ros.evaluation.average_precision import (
+    Bools,
     Curve,
     Floats,
     Frame,
@@ -29,6 +31,8 @@ from pd_ros.evaluation.overlaps import FrameOverlaps, upright_overlaps
 # The IoU that counts as found, by convention: 0.7 for what is as large as a car.
 LARGE_CLASS_IOU = 0.7
 SMALL_CLASS_IOU = 0.5
+# KITTI's loose ones: what is there was found, if not placed well.
+_LOOSE_IOU = {LARGE_CLASS_IOU: 0.5, SMALL_CLASS_IOU: 0.25}
 _SMALL_CLASSES = frozenset({"pedestrian", "cyclist", "bicycle", "motorcycle", "person"})
 # An object with fewer points than this cannot be asked for.
 MIN_POINTS = 5
@@ -77,17 +81,25 @@ def default_iou(classes: Sequence[str]) -> dict[str, float]:
     }
 
 
+def loose_iou(classes: Sequence[str]) -> dict[str, float]:
+    """Return KITTI's loose IoU threshold of each class: 0.25 for people and cycles, else 0.5."""
+    return {name: _LOOSE_IOU[iou] for name, iou in default_iou(classes).items()}
+
+
 def evaluate_frames(
     ground_truth: Sequence[GroundTruth],
     detections: Sequence[Detections],
     classes: Sequence[str],
     iou_thresholds: Mapping[str, float],
     score_threshold: float | None = None,
+    distance_m: tuple[float, float] | None = None,
 ) -> dict[str, ClassScores]:
     """Score detections against what is there, frame by frame in the same order.
 
-    Labels index ``classes``; ``iou_thresholds`` has the least overlap for each of them. Raises
-    ``ValueError`` for another number of frames or a class without a threshold.
+    Labels index ``classes``; ``iou_thresholds`` has the least overlap for each of them.
+    ``distance_m`` (from, to; seen from above): objects nearer or farther are not asked for, and a
+    detection there is not wrong. Raises ``ValueError`` for another number of frames or a class
+    without a threshold.
     """
     if len(ground_truth) != len(detections):
         raise ValueError(
@@ -97,15 +109,22 @@ def evaluate_frames(
     missing = [name for name in classes if name not in iou_thresholds]
     if missing:
         raise ValueError(f"iou_thresholds: expected one for each class, none for {missing}")
-    overlaps = upright_overlaps(
+    overlaps = frame_overlaps(ground_truth, detections)
+    scores = {}
+    for label, name in enumerate(classes):
+        bev, volume = class_frames(ground_truth, detections, overlaps, label, distance_m)
+        scores[name] = _score_class(bev, volume, iou_thresholds[name], score_threshold)
+    return scores
+
+
+def frame_overlaps(
+    ground_truth: Sequence[GroundTruth], detections: Sequence[Detections]
+) -> list[FrameOverlaps]:
+    """IoU of what is there with what was found, in each frame."""
+    return upright_overlaps(
         [frame.boxes.double().numpy() for frame in ground_truth],
         [frame.boxes.double().numpy() for frame in detections],
     )
-    scores = {}
-    for label, name in enumerate(classes):
-        bev, volume = _class_frames(ground_truth, detections, overlaps, label)
-        scores[name] = _score_class(bev, volume, iou_thresholds[name], score_threshold)
-    return scores
 
 
 def format_table(scores: Mapping[str, ClassScores]) -> str:
@@ -123,28 +142,40 @@ def format_table(scores: Mapping[str, ClassScores]) -> str:
     return "\n".join(lines)
 
 
-def _class_frames(
+def class_frames(
     ground_truth: Sequence[GroundTruth],
     detections: Sequence[Detections],
     overlaps: Sequence[FrameOverlaps],
     label: int,
+    distance_m: tuple[float, float] | None = None,
 ) -> tuple[list[Frame], list[Frame]]:
-    """What a class sees of all frames, from above and in 3D."""
+    """What a class sees of all frames, from above and in 3D; see :func:`evaluate_frames`."""
     bev, volume = [], []
     for truth, found, overlap in zip(ground_truth, detections, overlaps, strict=True):
         labels = truth.labels.numpy()
         rows = np.flatnonzero((labels == label) | (labels == -1))
         columns = np.flatnonzero(found.labels.numpy() == label)
         ignored = truth.ignore.numpy()[rows] | (labels[rows] == -1)
-        frame = _frame(overlap.bev[np.ix_(rows, columns)], found.scores.numpy()[columns], ignored)
+        ignored |= _elsewhere(truth.boxes, distance_m)[rows]
+        excused = _elsewhere(found.boxes, distance_m)[columns]
+        scores = found.scores.numpy()[columns]
+        frame = _frame(overlap.bev[np.ix_(rows, columns)], scores, ignored, excused)
         bev.append(frame)
         volume.append(frame._replace(iou=overlap.volume[np.ix_(rows, columns)]))
     return bev, volume
 
 
-def _frame(iou: Floats, scores: Floats, ignored: np.ndarray) -> Frame:
+def _frame(iou: Floats, scores: Floats, ignored: Bools, excused: Bools) -> Frame:
     nothing = np.zeros(len(scores), dtype=bool)
-    return Frame(iou, scores.astype(np.float64), ignored, nothing, nothing, np.ones_like(iou))
+    return Frame(iou, scores.astype(np.float64), ignored, nothing, excused, np.ones_like(iou))
+
+
+def _elsewhere(boxes: Tensor, distance_m: tuple[float, float] | None) -> Bools:
+    if distance_m is None:
+        return np.zeros(len(boxes), dtype=bool)
+    away_m = distance.distance_m(boxes).numpy()
+    outside: Bools = (away_m < distance_m[0]) | (away_m >= distance_m[1])
+    return outside
 
 
 def _score_class(

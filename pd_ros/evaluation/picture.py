@@ -1,6 +1,7 @@
 """Pictures of clouds and boxes from above, and of precision over recall.
 
-The only file that draws. matplotlib takes most of a second to import, so it is done when needed.
+With ``charts.py`` the only file that draws. matplotlib takes most of a second to import, so it is
+done when needed.
 """
 
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ class BirdseyePanel(NamedTuple):
     classes: Sequence[str]  # names of the detections' labels
     title: str
     ground_truth: GroundTruth | None = None
+    truth_name: str = "ground truth"
 
 
 def draw_birdseye(axes: "Axes", panel: BirdseyePanel, range_m: float | None = None) -> None:
@@ -70,7 +72,7 @@ def save_birdseye(path: Path, panels: Sequence[BirdseyePanel], title: str) -> No
         raise ValueError(f"{path}: expected at least one cloud to draw, got none")
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = _figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
+    figure = new_figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
     for number, panel in enumerate(panels, start=1):
         draw_birdseye(figure.add_subplot(rows, columns, number), panel)
     figure.suptitle(title)
@@ -80,7 +82,7 @@ def save_birdseye(path: Path, panels: Sequence[BirdseyePanel], title: str) -> No
 def save_precision_curves(path: Path, panels: Sequence[Sequence[CurvePanel]], title: str) -> None:
     """Save precision over recall: rows of panels, all as long as the first; at least one panel."""
     rows, columns = len(panels), len(panels[0])
-    figure = _figure(columns * 3.0, rows * 2.8)
+    figure = new_figure(columns * 3.0, rows * 2.8)
     for number, (subtitle, curves) in enumerate((panel for row in panels for panel in row), 1):
         axes = figure.add_subplot(rows, columns, number)
         for label, recall, precision in curves:
@@ -92,8 +94,8 @@ def save_precision_curves(path: Path, panels: Sequence[Sequence[CurvePanel]], ti
     figure.savefig(path, dpi=120)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    """Return an empty figure that no window system and no global state knows of."""
+def new_figure(width: float, height: float) -> "Figure":
+    """Return an empty figure, in inches, that no window system and no global state knows of."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -128,7 +130,7 @@ def _draw_legend(axes: "Axes", panel: BirdseyePanel) -> None:
         (name, _CLASS_COLOURS[i % len(_CLASS_COLOURS)]) for i, name in enumerate(panel.classes)
     ]
     if panel.ground_truth is not None:
-        names.append(("ground truth", _TRUTH_COLOUR))
+        names.append((panel.truth_name, _TRUTH_COLOUR))
     for name, colour in names:
         axes.plot([], [], color=colour, label=name)
     if names:

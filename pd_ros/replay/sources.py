@@ -26,6 +26,8 @@ class Sweep(NamedTuple):
     frame: str  # the file's stem, or the stamp in nanoseconds
     points: Float32  # [N, 4] x, y, z in m, intensity in [0, 1]
     truth: NamedBoxes | None
+    recorded_ns: int | None = None  # when it came; None: a file does not say
+    frame_id: str = "lidar"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class RecordingSource:
                 while name in seen:
                     name += 1
                 seen.add(name)
-                yield Sweep(str(name), self.decode(message, name), self.truth.get(stamp))
+                points, truth = self.decode(message, name), self.truth.get(stamp)
+                yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
         if not seen:
             raise ValueError(f"{self.path}: {self.topic}: expected clouds, the topic is empty;"
                              " choose another recording")  # fmt: skip
@@ -129,12 +132,18 @@ def _recording_source(
 ) -> RecordingSource:
     cloud_topic = recording.cloud_topic(topic)
     count = recording.count(cloud_topic)
+    truth = read_truth(recording) if with_truth else {}
+    return RecordingSource(recording.path, cloud_topic, count, intensity_scale, truth)
+
+
+def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, NamedBoxes]:
+    """Boxes of a topic by their stamps in nanoseconds; none if it has no such topic of boxes."""
     truth = {}
-    if with_truth and recording.topics.get(TRUTH_TOPIC) == DETECTIONS:
-        for _, message in recording.messages(TRUTH_TOPIC):
+    if recording.topics.get(topic) == DETECTIONS:
+        for _, message in recording.messages(topic):
             truth[stamp_ns(message.header)] = read_detection_array(message)
     truth.pop(0, None)  # no stamp: of no cloud in particular
-    return RecordingSource(recording.path, cloud_topic, count, intensity_scale, truth)
+    return truth
 
 
 def _folder_source(

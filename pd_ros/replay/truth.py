@@ -23,6 +23,9 @@ from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth, centre_in_range
 from pd_ros.pointcloud import Float32
 from pd_ros.replay.detection_arrays import NamedBoxes
 
+# More than float32 rounds off at any distance that a lidar sees.
+_SLACK_M = 0.01
+
 
 class CameraTruth(NamedTuple):
     """Labels of a folder of sweeps that cover only what a camera sees (KITTI raw)."""
@@ -93,8 +96,7 @@ def ground_truth(
     index = {name.lower(): number for number, name in enumerate(classes)}
     labels = [index.get(name.lower(), -1) for name in boxes.names]
     boxes_tensor = torch.from_numpy(boxes.boxes)
-    inside = points_in_boxes(torch.from_numpy(points), boxes_tensor)
-    hidden = inside.sum(dim=1) < MIN_POINTS
+    hidden = _count_inside(torch.from_numpy(points), boxes_tensor) < MIN_POINTS
     ignore = hidden | ~centre_in_range(boxes_tensor, range_m)
     return GroundTruth(boxes_tensor, torch.tensor(labels, dtype=torch.int64), ignore)
 
@@ -111,6 +113,22 @@ def within_camera(
         truth._replace(ignore=truth.ignore | ~_seen(truth.boxes, calibration)),
         found.select(seen),
     )
+
+
+def _count_inside(points: Tensor, boxes: Tensor) -> Tensor:
+    """How many points ``[N, 3+]`` lie in each box ``[M, 7]``: ``[M]``.
+
+    Each box looks only at the points that its circle can reach along x.
+    """
+    rising = points[points[:, 0].argsort()]
+    reach_m = boxes[:, 3:5].norm(dim=1) / 2 + _SLACK_M
+    starts = torch.searchsorted(rising[:, 0].contiguous(), boxes[:, 0] - reach_m).tolist()
+    ends = torch.searchsorted(rising[:, 0].contiguous(), boxes[:, 0] + reach_m).tolist()
+    counts = [
+        points_in_boxes(rising[start:end], box[None]).sum()
+        for box, start, end in zip(boxes, starts, ends, strict=True)
+    ]
+    return torch.stack(counts) if counts else torch.zeros(0, dtype=torch.int64)
 
 
 def _seen(boxes: Tensor, calibration: Calibration) -> Tensor:

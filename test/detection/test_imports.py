@@ -7,7 +7,14 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["pd_ros.detection.predictor", "pd_ros.evaluate", "pd_ros.replay.__main__"]
+    "module",
+    [
+        "pd_ros.comparison_engine",
+        "pd_ros.detection.predictor",
+        "pd_ros.evaluate",
+        "pd_ros.evaluate_recording",
+        "pd_ros.replay.__main__",
+    ],
 )
 def test_a_fresh_interpreter_loads_no_ros_and_no_training(module) -> None:
     code = f"import sys, {module}; print(*sys.modules)"

@@ -12,7 +12,9 @@ from pd_ros.evaluation.lidar import (
     default_iou,
     evaluate_frames,
     format_table,
+    loose_iou,
 )
+from pd_ros.evaluation.lidar_curves import bev_curves
 
 CLASSES = ["car", "pedestrian"]
 IOU = {"car": 0.7, "pedestrian": 0.5}
@@ -139,3 +141,41 @@ def test_order_of_frames_does_not_matter(cells: list[tuple[int, int]], random) -
     mixed = frames.copy()
     random.shuffle(mixed)
     assert score(*frames) == score(*mixed)
+
+
+def test_at_a_distance_only_what_is_there_counts() -> None:
+    """One car at 10 m found, one at 30 m missed, false ones at 15 m and at 50 m."""
+    frame = truth([car(10), car(30)])
+    detections = found([car(10), car(15), car(50)], [0.9, 0.8, 0.7])
+    near = evaluate_frames([frame], [detections], CLASSES, IOU, 0.1, (0, 20))["car"]
+    assert (near.num_truth, near.true_positives, near.false_positives) == (1, 1, 1)
+    middle = evaluate_frames([frame], [detections], CLASSES, IOU, 0.1, (20, 40))["car"]
+    assert (middle.num_truth, middle.true_positives, middle.false_positives) == (1, 0, 0)
+    far = evaluate_frames([frame], [detections], CLASSES, IOU, 0.1, (40, float("inf")))["car"]
+    assert (far.num_truth, far.true_positives, far.false_positives) == (0, 0, 1)
+
+
+def test_a_detection_beyond_the_limit_of_an_object_before_it_is_right() -> None:
+    frame, detections = truth([car(19.9)]), found([car(20.1)], [0.9])
+    near = evaluate_frames([frame], [detections], CLASSES, IOU, 0.1, (0, 20))["car"]
+    assert (near.true_positives, near.false_positives) == (1, 0)
+    far = evaluate_frames([frame], [detections], CLASSES, IOU, 0.1, (20, 40))["car"]
+    assert (far.num_truth, far.false_positives) == (0, 0)
+
+
+def test_loose_overlaps_are_kittis() -> None:
+    assert loose_iou(["Car", "truck", "Pedestrian", "cyclist"]) == {
+        "Car": 0.5, "truck": 0.5, "Pedestrian": 0.25, "cyclist": 0.25,
+    }  # fmt: skip
+
+
+def test_curve_by_hand() -> None:
+    """Right, wrong, right by falling score, of three objects."""
+    frame = truth([car(0), car(10), car(20)])
+    detections = found([car(0), car(35), car(10)], [0.9, 0.8, 0.7])
+    curve = bev_curves([frame], [detections], CLASSES, "model")["car"]
+    assert curve.label == "model"
+    assert curve.recall.tolist() == pytest.approx([1 / 3, 2 / 3])
+    assert curve.precision.tolist() == pytest.approx([1, 2 / 3])
+    nothing = bev_curves([frame], [detections], CLASSES, "model")["pedestrian"]
+    assert len(nothing.recall) == 0

@@ -125,7 +125,18 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
     places = dict(declared["data_files"])
     assert [f for files in places.values() for f in files if not (ROOT / f).is_file()] == []
     assert "config/model/center_pillar_student.yaml" in places["share/pd_ros/config/model"]
-    assert (ROOT / "packaging" / "libexec" / "detector_node").stat().st_mode & 0o111
+    assert "launch/detector.launch.py" in places["share/pd_ros/launch"]
+    assert "config/rviz/detector.rviz" in places["share/pd_ros/config/rviz"]
+
+
+def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
+    commands = {entry.partition(" ")[0] for entry in declared["entry_points"]["console_scripts"]}
+    scripts = {path.name: path for path in (ROOT / "packaging" / "libexec").iterdir()}
+    assert {"detector_node", "comparison_node", "evaluate_recording"} == scripts.keys()
+    assert scripts.keys() <= commands
+    for name, path in scripts.items():
+        assert path.stat().st_mode & 0o111, name
+        assert f'bin/{name}"' in path.read_text()
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from small_model import save_eager_model
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from pd_ros.live_player import header_stamp_ns
 from pd_ros.live_replay import main
 from pd_ros.replay.recording import open_recording
+from pd_ros.stamp_pairs import header_stamp_ns
 from training.simulate.drive import simulate_drive
 from training.simulate.recording import write_recording
 from training.simulate.sensor import VLP_16

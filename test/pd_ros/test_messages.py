@@ -1,52 +1,21 @@
-"""Messages by the numbers of the conventions reference and by hand."""
+"""Messages by hand."""
 
-import json
-import math
-
-import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.serialization import deserialize_message, serialize_message
 from some_detections import CLASSES, HEADER, found
-from visualization_msgs.msg import Marker
+from visualization_msgs.msg import Marker, MarkerArray
 
+from pd_ros.box_markers import class_groups
 from pd_ros.detection.types import Detections
-from pd_ros.messages import box_segments, diagnostic_status, marker_array
-
-
-def test_corners_of_the_outline_are_those_of_the_conventions(data_dir) -> None:
-    path = data_dir / "reference/conventions/one_box_all_conventions.json"
-    for row in json.loads(path.read_text())["rows"]:
-        ends = box_segments(np.array([row["openpcdet"]]))[0]
-        corners = np.unique(ends[:24].round(6), axis=0)
-        expected = np.array(row["corners_lidar"])
-        np.testing.assert_allclose(
-            corners, expected[np.lexsort(expected.T[::-1].round(6))], atol=2e-6
-        )
-
-
-def test_segments_by_hand() -> None:
-    """4 m long, 2 m wide, 1 m high, looking to the left (+y) from (10, 20, 5)."""
-    ends = box_segments(np.array([[10, 20, 5, 4, 2, 1, math.pi / 2]]))
-    assert ends.shape == (1, 26, 3)
-    edges = ends[0, :24].reshape(12, 2, 3)
-    lengths = np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1)
-    np.testing.assert_allclose(sorted(lengths), [1] * 4 + [2] * 4 + [4] * 4)
-    np.testing.assert_allclose(edges.reshape(-1, 3).min(axis=0), [9, 18, 4.5])
-    np.testing.assert_allclose(edges.reshape(-1, 3).max(axis=0), [11, 22, 5.5])
-    middles = edges.mean(axis=1).round(9)
-    assert len(np.unique(middles, axis=0)) == 12
-    # From the centre through the front, half a half length beyond it.
-    np.testing.assert_allclose(ends[0, 24:], [[10, 20, 5], [10, 23, 5]])
-
-
-def test_segments_of_several_boxes_and_of_none() -> None:
-    boxes = np.array([[0, 0, 0, 4, 2, 1, 0.3], [9, 9, 9, 1, 1, 2, -2.0]])
-    both = box_segments(boxes)
-    np.testing.assert_array_equal(both[1:], box_segments(boxes[1:]))
-    assert box_segments(np.zeros((0, 7))).shape == (0, 26, 3)
+from pd_ros.evaluation.agreement_sums import Agreement
+from pd_ros.messages import comparison_array, diagnostic_status, group_markers, marker_array
+from pd_ros.replay.detection_arrays import message_header
+from pd_ros.replay.typestore import jazzy_typestore
+from pd_ros.replay.view_messages import MARKERS, marker_message
 
 
 def test_markers_are_a_list_of_lines_for_each_class_and_a_text_for_each_box() -> None:
@@ -84,6 +53,34 @@ def test_colours_repeat_when_there_are_many_classes() -> None:
     colours = [m.color for m in array.markers if m.type == Marker.LINE_LIST and m.points]
     assert len(colours) == 9
     assert colours[6] == colours[0] != colours[1]
+
+
+def test_markers_written_without_ros_are_the_same_but_for_their_lifetime() -> None:
+    boxes = [[1.0, 2, 3, 4, 2, 1.5, 0.1], [9.0, 0, 1, 1, 1, 2, -2]]
+    groups = class_groups(found(boxes, [2, 0], [0.9, 0.8]), CLASSES)
+    store = jazzy_typestore()
+    stamp = HEADER.stamp.sec * 1_000_000_000 + HEADER.stamp.nanosec
+    message = marker_message(store, message_header(store, stamp, HEADER.frame_id), groups)
+    read = deserialize_message(bytes(store.serialize_cdr(message, MARKERS)), MarkerArray)
+    wanted = deserialize_message(serialize_message(group_markers(HEADER, groups)), MarkerArray)
+    for marker, other in zip(read.markers, wanted.markers, strict=True):
+        marker.lifetime, marker.texture.header = other.lifetime, other.texture.header
+        if other.action == Marker.DELETEALL:
+            marker.pose, marker.color = other.pose, other.color
+        assert marker == other
+
+
+def test_a_comparison_has_a_line_for_each_class_and_no_empty_ranges() -> None:
+    row = (Agreement(matched=2, missed=1, iou=1.5), Agreement(), Agreement(extra=3))
+    array = comparison_array(HEADER, {"car": row, "cyclist": (Agreement(),) * 3})
+    assert array.header == HEADER
+    car, cyclist = array.status
+    assert (car.name, car.message) == ("car", "2 matched, 1 missed, 3 extra")
+    values = {item.key: item.value for item in car.values}
+    assert values["mean BEV IoU"] == values["0-20 m: mean BEV IoU"] == "0.750"
+    assert values["over 40 m: extra"] == "3"
+    assert not any(key.startswith("20-40 m") for key in values)
+    assert {item.key for item in cyclist.values} == {"matched", "missed", "extra"}
 
 
 def test_diagnostics_are_written_as_text() -> None:

@@ -1,0 +1,109 @@
+"""The tables of an evaluation's page; models of one class stand below each other."""
+
+from collections.abc import Iterator, Sequence
+
+from pd_ros.evaluation import distance
+from pd_ros.evaluation.agreement_sums import Agreement
+from pd_ros.replay.frame_result import RecordingResult
+from pd_ros.replay.model_summary import ALL_RANGES, Accuracy, ModelSummary, quantiles, total
+from pd_ros.replay.page_parts import table
+
+_NONE = "–"
+
+
+def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> str:
+    """Average precision at both overlaps, and what the best score threshold gives."""
+    columns = ["class", "model", "objects", "IoU", "AP BEV", "AP 3D", "loose IoU", "AP BEV",
+               "AP 3D", "score ≥", "recall", "precision"]  # fmt: skip
+    rows = []
+    for name, model, accuracy in _measured(summaries, classes):
+        strict, loose = accuracy.strict[ALL_RANGES][name], accuracy.loose[ALL_RANGES][name]
+        rows.append([
+            name, model, str(strict.num_truth),
+            f"{strict.min_iou:g}", percent(strict.ap_bev_r40, strict.num_truth),
+            percent(strict.ap_3d_r40, strict.num_truth),
+            f"{loose.min_iou:g}", percent(loose.ap_bev_r40, loose.num_truth),
+            percent(loose.ap_3d_r40, loose.num_truth),
+            f"{loose.score_threshold:.2f}", f"{loose.recall:.2f}", f"{loose.precision:.2f}",
+        ])  # fmt: skip
+    return table(columns, rows, 2)
+
+
+def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> str:
+    """Average precision at the loose overlap by distance."""
+    columns = ["class", "distance", "model", "objects", "AP BEV", "AP 3D", "recall", "precision"]
+    rows = []
+    for name, model, accuracy in _measured(summaries, classes):
+        for part in distance.NAMES:
+            scores = accuracy.loose[part][name]
+            rows.append([
+                name, part, model, str(scores.num_truth),
+                percent(scores.ap_bev_r40, scores.num_truth),
+                percent(scores.ap_3d_r40, scores.num_truth),
+                f"{scores.recall:.2f}", f"{scores.precision:.2f}",
+            ])  # fmt: skip
+    return table(columns, rows, 3)
+
+
+def agreement_table(
+    summaries: Sequence[ModelSummary], classes: Sequence[str], with_score: bool
+) -> str:
+    """Box by box: counts and mean differences, in all and by distance."""
+    columns = ["class", "distance", "model", "matched", "missed", "extra", "recall", "precision",
+               "BEV IoU", "centre [m]", "size [m]", "yaw [°]", "reversed"]  # fmt: skip
+    rows = []
+    for name, model, accuracy in _measured(summaries, classes):
+        parts = accuracy.agreement[name]
+        for part, sums in zip(("all", *distance.NAMES), (total(parts), *parts), strict=True):
+            rows.append([name, part, model, *_agreement_cells(sums, with_score)])
+    return table([*columns, "score"] if with_score else columns, rows, 3)
+
+
+def latency_table(summaries: Sequence[ModelSummary]) -> str:
+    """Percentiles over all clouds."""
+    rows = [
+        [summary.name, *(f"{value:.1f}" for value in quantiles(summary.latency_ms).values())]
+        for summary in summaries
+    ]
+    return table(["model", "median", "95 %", "99 %", "most"], rows)
+
+
+def real_time_table(results: Sequence[RecordingResult], summaries: Sequence[ModelSummary]) -> str:
+    """What a real-time run would have dropped, and how old its answers would have been."""
+    columns = ["recording", "model", "rate [Hz]", "clouds", "dropped", "age, median [ms]", "95 %",
+               "most"]  # fmt: skip
+    rows = []
+    for result in results:
+        for summary in summaries:
+            run = summary.real_time[result.name]
+            ages = quantiles(run.age_ms)
+            rows.append([
+                result.name, summary.name, f"{run.rate_hz:.1f}", str(run.clouds),
+                str(run.dropped), *(f"{ages[name]:.0f}" for name in ("p50", "p95", "max")),
+            ])  # fmt: skip
+    return table(columns, rows, 2)
+
+
+def percent(value: float, objects: int) -> str:
+    """A share of objects as text; a dash where there is none."""
+    return f"{value:.1f}" if objects else _NONE
+
+
+def _measured(
+    summaries: Sequence[ModelSummary], classes: Sequence[str]
+) -> Iterator[tuple[str, str, Accuracy]]:
+    for name in classes:
+        for summary in summaries:
+            if summary.accuracy is not None:
+                yield name, summary.name, summary.accuracy
+
+
+def _agreement_cells(agreement: Agreement, with_score: bool) -> list[str]:
+    means = agreement.means()
+    names = ["bev_iou", "centre_m", "size_m", "yaw_deg", "reversed"] + ["score"] * with_score
+    formats = {"yaw_deg": "{:.1f}", "score": "{:+.2f}"}
+    return [
+        *(str(n) for n in (agreement.matched, agreement.missed, agreement.extra)),
+        *(_NONE if s is None else f"{s:.2f}" for s in (agreement.recall, agreement.precision)),
+        *(formats.get(n, "{:.2f}").format(means[n]) if means else _NONE for n in names),
+    ]

@@ -1,0 +1,73 @@
+"""Detectors that are compared: each with its name, all with the same classes."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Detections
+from pd_ros.pointcloud import Float32
+
+
+class Timed(NamedTuple):
+    """Boxes of one cloud, and the seconds from points in memory to boxes in memory."""
+
+    found: Detections
+    latency_s: float
+
+
+class NamedDetector:
+    """A detector whose labels index ``classes``, which may not be its own; -1: none of them."""
+
+    def __init__(self, name: str, predictor: Predictor, classes: Sequence[str]) -> None:
+        self.name = name
+        self.device = str(predictor.device)
+        self.range_m = predictor.config.grid.range_m
+        self._predictor = predictor
+        self._width = 3 + len(predictor.config.features)
+        self._labels = label_map(predictor.config.classes, classes)
+        predictor.warm_up()
+
+    def __call__(self, points: Float32) -> Timed:
+        """Run on a cloud ``[N, 4]``: x, y, z in metres, intensity in [0, 1]; N may be 0."""
+        started_s = time.perf_counter()
+        found = self._predictor(points[:, : self._width])
+        latency_s = time.perf_counter() - started_s
+        return Timed(found._replace(labels=self._labels[found.labels]), latency_s)
+
+
+def label_map(own: Sequence[str], classes: Sequence[str]) -> torch.Tensor:
+    """For each of a model's own classes its number in ``classes``, -1 if it is none of them.
+
+    Upper and lower case are the same.
+    """
+    index = {name.lower(): number for number, name in enumerate(classes)}
+    return torch.tensor([index.get(name.lower(), -1) for name in own], dtype=torch.int64)
+
+
+def load_detectors(
+    paths: Sequence[Path], device: str
+) -> tuple[list[NamedDetector], tuple[str, ...]]:
+    """Load checkpoints, and return them with the classes of the first, which all then have.
+
+    Raises ``ValueError`` for a bad file or device, or one that wants more than clouds have.
+    """
+    predictors = [Predictor.for_clouds(path, device) for path in paths]
+    classes = predictors[0].config.classes
+    names = distinct_names([path.stem for path in paths])
+    pairs = zip(names, predictors, strict=True)
+    return [NamedDetector(name, predictor, classes) for name, predictor in pairs], classes
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Names in their order, later ones of the same kind with ``_2``, ``_3``, ... after them."""
+    given: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in given:
+            candidate, number = f"{name}_{number}", number + 1
+        given.append(candidate)
+    return given

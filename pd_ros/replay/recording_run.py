@@ -1,0 +1,73 @@
+"""All models over one recording: one pass over its clouds, one cloud in memory at a time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, frame_camera, open_task
+from pd_ros.replay.frame_choice import KEPT, FrameKeeper
+from pd_ros.replay.frame_judge import FrameJudge
+from pd_ros.replay.frame_result import FrameResult, PicturedFrame, RecordingResult, Reference
+from pd_ros.replay.named_detector import NamedDetector, load_detectors
+from pd_ros.replay.sources import Source, Sweep
+from pd_ros.replay.view_recording import LABELS, TEACHER, writing_view
+
+VIEWS = "views"  # folder of the recordings to look at
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Loaded models and how they are judged; each process has its own."""
+
+    plan: EvaluationPlan
+    classes: tuple[str, ...]
+    models: tuple[NamedDetector, ...]
+    teacher: NamedDetector | None
+    judge: FrameJudge
+
+    @classmethod
+    def load(cls, plan: EvaluationPlan) -> "Evaluator":
+        """Load and warm up all models; ``ValueError`` for what cannot be loaded."""
+        teachers = () if plan.teacher is None else (plan.teacher,)
+        detectors, classes = load_detectors((*plan.models, *teachers), plan.device)
+        models = tuple(detectors[: len(plan.models)])
+        teacher = detectors[-1] if teachers else None
+        ranges_m = tuple(model.range_m for model in models)
+        judge = FrameJudge(classes, ranges_m, plan.score_threshold)
+        return cls(plan, classes, models, teacher, judge)
+
+    def run(self, task: Task, on_frame: Callable[[], object]) -> RecordingResult:
+        """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
+        source = open_task(task.path, self.plan)
+        frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
+        names = [model.name for model in self.models]
+        path = self.plan.out / VIEWS / f"{task.name}.mcap"
+        with writing_view(path, names, self.classes, self.plan.score_threshold) as view:
+            first_ns: int | None = None
+            for number, sweep in enumerate(source.sweeps()):
+                recorded_ns = self._recorded_ns(sweep, number)
+                first_ns = recorded_ns if first_ns is None else first_ns
+                result = self._frame(source, sweep, (recorded_ns - first_ns) / 1e9)
+                frames.append(result)
+                keeper.offer(PicturedFrame(task.name, result, sweep.points))
+                view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
+                on_frame()
+        return RecordingResult(task.name, task.path, tuple(frames), keeper.frames())
+
+    def _frame(self, source: Source, sweep: Sweep, recorded_s: float) -> FrameResult:
+        camera = None if self.teacher else frame_camera(source, sweep.frame)
+        reference: Reference | None
+        if self.teacher is None:
+            reference = self.judge.labels(sweep, camera)
+        else:
+            found = self.teacher(sweep.points).found
+            reference = self.judge.teacher(found, self.teacher.range_m)
+        answers = tuple(
+            self.judge.answer(model(sweep.points), reference, camera) for model in self.models
+        )
+        return FrameResult(sweep.frame, recorded_s, reference, answers)
+
+    def _recorded_ns(self, sweep: Sweep, number: int) -> int:
+        """When the cloud came; files come at the plan's rate, from second 1 on."""
+        if sweep.recorded_ns is not None:
+            return sweep.recorded_ns
+        return 1_000_000_000 + round(number * 1e9 / self.plan.rate_hz)

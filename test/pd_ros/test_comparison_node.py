@@ -1,0 +1,199 @@
+"""The comparison node beside the real detector node over real DDS, and what its end does to it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from small_model import save_eager_model
+
+pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
+
+from diagnostic_msgs.msg import DiagnosticArray
+from live_node import Client, cloud, ros, running_node
+from visualization_msgs.msg import MarkerArray
+
+from pd_ros.health import Level
+from pd_ros.replay.recording import open_recording
+from pd_ros.spinning import spinning
+
+# Two nodes start on what a busy machine has left.
+PATIENCE_S = 180.0
+NAMESPACE = f"/test_comparison_{os.getpid()}"
+
+
+class Listener(Client):
+    """A client that hears the comparison, too."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(namespace)
+        self.comparisons: list[DiagnosticArray] = []
+        self.colours: list[MarkerArray] = []
+        self.judgements: list = []
+        listen = self.create_subscription
+        topic = "lidar_comparison/comparison"
+        listen(DiagnosticArray, topic, self._keep(self.comparisons), 50)
+        listen(MarkerArray, "lidar_comparison/markers", self._keep(self.colours), 50)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        super()._on_diagnostics(message)
+        with self._changed:
+            namespace = self.get_namespace()
+            self.judgements += [
+                s for s in message.status
+                if s.name.endswith(": comparison") and s.hardware_id.startswith(namespace)
+            ]  # fmt: skip
+            self._changed.notify_all()
+
+    def ask_until(self, first: int, look):
+        """Send clouds, each of which the student must answer, until ``look`` finds something."""
+        end_s = time.monotonic() + PATIENCE_S
+        for stamp in range(first, first + 10_000):
+            self.ask(cloud(some_points(stamp), stamp))
+            if found := look():
+                return found
+            assert time.monotonic() < end_s, "nothing came"
+            time.sleep(0.05)
+        raise AssertionError
+
+
+def some_points(seed: int) -> np.ndarray:
+    points = np.random.default_rng(seed).uniform(-7, 7, (400, 4)).astype(np.float32)
+    points[:, 2] = np.clip(points[:, 2], -2.5, 0.5)
+    points[:, 3] = 0.5
+    return points
+
+
+@contextmanager
+def comparing(namespace: str, checkpoint, *arguments: str) -> Iterator[subprocess.Popen]:
+    """Run the comparison node; the test ends it, here it is only made sure of."""
+    command = [sys.executable, "-m", "pd_ros.comparison_node", "--ros-args"]
+    command += ["-r", f"__ns:={namespace}", "-p", f"teacher.checkpoint:={checkpoint}"]
+    command += ["-p", "diagnostics.period:=0.2", "-p", "every:=1", "-p", "process.nice:=0"]
+    command += arguments
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return save_eager_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def context():
+    with ros():
+        yield
+
+
+@pytest.fixture(scope="module")
+def client(context, checkpoint):
+    with running_node(NAMESPACE, checkpoint):
+        client = Listener(NAMESPACE)
+        with spinning(client):
+            client.wait_until_heard()
+            yield client
+
+
+def test_a_teacher_of_the_same_weights_agrees_and_says_so(client, checkpoint) -> None:
+    with comparing(NAMESPACE, checkpoint) as process:
+        array = client.ask_until(1000, lambda: client.comparisons and client.comparisons[-1])
+        stamp = array.header.stamp.sec
+        assert stamp >= 1000
+        assert array.header.frame_id == "lidar_top"
+        assert [status.name for status in array.status] == ["car", "pedestrian"]
+        values = [{item.key: item.value for item in s.values} for s in array.status]
+        assert sum(int(v["matched"]) for v in values) > 0
+        assert all((v["missed"], v["extra"]) == ("0", "0") for v in values)
+        assert any("0-20 m: mean BEV IoU" in v for v in values)
+        groups = client.wait(lambda: client.colours)[-1].markers
+        assert {marker.ns for marker in groups[1:]} == {"agreed/boxes", "agreed/text"}
+        ok = bytes([Level.OK.value])
+        client.ask_until(2000, lambda: [s for s in client.judgements if s.level == ok])
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, log
+    assert "Traceback" not in log
+
+
+def test_what_the_student_leaves_out_is_missed_warned_of_and_recorded(
+    context, checkpoint, tmp_path
+) -> None:
+    folder, namespace = tmp_path / "kept", f"{NAMESPACE}_silent"
+    silence = ("-p", "postprocess.score_threshold.default:=1.0")
+    arguments = ["-p", f"record.folder:={folder}", "-p", "record.count:=3"]
+    with (
+        running_node(namespace, checkpoint, *silence),
+        comparing(namespace, checkpoint, *arguments),
+    ):
+        client = Listener(namespace)
+        with spinning(client):
+            client.wait_until_heard()
+            client.ask_until(3000, lambda: [s for s in client.judgements if "misses" in s.message])
+            client.ask_until(4000, lambda: len(list(folder.glob("*.mcap"))) == 3)
+    for path in folder.glob("*.mcap"):
+        with open_recording(path) as recording:
+            assert recording.count("/points") == recording.count("/teacher/detections") == 1
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hanging"])
+def test_the_end_of_the_teacher_changes_nothing_for_the_student(client, checkpoint, end) -> None:
+    client.comparisons.clear()
+    first = 10_000 if end is signal.SIGKILL else 20_000
+    with comparing(NAMESPACE, checkpoint) as process:
+        client.ask_until(first, lambda: client.comparisons)
+        process.send_signal(end)
+        before = len(client.answers)
+        for stamp in range(first + 5000, first + 5030):
+            assert client.ask(cloud(some_points(stamp), stamp)).header.stamp.sec == stamp
+        assert len(client.answers) == before + 30
+        ok = bytes([Level.OK.value])
+        client.statuses.clear()
+        client.ask_until(first + 6000, lambda: [s for s in client.statuses if s.level == ok])
+
+
+def test_clouds_of_another_kind_are_the_students_to_reject(client, checkpoint) -> None:
+    """A cloud that nobody answers is never compared; the next good one is."""
+    with comparing(NAMESPACE, checkpoint):
+        client.comparisons.clear()
+        client.ask_until(30_000, lambda: client.comparisons)
+        broken = cloud(some_points(0), 31_000)
+        broken.fields = broken.fields[:2]
+        client.send(broken)
+        stamps = client.ask_until(
+            32_000,
+            lambda: [s for a in client.comparisons if (s := a.header.stamp.sec) >= 32_000],
+        )
+        assert 31_000 not in {a.header.stamp.sec for a in client.comparisons}
+        assert stamps
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-p", "teacher.checkpoint:=/no/such.safetensors"], "no such checkpoint"),
+        (["-p", "classes:=cat"], "classes: expected some of the teacher's"),
+        (["-p", "every:=0"], "parameter every"),
+        (["-p", "input.reliability:=auto"], "expected one of best_effort, reliable"),
+        (["-p", "limits.recal:=0.5"], "did you mean limits.recall"),
+        (["-p", "limits.recall:=.nan"], "limits.recall out of range"),
+    ],
+    ids=["checkpoint", "classes", "range", "choice", "typo", "NaN"],
+)
+def test_a_bad_start_has_one_clear_line_and_exit_code_1(checkpoint, arguments, message) -> None:
+    with comparing(f"{NAMESPACE}_bad", checkpoint, *arguments) as process:
+        _, log = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert message in log
+    assert "Traceback" not in log
