@@ -22,3 +22,14 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_THRESHOLD)
         mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
+
+
+def give_back_memory() -> None:
+    """Give all freed memory back: to the kernel, and a GPU's to the GPU."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+    torch = sys.modules.get("torch")  # if it was never imported, it holds nothing
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -14,6 +14,7 @@ from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
 from pd_ros.detection.pillars import pillarize
+from pd_ros.detection.stage_clock import StageClock
 from pd_ros.detection.types import Detections, ModelOutput
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -22,7 +23,7 @@ PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 class Predictor:
     """A detector ready to run: batch norm folded, channels last, half precision where it pays.
 
-    Not thread-safe: ``clipped`` belongs to the last call.
+    Not thread-safe: ``clipped`` and ``clock`` belong to the last call.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Predictor:
         self.device = device
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
+        self.clock = StageClock(device)
         model = checkpoint.model.eval().to(device)
         self._decode = make_decoder(self.config, device)
         encoder = model.encoder
@@ -76,6 +78,7 @@ class Predictor:
 
         Points out of range or not finite are left out. Raises ``ValueError`` for another shape.
         """
+        self.clock.start()
         cloud = torch.as_tensor(points, dtype=torch.float32, device=self.device)
         width = 3 + len(self.config.features)
         if cloud.dim() != 2 or cloud.shape[1] != width:
@@ -87,9 +90,12 @@ class Predictor:
         self.clipped = batch.clipped
         features = self._encoder(batch).to(self.precision)
         canvas = self._encoder.canvas(features, batch)
+        self.clock.mark("encode")
         stages, neck, maps = self._dense(canvas.contiguous(memory_format=torch.channels_last))
+        self.clock.mark("network")
         output = ModelOutput(features, batch.cells, stages, neck, *maps)
         found = self._decode(output)[0]
+        self.clock.mark("boxes")
         return Detections(*(field.cpu() for field in found))
 
     def warm_up(self, iterations: int = 3) -> None:

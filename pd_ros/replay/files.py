@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from pd_ros.pointcloud import CloudError, CloudField, CloudLayout, Float32, decode_points
+from pd_ros.cloud_layout import CloudError, CloudField, CloudLayout
+from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.pcd import read_pcd
 
@@ -80,7 +81,7 @@ def read_cloud(path: Path, intensity_scale: float) -> CloudFile:
                 f"{path}: expected a file of {', '.join(SUFFIXES)}, got {other or 'no suffix'}"
             )
     try:
-        return CloudFile(decode_points(layout, data, intensity_scale), truth)
+        return CloudFile(decode_points(layout, data, Reading(scale=intensity_scale)), truth)
     except CloudError as error:
         raise ValueError(f"{path}: {error}") from error
 

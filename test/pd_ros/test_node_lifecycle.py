@@ -85,15 +85,16 @@ def test_an_error_in_the_detector_gives_an_empty_answer_and_the_node_goes_on(nod
     node.trigger_configure()
     node.trigger_activate()
     works = node.predictor
+    answerer = node.engine.answerer
     client = Client(NAMESPACE)
     with spinning(node), spinning(client):
         client.wait_until_heard()
         assert client.ask(cloud(POINTS, 1)).detections
-        node.predictor = BrokenPredictor(works)
+        answerer.predictor = BrokenPredictor(works)
         assert not client.ask(cloud(POINTS, 2)).detections
         status = client.wait(lambda: next(s for s in client.statuses if "fail" in s.message))
         assert "1 clouds made the detector fail" in status.message
-        node.predictor = works
+        answerer.predictor = works
         assert client.ask(cloud(POINTS, 3)).detections
     assert node.statistics.read().failed == 1
 
