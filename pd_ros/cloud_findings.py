@@ -58,9 +58,9 @@ def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -
             Finding("points", value, "a sweep", Level.WARN, "look at the sensor and its driver")
         ]
     findings = [
-        _points(content, record),
         _invalid(content),
-        _flat(content, record),
+        _flat(content),
+        _points(content, record),
         _ground(content, record, handling.z_offset_m),
         _in_range(content, record),
     ]
@@ -71,9 +71,10 @@ def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -
 
 def verdict(findings: Sequence[Finding]) -> tuple[Level, str]:
     """Return level and sentence of all findings together: the first that warns."""
-    for finding in findings:
-        if finding.level is not Level.OK:
-            return finding.level, f"{finding.name}: {finding.text}"
+    bad = [finding for finding in findings if finding.level is not Level.OK]
+    remarks = [finding for finding in findings if finding.advice]
+    for finding in bad or remarks:
+        return finding.level, f"{finding.name}: {finding.text}"
     return Level.OK, "the clouds are like those of the training"
 
 
@@ -104,7 +105,7 @@ def _invalid(content: CloudContent) -> Finding:
     return Finding("unusable points", value, "few", Level.WARN if bad else Level.OK, advice)
 
 
-def _flat(content: CloudContent, record: CloudRecord) -> Finding:
+def _flat(content: CloudContent) -> Finding:
     flat = content.height_m < _FLAT_M
     advice = "a scan of one plane: choose the topic of a 3D sensor (-r points:=TOPIC)"
     return Finding(

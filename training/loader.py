@@ -16,6 +16,7 @@ from training.augment import augment
 from training.config import TrainConfig
 from training.data.balance import class_balanced_weights
 from training.data.source import open_source
+from training.frame import Frame
 from training.labels import Labels, split_labels
 from training.paste import ObjectBank, paste_objects
 from training.target_maker import AnyTargets, make_target_maker
@@ -132,6 +133,10 @@ class TrainingFrames(Dataset[Sample]):
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
         frame = augment(frame, self._config.augment, rng)
         return Sample(torch.from_numpy(frame.points), split_labels(frame, self._config.min_points))
+
+    def plain(self, source: int, number: int) -> Frame:
+        """A frame as it is in its source."""
+        return self._sources[source][number]
 
     def _fill_bank(self) -> ObjectBank:
         rng = np.random.default_rng(self._config.seed)

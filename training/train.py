@@ -20,6 +20,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config import CenterHeadConfig, ModelConfig, load_config
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import BevDetector, build_model
+from training.clouds import measure_clouds
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
@@ -83,6 +84,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     )
     scheduler = _one_cycle(optimizer, config, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
+    run.clouds = measure_clouds(frames, config, model_config)
     progress = run.resume()
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)
