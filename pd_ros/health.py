@@ -123,12 +123,11 @@ def judge_detector(
     findings: list[_Finding] = [
         (busy_s > _HUNG_S, Level.ERROR, f"a cloud is in work since {busy_s:.0f} s"),
         (failed, Level.ERROR, f"{failed} clouds made the detector fail; see log"),
-        *events[:3],
+        *events,
         (
             late > limit.latency_error_ms, Level.ERROR,
             f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
         ),
-        *events[3:],
         (clipped, Level.WARN, f"{clipped} points exceeded a capacity of the model, left out"),
         (
             dropped > received / 2, Level.WARN,
