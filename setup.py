@@ -29,7 +29,8 @@ def wheel_files() -> list[tuple[str, list[str]]]:
     """
     if "bdist_wheel" not in sys.argv:
         return []
-    return [(f"lib/{NAME}", ["packaging/libexec/detector_node"])]
+    commands = ("detector_node", "inspect_cloud")
+    return [(f"lib/{NAME}", [f"packaging/libexec/{name}" for name in commands])]
 
 
 def packages() -> list[str]:
@@ -63,6 +64,7 @@ setup(
         "console_scripts": [
             "detector_node = pd_ros.node:main",
             "evaluate = pd_ros.evaluate:main",
+            "inspect_cloud = pd_ros.inspect_cloud:main",
             "live_replay = pd_ros.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],

@@ -70,8 +70,10 @@ class Diagnosis:
             reliability=reliability,
         )
         content = self._judge_content(settings, model_from_cloud)
-        if counts.boxes > before.boxes or counts.processed == before.processed:
+        if counts.boxes > before.boxes:
             self._boxes_s = now_s
+        elif counts.processed == before.processed:  # no clouds: that time does not count
+            self._boxes_s += now_s - self._read_s
         self._reported, self._read_s = counts, now_s
         return {
             "clouds": judge_clouds(before, counts, seen, timings, settings.limit),

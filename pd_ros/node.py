@@ -51,6 +51,7 @@ class DetectorNode(LifecycleNode):
         self._open_transforms = open_transforms
         self.statistics = Statistics()
         self.engine: Engine | None = None
+        self._class_parameters: list[str] = []
         self.exit_code = 0
 
     @property
@@ -106,12 +107,21 @@ class DetectorNode(LifecycleNode):
 
         setup = read_setup(self, str(DEFAULT_CHECKPOINT))
         predictor = load_detector(setup)
+        self._undeclare_class_parameters()  # of a configure that failed
         own = class_specs(predictor.config.classes)
         # rclpy keeps what was given at the start only here, and accepts unknown names silently.
         check_names(list(self._parameter_overrides), [spec.name for spec in (*SPECS, *own)])
         declare(self, own)
+        self._class_parameters = [spec.name for spec in own]
         transforms = self._transforms_for(setup, predictor)
-        self.engine = Engine(self, predictor, setup, transforms, self.statistics, self._end_lost)
+        try:
+            self.engine = Engine(
+                self, predictor, setup, transforms, self.statistics, self._end_lost
+            )
+        except BaseException:
+            if transforms is not None:
+                transforms.close()
+            raise
         self._refresh_settings([])
         self.get_logger().info(
             f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
@@ -144,12 +154,16 @@ class DetectorNode(LifecycleNode):
         if self.engine is None:
             return
         engine, self.engine = self.engine, None
-        for spec in class_specs(engine.predictor.config.classes):
-            self.undeclare_parameter(spec.name)
+        self._undeclare_class_parameters()
         engine.close()
         del engine
         gc.collect()
         give_back_memory()
+
+    def _undeclare_class_parameters(self) -> None:
+        for name in self._class_parameters:
+            self.undeclare_parameter(name)
+        self._class_parameters = []
 
     def _refresh_settings(self, _changed: list[Parameter]) -> None:
         if self.engine is not None:

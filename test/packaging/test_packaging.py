@@ -125,7 +125,8 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
     places = dict(declared["data_files"])
     assert [f for files in places.values() for f in files if not (ROOT / f).is_file()] == []
     assert "config/model/center_pillar_student.yaml" in places["share/pd_ros/config/model"]
-    assert (ROOT / "packaging" / "libexec" / "detector_node").stat().st_mode & 0o111
+    for name in ("detector_node", "inspect_cloud"):
+        assert (ROOT / "packaging" / "libexec" / name).stat().st_mode & 0o111
 
 
 @pytest.mark.parametrize(

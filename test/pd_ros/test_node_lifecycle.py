@@ -171,6 +171,20 @@ def test_what_a_transition_raises_is_logged_and_it_can_be_tried_again(
     assert node.trigger_configure() == SUCCESS
 
 
+def test_what_configure_refuses_it_refuses_again_with_the_same_words(checkpoint, capfd) -> None:
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"model.checkpoint:={checkpoint}",
+                 "-p", "output.frame_id:=map"]  # fmt: skip
+    rclpy.init(args=arguments)
+    try:
+        node = DetectorNode(open_transforms=lambda _node: None)
+        for _ in range(2):
+            assert node.trigger_configure() == FAILURE
+            assert "output.frame_id: needs tf2_ros" in capfd.readouterr().err
+        node.close()
+    finally:
+        rclpy.try_shutdown()
+
+
 class FakeTransforms:
     """Knows one frame, until it is closed."""
 
