@@ -1,6 +1,7 @@
 """Parameters against rclpy itself: what a node declares, takes and refuses."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -258,3 +259,10 @@ def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
         "postprocess.class_map.pedestrian",
     ]
     assert descriptor(Spec("a", 1, "text")).integer_range == []
+
+
+def test_the_readme_has_every_parameter_with_its_description() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for spec in SPECS:
+        assert f"`{spec.name}`" in text
+        assert spec.description in text or spec.name.startswith("input.field_map.")
