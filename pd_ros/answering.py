@@ -50,7 +50,7 @@ class Answerer:
         self._say = say
         features = predictor.config.features
         self._columns = [0, 1, 2, *(_COLUMNS[name] for name in features)]
-        self._joins = "time_lag" in features
+        self.joins = "time_lag" in features
         self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps))
         self._last_ns: int | None = None
         self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
@@ -87,7 +87,7 @@ class Answerer:
         points = crop(points, settings.region, settings.ego_box)
         thinned = thin_out(points, self._setup.max_points)
         self._statistics.add(clipped=len(points) - len(thinned))
-        joined = self._join(thinned, cloud.header, settings) if self._joins else thinned
+        joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
         if settings.z_offset_m:
             joined[:, 2] += settings.z_offset_m
         if self._columns == list(range(joined.shape[1])):

@@ -60,13 +60,13 @@ def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -
     findings = [
         _invalid(content),
         _flat(content),
+        _in_range(content, record),
         _points(content, record),
         _ground(content, record, handling.z_offset_m),
-        _in_range(content, record),
     ]
-    return [*findings, _intensity(content, record, handling)] if handling.intensity_wanted else (
-        findings
-    )  # fmt: skip
+    if handling.intensity_wanted:
+        findings.append(_intensity(content, record, handling))
+    return findings
 
 
 def verdict(findings: Sequence[Finding]) -> tuple[Level, str]:

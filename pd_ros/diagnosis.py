@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -14,6 +13,7 @@ from pd_ros.examination import Eye, examine_cloud
 from pd_ros.frames import Matrix
 from pd_ros.health import Health, Input, Level, judge_clouds, judge_detector, judge_output
 from pd_ros.loading import CheckpointFile
+from pd_ros.memory import resident_kb
 from pd_ros.settings import Settings
 from pd_ros.statistics import Counts, Statistics
 from pd_ros.timings import Timings
@@ -96,7 +96,10 @@ class Diagnosis:
 
     def _judge_device(self, counts: Counts) -> Health:
         device = self._predictor.device
-        values: dict[str, object] = {"device": device, "resident memory (MB)": resident_mb()}
+        values: dict[str, object] = {
+            "device": device,
+            "resident memory (MB)": round(resident_kb("self") / 1e3, 1),
+        }
         if device.type == "cuda":
             values |= {
                 "GPU": torch.cuda.get_device_name(device),
@@ -134,12 +137,3 @@ def content_health(findings: Sequence[Finding], recorded: bool) -> Health:
     against = "its training" if recorded else "the simulated HDL-64E (training not recorded)"
     values: dict[str, object] = {finding.name: finding.text for finding in findings}
     return Health(level, text, {**values, "compared with": against})
-
-
-def resident_mb() -> float:
-    """Memory that this process takes; 0 where that cannot be known."""
-    statm = Path("/proc/self/statm")
-    if not statm.is_file():
-        return 0.0
-    pages = int(statm.read_text(encoding="ascii").split()[1])
-    return round(pages * 4096 / 1e6, 1)

@@ -58,7 +58,9 @@ class Engine:
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._on_lost_device = on_lost_device
         self.answerer = Answerer(predictor, setup, transforms, statistics, self._say)
-        tf = "none needed" if transforms is None else "tf2"
+        tf = "tf2" if transforms else (
+            "tf2_ros is not installed" if self.answerer.joins else "none needed"
+        )  # fmt: skip
         file = CheckpointFile(setup.checkpoint)
         self._diagnosis = Diagnosis(predictor, file, statistics, self._timings, tf)
         value = node.get_parameter

@@ -92,7 +92,8 @@ _INPUT = (
     Spec(
         "input.z_offset", 0.0,
         "Metres added to z before detection and taken from the boxes after; set it where the"
-        " sensor is mounted higher or lower than the one the detector was trained with.",
+        " sensor is mounted higher or lower than the one the detector was trained with: its height"
+        " above the ground - 1.73 m, for what ships.",
         limits=(-10.0, 10.0),
     ),
     Spec(

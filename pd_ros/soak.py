@@ -18,7 +18,7 @@ import rclpy
 from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
-from pd_ros.memory import keep_freed_memory
+from pd_ros.memory import keep_freed_memory, resident_kb
 from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak
@@ -74,14 +74,8 @@ def _play(
         client.send_next()
         at_s = time.monotonic() - began_s
         if not samples or at_s - samples[-1].at_s >= _SAMPLE_S:
-            samples.append(Sample(at_s, resident_kb(process.pid), client.take_latencies()))
+            samples.append(Sample(at_s, resident_kb(str(process.pid)), client.take_latencies()))
     return samples
-
-
-def resident_kb(pid: int) -> int:
-    """Memory that a process takes."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
 @contextmanager

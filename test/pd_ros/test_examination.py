@@ -52,7 +52,7 @@ WRONG = {
     "dark": (changed(3, factor=0), "intensity", "input.intensity.mode to constant"),
     "millimetres": (
         np.concatenate([changed(i, factor=1000)[:, i : i + 1] for i in range(3)] + [good()[:, 3:]],
-                       axis=1), "points in range", "far sparser"),
+                       axis=1), "share in range", "metres?"),
     "one plane": (changed(2, factor=0), "height of the scene (m)", "a scan of one plane"),
     "sparse": (good(99)[::20], "points in range", "far sparser than in training"),
     "NaN": (np.concatenate((good(99), np.full((200_000, 4), np.nan))), "unusable", "echoes"),
