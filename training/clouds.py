@@ -35,7 +35,9 @@ def measure_clouds(
 
 
 def _xyzi(points: Float32, features: tuple[str, ...]) -> Float32:
-    """Columns x, y, z, intensity; 0 where the model has none."""
+    """Columns x, y, z, intensity (0 where the model has none) of the newest of several sweeps."""
+    if "time_lag" in features:
+        points = points[points[:, 3 + features.index("time_lag")] == 0]
     columns = np.zeros((len(points), 4), np.float32)
     columns[:, :3] = points[:, :3]
     if "intensity" in features:

@@ -84,7 +84,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     )
     scheduler = _one_cycle(optimizer, config, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
-    run.clouds = measure_clouds(frames, config, model_config)
+    run.clouds = measure_clouds(frames, config, model_config) if world.is_first else None
     progress = run.resume()
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)

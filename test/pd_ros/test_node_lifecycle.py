@@ -255,6 +255,51 @@ def test_z_offset_moves_points_and_boxes_back(node) -> None:
     np.testing.assert_allclose(np.subtract(*heights), 0.5, atol=1e-3)
 
 
+def test_old_clouds_are_rejected_where_the_site_says_so(node) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    client = Client(NAMESPACE)
+    with spinning(node), spinning(client):
+        client.wait_until_heard()
+        set_parameter(node, "input.max_age", 3600.0)
+        client.send(cloud(POINTS, 1))
+        client.hear("clouds", "clouds rejected: older than input.max_age")
+        fresh = cloud(POINTS, node.get_clock().now().to_msg().sec)
+        assert client.ask(fresh).detections
+
+
+def test_names_on_the_topics_change_and_classes_can_be_dropped(node) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    client = Client(NAMESPACE)
+    with spinning(node), spinning(client):
+        client.wait_until_heard()
+        set_parameter(node, "postprocess.class_map.car", "vehicle")
+        set_parameter(node, "postprocess.class_map.pedestrian", "drop")
+        names = {d.results[0].hypothesis.class_id for d in client.ask(cloud(POINTS, 1)).detections}
+        assert names == {"vehicle"}
+
+
+def test_the_usual_subscription_gives_the_same(checkpoint) -> None:
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"model.checkpoint:={checkpoint}"]
+    scores = []
+    for raw in ("true", "false"):
+        rclpy.init(args=[*arguments, "-p", f"input.raw_subscription:={raw}"])
+        try:
+            node = DetectorNode()
+            node.trigger_configure()
+            node.trigger_activate()
+            client = Client(NAMESPACE)
+            with spinning(node), spinning(client):
+                client.wait_until_heard()
+                found = client.ask(cloud(POINTS, 1)).detections
+                scores.append([d.results[0].hypothesis.score for d in found])
+            node.close()
+        finally:
+            rclpy.try_shutdown()
+    assert scores[0] == scores[1] != []
+
+
 def set_parameter(node, name, value) -> None:
     result = node.set_parameters([Parameter(name, value=value)])[0]
     assert result.successful, result.reason

@@ -108,7 +108,7 @@ def test_real_vlp16_cloud(data_dir: Path) -> None:
          "field x: expected a datatype"),
         ("a.pcd", b"FIELDS x y z\nSIZE 1 1 1\nTYPE U U U\nWIDTH 1\nHEIGHT 1\nDATA ascii\n0 0 999",
          "numbers that fit"),
-        ("a.ply", b"ply", "expected a file of .bin, .npz, .pcd, got .ply"),
+        ("a.ply", b"ply", "expected a file of .bin, .npz, .npy, .pcd, got .ply"),
     ],
 )  # fmt: skip
 def test_damaged_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -166,7 +166,9 @@ def test_damage_anywhere_gives_points_or_one_clear_error(
 
 
 def test_folders(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected clouds \(\*\.bin, \*\.npz, \*\.pcd\)"):
+    with pytest.raises(
+        ValueError, match=r"expected clouds \(\*\.bin, \*\.npz, \*\.npy, \*\.pcd\)"
+    ):
         list_clouds(tmp_path)
     (tmp_path / "velodyne").mkdir()
     second, first = write(tmp_path / "velodyne" / "2.bin"), write(tmp_path / "velodyne" / "1.bin")
