@@ -74,7 +74,8 @@ def _play(
         client.send_next()
         at_s = time.monotonic() - began_s
         if not samples or at_s - samples[-1].at_s >= _SAMPLE_S:
-            samples.append(Sample(at_s, resident_kb(str(process.pid)), client.take_latencies()))
+            memory_kb, load = resident_kb(str(process.pid)), os.getloadavg()[0]
+            samples.append(Sample(at_s, memory_kb, client.take_latencies(), load))
     return samples
 
 

@@ -15,6 +15,7 @@ class Sample(NamedTuple):
     at_s: float
     resident_kb: int
     latencies_ms: tuple[float, ...]  # of the answers since the last look
+    load: float = 0.0  # processes of the whole machine that want to run
 
 
 class Answers(NamedTuple):
@@ -36,6 +37,7 @@ class SoakReport(NamedTuple):
     answers: Answers
     resident_mb: tuple[float, float]  # median of the beginning, of the end
     latency_ms: tuple[float, float]
+    load: tuple[float, float]  # without which the latency says little
 
     @property
     def growth(self) -> float:
@@ -76,7 +78,8 @@ class SoakReport(NamedTuple):
             f"memory: {self.resident_mb[0]:.1f} MB, at the end {self.resident_mb[1]:.1f} MB"
             f" ({self.growth:+.2%})\n"
             f"latency, median: {self.latency_ms[0]:.1f} ms, at the end {self.latency_ms[1]:.1f} ms"
-            f" ({self.drift:+.0%})"
+            f" ({self.drift:+.0%})\n"
+            f"load of the machine: {self.load[0]:.1f}, at the end {self.load[1]:.1f}"
         )
 
 
@@ -94,4 +97,7 @@ def report_soak(samples: Sequence[Sample], answers: Answers, length_s: float) ->
         )
     memory = [float(np.median([s.resident_kb for s in some])) / 1e3 for some in (first, last)]
     median = [float(np.median(some)) for some in latencies]
-    return SoakReport(length_s / 60, answers, (memory[0], memory[1]), (median[0], median[1]))
+    load = [float(np.median([sample.load for sample in some])) for some in (first, last)]
+    return SoakReport(
+        length_s / 60, answers, (memory[0], memory[1]), (median[0], median[1]), (load[0], load[1])
+    )
