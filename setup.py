@@ -66,6 +66,7 @@ setup(
             "detector_node = pd_ros.node:main",
             "evaluate = pd_ros.evaluate:main",
             "evaluate_recording = pd_ros.evaluate_recording:main",
+            "inspect_cloud = pd_ros.inspect_cloud:main",
             "live_replay = pd_ros.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],

@@ -3,10 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
+
+from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp, parse_cloud
+from pd_ros.cloud_layout import cloud_layout
 
 TOPIC = "points"
 _LOOK_PERIOD_S = 0.5
@@ -17,14 +22,23 @@ class CloudSubscription:
 
     ``auto`` starts reliable, since large best-effort messages get lost on default transports, and
     goes over to best effort once a publisher is there that offers nothing more: a reliable
-    subscription would never hear it.
+    subscription would never hear it. ``raw``: the points of a message are not copied.
     """
 
     def __init__(
-        self, node: Node, reliability: str, on_cloud: Callable[[PointCloud2], None]
+        self,
+        node: Node,
+        reliability: str,
+        depth: int,
+        raw: bool,
+        on_cloud: Callable[[CloudMessage], None],
+        on_lost: Callable[[int], None],
     ) -> None:
         self._node = node
+        self._depth = depth
+        self._raw = raw
         self._on_cloud = on_cloud
+        self._on_lost = on_lost
         best_effort = reliability == "best_effort"
         self.reliability = (
             ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
@@ -40,9 +54,15 @@ class CloudSubscription:
         return str(self._subscription.topic_name)
 
     @property
-    def publishers(self) -> int:
-        """How many publishers of the topic are known."""
-        return int(self._node.count_publishers(self.topic))
+    def publishers(self) -> dict[str, str]:
+        """Names of the nodes that publish the topic, and the reliability that each offers."""
+        offers = self._node.get_publishers_info_by_topic(self.topic)
+        return {
+            f"{offer.node_namespace.rstrip('/')}/{offer.node_name}": (
+                offer.qos_profile.reliability.name.lower()
+            )
+            for offer in offers
+        }
 
     def close(self) -> None:
         """Stop listening."""
@@ -53,11 +73,33 @@ class CloudSubscription:
     def _subscribe(self) -> Subscription:
         profile = QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
-            depth=1,
+            depth=self._depth,
             durability=DurabilityPolicy.VOLATILE,
             reliability=self.reliability,
         )
-        return self._node.create_subscription(PointCloud2, TOPIC, self._on_cloud, profile)
+        return self._node.create_subscription(
+            PointCloud2,
+            TOPIC,
+            self._on_bytes if self._raw else self._on_message,
+            profile,
+            event_callbacks=SubscriptionEventCallbacks(
+                message_lost=lambda lost: self._on_lost(lost.total_count_change)
+            ),
+            raw=self._raw,
+        )
+
+    def _on_bytes(self, cdr: bytes) -> None:
+        try:
+            cloud = parse_cloud(cdr)
+        except ValueError:  # of an encoding that only the middleware knows
+            self._on_message(deserialize_message(cdr, PointCloud2))
+            return
+        self._on_cloud(cloud)
+
+    def _on_message(self, message: PointCloud2) -> None:
+        stamp = message.header.stamp
+        header = CloudHeader(Stamp(stamp.sec, stamp.nanosec), message.header.frame_id)
+        self._on_cloud(CloudMessage(header, cloud_layout(message), message.data))
 
     def _look_at_publishers(self) -> None:
         offers = self._node.get_publishers_info_by_topic(self.topic)

@@ -58,7 +58,7 @@ class Teacher:
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)
-        range_m = self.predictor.config.grid.range_m
+        range_m = self.predictor.config.range_m
         truth = teacher_truth(found, [range_m], self.score_threshold)
         return compare(named_detections(student, self.classes), truth, found.scores, self.classes)
 

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 
 from pd_ros.box_markers import MarkerGroup
+from pd_ros.cloud_layout import cloud_layout
 from pd_ros.comparison import Comparison, Teacher, compared_classes, marker_groups
 from pd_ros.comparison_window import AgreementWindow
 from pd_ros.detection.predictor import Predictor
 from pd_ros.disagreement_store import DisagreementStore, StoredMessage
-from pd_ros.pointcloud import cloud_layout, decode_points
+from pd_ros.pointcloud import Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes, detection_array, read_detection_array
 from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD
 from pd_ros.replay.typestore import jazzy_typestore
@@ -65,9 +66,9 @@ class ComparisonEngine:
         Raises ``CloudError`` for a cloud that cannot be read.
         """
         config = self._config
-        points = decode_points(
-            cloud_layout(cloud), cloud.data, config.intensity_scale, config.z_offset_m
-        )
+        reading = Reading(scale=config.intensity_scale)
+        points = decode_points(cloud_layout(cloud), cloud.data, reading)
+        points[:, 2] += config.z_offset_m
         student = read_detection_array(answer)
         comparison = self._teacher.compare(points, config.z_offset_m, student)
         self._window.add(comparison.table)

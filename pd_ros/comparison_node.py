@@ -23,7 +23,8 @@ from pd_ros.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.comparison_window import AgreementLimits, ComparisonCounter, judge_comparison
 from pd_ros.memory import keep_freed_memory
 from pd_ros.messages import comparison_array, diagnostic_status, group_markers
-from pd_ros.parameters import check_names, declare
+from pd_ros.parameter_rules import check_names
+from pd_ros.parameters import declare
 from pd_ros.stamp_pairs import StampPair, StampPairs, header_stamp_ns
 from pd_ros.statistics import Throttle
 from pd_ros.worker import LatestWorker
@@ -144,7 +145,7 @@ class ComparisonNode(Node):
         finally:
             self._busy_since_s = None
 
-    def _report(self, error: Exception) -> None:
+    def _report(self, error: BaseException) -> None:
         if not self.context.ok():
             return  # told to stop meanwhile: nothing can be published any more
         self._counter.add(failed=1)

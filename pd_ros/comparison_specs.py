@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pd_ros.parameters import Spec
+from pd_ros.parameter_specs import Spec
 
 
 def _spec(

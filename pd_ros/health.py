@@ -1,9 +1,20 @@
-"""What the counts of the last period say about the node; no ROS needed."""
+"""What the node's figures of the last period say about it; no ROS needed.
 
+Each function judges one thing and says the worst that it finds.
+"""
+
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from pd_ros.settings import Limit
 from pd_ros.statistics import Counts
+from pd_ros.timings import Percentiles
+
+LATENCY = "arrival to answer"  # in the timings
+AGE = "age on arrival"
+
+_HUNG_S = 5.0
 
 
 class Level(Enum):
@@ -23,9 +34,52 @@ class Health(NamedTuple):
     values: dict[str, object]
 
 
-def judge(before: Counts, now: Counts, publishers: int) -> Health:
-    """Judge the period between two readings of the counts; the worst thing found is said."""
-    level, text = _worst(before, now, publishers)
+class Input(NamedTuple):
+    """What is known of the topic and of the last cloud that came."""
+
+    publishers: Mapping[str, str]  # node's name: reliability
+    silent_s: float = 0.0  # since the last cloud, or since the node listens
+    period_s: float = 1.0  # between the two readings of the counts
+    frame_id: str = ""
+    fields: str = ""
+    payload_bytes: int = 0
+    reliability: str = ""  # of the subscription
+
+
+_Finding = tuple[object, Level, str]  # said if true
+
+# What may go wrong around the detector, and how bad it is.
+_EVENTS = {
+    "worker restarted": Level.ERROR,
+    "out of memory": Level.ERROR,
+    "no transform": Level.ERROR,
+    "no output frame": Level.WARN,
+    "single sweep": Level.WARN,
+    "time went back": Level.WARN,
+}
+
+
+def judge_clouds(
+    before: Counts, now: Counts, seen: Input, timings: Mapping[str, Percentiles], limit: Limit
+) -> Health:
+    """Judge what comes in between two readings of the counts."""
+    received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
+    lost = _grown(before.events, now.events).get("lost on the way", 0)
+    rate = received / max(seen.period_s, 1e-9)
+    silent = f"no cloud for {seen.silent_s:.1f} s"
+    slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
+    findings = (  # the worst first
+        (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
+        (not seen.publishers, Level.STALE, "no publisher of the cloud topic; check its remapping"),
+        (
+            seen.silent_s > limit.timeout_s, Level.STALE,
+            f"{silent}, although there is a publisher; large best-effort clouds get lost without"
+            " the Fast DDS profile config/dds/fastdds_shm.xml on the publisher's side",
+        ),
+        (lost, Level.WARN, f"{lost} clouds lost on the way; use the Fast DDS profile"
+                           " config/dds/fastdds_shm.xml on the publisher's side"),
+        (received and rate < limit.min_rate_hz, Level.WARN, slow),
+    )  # fmt: skip
     values: dict[str, object] = {
         "received": now.received,
         "answered": now.processed,
@@ -33,30 +87,104 @@ def judge(before: Counts, now: Counts, publishers: int) -> Health:
         "failed": now.failed,
         "rejected": sum(now.rejected.values()),
         **{f"rejected, {reason}": count for reason, count in sorted(now.rejected.items())},
+        "lost on the way": now.events.get("lost on the way", 0),
         "clipped points": now.clipped_points,
         "last latency (ms)": round(now.last_latency_ms, 1),
         "last boxes": now.last_boxes,
-        "publishers": publishers,
+        "rate (Hz)": round(rate, 1),
+        **_times(timings, (AGE,)),
+        "publishers": len(seen.publishers),
+        **{f"publisher {name}": offer for name, offer in seen.publishers.items()},
+        "subscribed": seen.reliability,
+        "frame": seen.frame_id,
+        "fields": seen.fields,
+        "size (MB)": round(seen.payload_bytes / 1e6, 3),
     }
-    return Health(level, text, values)
+    return _worst(findings, "clouds come in", values)
 
 
-def _worst(before: Counts, now: Counts, publishers: int) -> tuple[Level, str]:
+def judge_detector(
+    before: Counts,
+    now: Counts,
+    busy_s: float,
+    timings: Mapping[str, Percentiles],
+    limit: Limit,
+) -> Health:
+    """Judge the work between two readings of the counts; ``busy_s``: with the cloud in work."""
     received, dropped = now.received - before.received, now.dropped - before.dropped
     failed, clipped = now.failed - before.failed, now.clipped_points - before.clipped_points
-    reasons = [name for name, n in now.rejected.items() if n > before.rejected.get(name, 0)]
-    findings = (  # the worst first
+    late = timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95
+    latency = f"p95 of the latency is {late:.0f} ms"
+    grown = _grown(before.events, now.events)
+    events: list[_Finding] = [
+        (grown.get(name, 0), level, f"{name}, {grown.get(name, 0)} times; see log")
+        for name, level in _EVENTS.items()
+    ]
+    findings: list[_Finding] = [
+        (busy_s > _HUNG_S, Level.ERROR, f"a cloud is in work since {busy_s:.0f} s"),
         (failed, Level.ERROR, f"{failed} clouds made the detector fail; see log"),
-        (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
-        (not publishers, Level.STALE, "no publisher of the cloud topic; check its remapping"),
-        (not received, Level.STALE, "no cloud came, although there is a publisher"),
+        *events,
+        (
+            late > limit.latency_error_ms, Level.ERROR,
+            f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
+        ),
         (clipped, Level.WARN, f"{clipped} points exceeded a capacity of the model, left out"),
         (
-            dropped > received / 2,
-            Level.WARN,
+            dropped > received / 2, Level.WARN,
             f"{dropped} of {received} clouds dropped: slower than the sensor",
         ),
+        (
+            late > limit.latency_budget_ms, Level.WARN,
+            f"{latency}, above diagnostics.latency_budget_ms ({limit.latency_budget_ms:g})",
+        ),
+    ]  # fmt: skip
+    values: dict[str, object] = {
+        **_times(timings, [name for name in timings if name != AGE]),
+        **{name: now.events.get(name, 0) for name in _EVENTS},
+        "busy (s)": round(busy_s, 2),
+    }
+    return _worst(findings, "detecting", values)
+
+
+def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: bool) -> Health:
+    """Judge what goes out; ``empty_s``: how long no answer has had a box."""
+    hint = "is the checkpoint meant for this sensor and place?" if content_is_good else (
+        "see the status about the content of the clouds"
+    )  # fmt: skip
+    findings = (
+        (
+            empty_s > limit.no_boxes_s,
+            Level.WARN,
+            f"no boxes for {empty_s:.0f} s; {hint} Or lower postprocess.score_threshold.default",
+        ),
     )
-    return next(
-        ((level, text) for found, level, text in findings if found), (Level.OK, "detecting")
+    mean = now.boxes / max(now.processed, 1)
+    values: dict[str, object] = {
+        "boxes": now.boxes,
+        "mean boxes per cloud": round(mean, 2),
+        "without boxes for (s)": round(empty_s, 1),
+    }
+    return _worst(findings, "publishing", values)
+
+
+def _grown(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """What was added to each count."""
+    added = {name: count - before.get(name, 0) for name, count in now.items()}
+    return {name: count for name, count in added.items() if count}
+
+
+def _times(timings: Mapping[str, Percentiles], names: Sequence[str]) -> dict[str, object]:
+    return {
+        f"{name} (ms): p50, p95, highest": (
+            f"{timings[name].p50:.1f}, {timings[name].p95:.1f}, {timings[name].highest:.1f}"
+        )
+        for name in names
+        if name in timings
+    }
+
+
+def _worst(findings: Sequence[_Finding], good: str, values: dict[str, object]) -> Health:
+    level, text = next(
+        ((level, text) for found, level, text in findings if found), (Level.OK, good)
     )
+    return Health(level, text, values)

@@ -77,4 +77,4 @@ class LivePlayer(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.hardware_id == self._publisher.topic_name:
-                self.run.node_counts = {item.key: item.value for item in status.values}
+                self.run.node_counts |= {item.key: item.value for item in status.values}

@@ -3,63 +3,61 @@
 ros2 run pd_ros detector_node --ros-args -r points:=/velodyne_points -p model.device:=auto
 """
 
+import gc
 import sys
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import PointCloud2
-from vision_msgs.msg import Detection3DArray
-from visualization_msgs.msg import MarkerArray
 
-from pd_ros.answering import Arrival, detect, load_detector
-from pd_ros.cloud_subscription import CloudSubscription
-from pd_ros.detection_cdr import detection_array_cdr
-from pd_ros.health import judge
-from pd_ros.memory import keep_freed_memory
-from pd_ros.messages import diagnostic_status, marker_array
-from pd_ros.parameters import SPECS, check, check_names, declare, read_settings, threshold_specs
-from pd_ros.pointcloud import CloudError, check_cloud, cloud_layout
-from pd_ros.settings import Settings
-from pd_ros.statistics import Counts, Statistics, Throttle
-from pd_ros.worker import LatestWorker
+from pd_ros.memory import give_back_memory, keep_freed_memory
+from pd_ros.parameter_rules import check_names
+from pd_ros.parameter_specs import SPECS, class_specs
+from pd_ros.parameters import declare, make_check, read_settings, read_setup
+from pd_ros.settings import Setup
+from pd_ros.statistics import Statistics
+from pd_ros.tf_source import open_transforms
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
     from pd_ros.detection.predictor import Predictor
-    from pd_ros.detection.types import Detections
+    from pd_ros.engine import Engine
 
 DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "sim_student.safetensors"
-_LOG_PERIOD_S = 5.0
+LOST_DEVICE = 70  # exit code: start the process again
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
 class DetectorNode(LifecycleNode):
-    """Loads and warms up in configure, listens in activate, forgets the model in cleanup."""
+    """Loads and warms up in configure, listens in activate, forgets the model in cleanup.
 
-    def __init__(self, name: str = "lidar_detector") -> None:
+    ``open_transforms`` gives a ``TransformSource`` with a ``close``, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        name: str = "lidar_detector",
+        open_transforms: Callable[[Node], Any] = open_transforms,
+    ) -> None:
         super().__init__(name)
-        self.add_on_set_parameters_callback(check)
+        self.add_on_set_parameters_callback(make_check(self))
         declare(self, SPECS)
         self.add_post_set_parameters_callback(self._refresh_settings)
-        self.predictor: Predictor | None = None
+        self._open_transforms = open_transforms
         self.statistics = Statistics()
-        self._settings = Settings()
-        self._throttle = Throttle(_LOG_PERIOD_S)
-        self._worker: LatestWorker[Arrival] | None = None
-        self._subscription: CloudSubscription | None = None
-        self._reported = Counts()
+        self.engine: Engine | None = None
+        self._class_parameters: list[str] = []
+        self.exit_code = 0
 
     @property
-    def classes(self) -> Sequence[str]:
-        """Class names of the model; none before configure."""
-        return self.predictor.config.classes if self.predictor else ()
+    def predictor(self) -> "Predictor | None":
+        """The model; none before configure."""
+        return self.engine.predictor if self.engine else None
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the model, warm it up, make the publishers."""
@@ -88,8 +86,7 @@ class DetectorNode(LifecycleNode):
     def close(self) -> None:
         """Stop and forget everything; harmless in any state."""
         self._deactivate()
-        if self.predictor is not None:
-            self._cleanup()
+        self._cleanup()
 
     def _guarded(self, name: str, transition: Callable[[], None]) -> TransitionCallbackReturn:
         """Run a transition; rclpy itself would swallow what it raises without a word."""
@@ -105,108 +102,77 @@ class DetectorNode(LifecycleNode):
         return _SUCCESS
 
     def _configure(self) -> None:
-        path = self.get_parameter("model.checkpoint").value or str(DEFAULT_CHECKPOINT)
-        predictor = load_detector(path, self.get_parameter("model.device").value)
-        thresholds = threshold_specs(predictor.config.classes)
+        from pd_ros.engine import Engine  # noqa: PLC0415
+        from pd_ros.loading import load_detector  # noqa: PLC0415
+
+        setup = read_setup(self, str(DEFAULT_CHECKPOINT))
+        predictor = load_detector(setup)
+        self._undeclare_class_parameters()  # of a configure that failed
+        own = class_specs(predictor.config.classes)
         # rclpy keeps what was given at the start only here, and accepts unknown names silently.
-        given = list(self._parameter_overrides)
-        check_names(given, [spec.name for spec in (*SPECS, *thresholds)])
-        declare(self, thresholds)
-        self.predictor = predictor
+        check_names(list(self._parameter_overrides), [spec.name for spec in (*SPECS, *own)])
+        declare(self, own)
+        self._class_parameters = [spec.name for spec in own]
+        transforms = self._transforms_for(setup, predictor)
+        try:
+            self.engine = Engine(
+                self, predictor, setup, transforms, self.statistics, self._end_lost
+            )
+        except BaseException:
+            if transforms is not None:
+                transforms.close()
+            raise
         self._refresh_settings([])
-        self._detections = self.create_publisher(Detection3DArray, "detections", 1)
-        self._markers = self.create_publisher(MarkerArray, "~/markers", 1)
-        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        period = self.get_parameter("diagnostics.period").value
-        self._timer = self.create_timer(period, self._publish_diagnostics)
-        self.get_logger().info(f"{predictor.config.name} from {path} on {predictor.device}")
+        self.get_logger().info(
+            f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
+        )
+
+    def _transforms_for(self, setup: Setup, predictor: "Predictor") -> Any:
+        """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
+        wanted = {"input.sensor_frame": setup.sensor_frame, "output.frame_id": setup.output_frame}
+        asked = [name for name, frame in wanted.items() if frame]
+        if not asked and "time_lag" not in predictor.config.features:
+            return None
+        transforms = self._open_transforms(self)
+        if asked and transforms is None:
+            raise ValueError(
+                f"{', '.join(asked)}: needs tf2_ros, which cannot be imported; install"
+                " ros-jazzy-tf2-ros, or leave it empty"
+            )
+        return transforms
 
     def _activate(self) -> None:
-        worker = LatestWorker(self._answer, self._report)
-        worker.start()
-        self._worker = worker
-        reliability = self.get_parameter("input.reliability").value
-        self._subscription = CloudSubscription(self, reliability, self._on_cloud)
-        self.get_logger().info(f"listening to {self._subscription.topic}")
+        assert self.engine is not None
+        topic = self.engine.start()
+        self.get_logger().info(f"listening to {topic}")
 
     def _deactivate(self) -> None:
-        if self._subscription is not None:
-            self._subscription.close()
-            self._subscription = None
-        if self._worker is not None:
-            worker, self._worker = self._worker, None
-            self.statistics.add(dropped=worker.stop())
+        if self.engine is not None:
+            self.engine.stop()
 
     def _cleanup(self) -> None:
-        for spec in threshold_specs(self.classes):
-            self.undeclare_parameter(spec.name)
-        self.predictor = None
-        self.destroy_timer(self._timer)
-        for publisher in (self._detections, self._markers, self._diagnostics):
-            self.destroy_publisher(publisher)
+        if self.engine is None:
+            return
+        engine, self.engine = self.engine, None
+        self._undeclare_class_parameters()
+        engine.close()
+        del engine
+        gc.collect()
+        give_back_memory()
+
+    def _undeclare_class_parameters(self) -> None:
+        for name in self._class_parameters:
+            self.undeclare_parameter(name)
+        self._class_parameters = []
 
     def _refresh_settings(self, _changed: list[Parameter]) -> None:
-        if self.predictor is not None:
-            self._settings = read_settings(self, self.classes)
+        if self.engine is not None:
+            classes = self.engine.predictor.config.classes
+            self.engine.settings = read_settings(self, classes)
 
-    def _on_cloud(self, message: PointCloud2) -> None:
-        arrived_s = time.monotonic()
-        self.statistics.add(received=1)
-        layout = cloud_layout(message)
-        try:
-            check_cloud(layout, len(message.data))
-        except CloudError as error:
-            self.statistics.reject(error.reason)
-            self._say(error.reason, f"cloud rejected: {error}")
-            return
-        assert self._worker is not None
-        arrival = Arrival(message.header, layout, message.data, arrived_s)
-        self.statistics.add(dropped=int(self._worker.put(arrival)))
-
-    def _answer(self, arrival: Arrival) -> None:
-        """On the worker's thread: one message for every accepted cloud, whatever happens."""
-        assert self.predictor is not None
-        settings = self._settings
-        try:
-            found = detect(self.predictor, arrival, settings)
-        except Exception:
-            self.statistics.add(failed=1)
-            self._publish(arrival, None, settings)
-            raise
-        self.statistics.add(clipped=self.predictor.clipped)
-        self._publish(arrival, found, settings)
-
-    def _publish(self, arrival: Arrival, found: "Detections | None", settings: Settings) -> None:
-        if found is None:
-            self._detections.publish(Detection3DArray(header=arrival.header))
-        else:
-            self._detections.publish(detection_array_cdr(arrival.header, found, self.classes))
-            if settings.markers and self._markers.get_subscription_count():
-                self._markers.publish(marker_array(arrival.header, found, self.classes))
-        latency_ms = 1000 * (time.monotonic() - arrival.arrived_s)
-        self.statistics.answer(latency_ms, 0 if found is None else len(found.scores))
-
-    def _report(self, error: Exception) -> None:
-        trace = "".join(traceback.format_exception(error))
-        self._say("failed", f"detection failed, an empty answer was sent:\n{trace}")
-
-    def _say(self, key: str, text: str) -> None:
-        if self._throttle.allows(key, time.monotonic()):
-            self.get_logger().error(text)
-
-    def _publish_diagnostics(self) -> None:
-        if self._subscription is None:
-            return
-        counts = self.statistics.read()
-        health = judge(self._reported, counts, self._subscription.publishers)
-        self._reported = counts
-        status: DiagnosticStatus = diagnostic_status(
-            f"{self.get_name()}: clouds", self._subscription.topic,
-            bytes([health.level.value]), health.text, health.values,
-        )  # fmt: skip
-        message = DiagnosticArray(status=[status])
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
+    def _end_lost(self) -> None:
+        self.exit_code = LOST_DEVICE
+        self.context.try_shutdown()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -231,10 +197,18 @@ def main(arguments: list[str] | None = None) -> int:
         if rclpy.ok():  # else it was told to stop while it started: not a failure
             raise
     finally:
+        _end(node)
+    return node.exit_code
+
+
+def _end(node: DetectorNode) -> None:
+    try:
         node.close()
-        node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    except TimeoutError as error:  # the detector hangs; its thread ends with the process
+        sys.stderr.write(f"detector_node: {error}\n")
+        node.exit_code = 1
+    node.destroy_node()
+    rclpy.try_shutdown()
 
 
 def _start(node: DetectorNode) -> bool:

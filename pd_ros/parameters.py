@@ -1,13 +1,10 @@
-"""The node's ROS parameters: what they are, which values they take, and what a cloud sees of them.
+"""The node's ROS parameters: declared, checked together, and read as what a cloud sees of them.
 
-rclpy itself refuses wrong types, numbers out of range and changes of read-only parameters; the
-rules here are the rest.
+What is refused, and why, is in ``parameter_rules``.
 """
 
-import difflib
-import math
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -19,140 +16,131 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pd_ros.settings import Settings
-
-_THRESHOLD = "postprocess.score_threshold."
-
-
-class Spec(NamedTuple):
-    """One parameter: its default gives its type."""
-
-    name: str
-    default: bool | int | float | str
-    description: str
-    read_only: bool = False
-    limits: tuple[float, float] | None = None  # of a number, both included
-    choices: tuple[str, ...] = ()  # of a string; none: any string
-
-    def descriptor(self) -> ParameterDescriptor:
-        """Return what ``ros2 param describe`` shows."""
-        descriptor = ParameterDescriptor(description=self.description, read_only=self.read_only)
-        if self.choices:
-            descriptor.additional_constraints = f"one of: {', '.join(self.choices)}"
-        if self.limits and isinstance(self.default, float):
-            low, high = self.limits
-            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-        elif self.limits:
-            first, last = (int(limit) for limit in self.limits)
-            descriptor.integer_range = [IntegerRange(from_value=first, to_value=last, step=1)]
-        return descriptor
+from pd_ros.cloud_layout import FieldNames
+from pd_ros.parameter_rules import numbers_of, why_not
+from pd_ros.parameter_specs import BINS, CLASS_MAP, NMS, THRESHOLD, Spec
+from pd_ros.pointcloud import Reading
+from pd_ros.region import Limits
+from pd_ros.settings import Limit, Settings, Setup, published_names
 
 
-SPECS = (
-    Spec(
-        "model.checkpoint", "",
-        "Checkpoint (.safetensors) of the detector; empty: the student that comes with pd_ros.",
-        read_only=True,
-    ),
-    Spec(
-        "model.device", "auto", "Where the detector runs: auto (a GPU if there is one), cpu or"
-        " cuda:N.", read_only=True,
-    ),
-    Spec(
-        "input.reliability", "auto",
-        "Reliability of the subscription. auto: reliable, until a publisher appears that offers"
-        " best effort only, then best effort; reliable loses no large clouds.",
-        read_only=True, choices=("auto", "best_effort", "reliable"),
-    ),
-    Spec(
-        "input.intensity.scale", 1.0,
-        "Intensities are multiplied by it, to bring them to [0, 1]; integer ones are divided by"
-        " their type's maximum before.", limits=(0.0, 1e6),
-    ),
-    Spec(
-        "input.z_offset", 0.0,
-        "Metres added to z before detection and taken from the boxes after; set it where the"
-        " sensor is mounted higher or lower than the one the detector was trained with.",
-        limits=(-10.0, 10.0),
-    ),
-    Spec(
-        _THRESHOLD + "default", 0.3,
-        "Least score of a published box. What the checkpoint's own threshold has left out does"
-        " not come back.", limits=(0.0, 1.0),
-    ),
-    Spec(
-        "postprocess.max_detections", 200, "Most boxes published for one cloud, the best ones.",
-        limits=(1, 2000),
-    ),
-    Spec("output.markers", True, "Publish ~/markers for RViz while somebody subscribes to it."),
-    Spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
-         limits=(0.05, 60.0)),
-    Spec(
-        "autostart", True,
-        "Configure and activate without being asked, and end with exit code 1 if that fails;"
-        " false under a lifecycle manager.", read_only=True,
-    ),
-)  # fmt: skip
-
-
-def threshold_specs(classes: Sequence[str]) -> list[Spec]:
-    """Return the parameters that are there once the model's classes are known."""
-    return [
-        Spec(
-            _THRESHOLD + name.lower(), -1.0,
-            f"Least score of a published {name.lower()}; -1: the default one.", limits=(-1.0, 1.0),
-        )
-        for name in classes
-    ]  # fmt: skip
+def descriptor(spec: Spec) -> ParameterDescriptor:
+    """Return what ``ros2 param describe`` shows."""
+    described = ParameterDescriptor(
+        description=spec.description,
+        read_only=spec.read_only,
+        dynamic_typing=spec.number_or_list,
+        additional_constraints=spec.constraints,
+    )
+    if spec.choices:
+        described.additional_constraints = f"one of: {', '.join(spec.choices)}"
+    if spec.limits and isinstance(spec.default, float) and not spec.number_or_list:
+        low, high = spec.limits
+        described.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    elif spec.limits and isinstance(spec.default, int):
+        first, last = (int(limit) for limit in spec.limits)
+        described.integer_range = [IntegerRange(from_value=first, to_value=last, step=1)]
+    return described
 
 
 def declare(node: Node, specs: Sequence[Spec]) -> None:
     """Declare parameters with the values given at the start; ``ValueError`` for bad ones."""
     for spec in specs:
+        default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
         try:
-            node.declare_parameter(spec.name, spec.default, spec.descriptor())
+            node.declare_parameter(spec.name, default, descriptor(spec))
         except ParameterException as error:
             raise ValueError(f"parameter {spec.name}: {error}") from error
 
 
-def check(parameters: Sequence[Parameter]) -> SetParametersResult:
-    """Accept parameters that are set together, or refuse them all with the reason."""
-    choices = {spec.name: spec.choices for spec in SPECS if spec.choices}
-    for parameter in parameters:
-        name, value = parameter.name, parameter.value
-        reason = ""
-        if name in choices and value not in choices[name]:
-            reason = f"expected one of {', '.join(choices[name])}, got {value!r}"
-        elif isinstance(value, float) and not math.isfinite(value):
-            reason = f"expected a finite number, got {value}"
-        elif name.startswith(_THRESHOLD) and -1.0 < value < 0.0:
-            reason = f"expected -1 (the default threshold) or 0 to 1, got {value}"
-        if reason:
-            return SetParametersResult(successful=False, reason=f"{name}: {reason}")
-    return SetParametersResult(successful=True)
+def make_check(node: Node) -> Callable[[Sequence[Parameter]], SetParametersResult]:
+    """Return the callback that accepts parameters set together, or refuses them all."""
+
+    def check(parameters: Sequence[Parameter]) -> SetParametersResult:
+        given = {parameter.name: parameter.value for parameter in parameters}
+        now = {name: known.value for name, known in node.get_parameters_by_prefix("").items()}
+        reason = why_not(given, {**now, **given})
+        return SetParametersResult(successful=not reason, reason=reason)
+
+    return check
+
+
+def read_setup(node: Node, default_checkpoint: str) -> Setup:
+    """Return what configure goes by."""
+    value = _reader(node)
+    return Setup(
+        checkpoint=value("model.checkpoint") or default_checkpoint,
+        device=value("model.device"),
+        precision=value("model.precision"),
+        warm_up_rounds=value("model.warmup_iterations"),
+        cudnn_benchmark=value("model.cudnn_benchmark"),
+        nms_iou_threshold=value(NMS),
+        max_points=value("input.max_points"),
+        sensor_frame=value("input.sensor_frame"),
+        sweeps=value("sweeps.count"),
+        fixed_frame=value("sweeps.fixed_frame"),
+        output_frame=value("output.frame_id"),
+    )
 
 
 def read_settings(node: Node, classes: Sequence[str]) -> Settings:
     """Return what the next clouds are processed with; the thresholds in the classes' order."""
-    default = node.get_parameter(_THRESHOLD + "default").value
-    own = [node.get_parameter(_THRESHOLD + name.lower()).value for name in classes]
+    value = _reader(node)
+    bins = tuple(value(BINS))
     return Settings(
-        intensity_scale=node.get_parameter("input.intensity.scale").value,
-        z_offset_m=node.get_parameter("input.z_offset").value,
-        score_thresholds=tuple(default if value < 0 else value for value in own),
-        max_detections=node.get_parameter("postprocess.max_detections").value,
-        markers=node.get_parameter("output.markers").value,
+        reading=_read_reading(node),
+        z_offset_m=value("input.z_offset"),
+        max_age_s=value("input.max_age"),
+        region=_six(value("roi.range")),
+        ego_box=_six(value("roi.ego_box")),
+        tf_timeout_s=value("sweeps.tf_timeout"),
+        max_gap_s=value("sweeps.max_gap"),
+        single_sweep=value("sweeps.on_tf_error") == "single_sweep",
+        distance_bins_m=bins,
+        score_thresholds=tuple(
+            _thresholds(value(THRESHOLD + name.lower()), value(THRESHOLD + "default"), len(bins))
+            for name in classes
+        ),
+        max_detections=value("postprocess.max_detections"),
+        min_points_in_box=value("postprocess.min_points_in_box"),
+        names=_read_names(node, classes),
+        markers=value("output.markers"),
+        limit=Limit(
+            timeout_s=value("input.timeout"),
+            latency_budget_ms=value("diagnostics.latency_budget_ms"),
+            latency_error_ms=value("diagnostics.latency_error_ms"),
+            min_rate_hz=value("diagnostics.min_rate_hz"),
+            no_boxes_s=value("diagnostics.zero_detection_warn_s"),
+        ),
     )
 
 
-def check_names(given: Sequence[str], known: Sequence[str]) -> None:
-    """Raise ``ValueError`` for a parameter that was given at the start but that nobody reads.
+def _read_names(node: Node, classes: Sequence[str]) -> tuple[str, ...]:
+    value = _reader(node)
+    renamed = [value(CLASS_MAP + name.lower()) for name in classes]
+    return published_names(classes, renamed, value("output.class_id_format") == "index")
 
-    Names outside of this node's groups are somebody else's and pass.
-    """
-    groups = {name.split(".")[0] for name in known}
-    for name in given:
-        if name.split(".")[0] in groups and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-            raise ValueError(f"parameter {name}: no such parameter; {hint}")
+
+def _read_reading(node: Node) -> Reading:
+    value = _reader(node)
+    return Reading(
+        names=FieldNames(*(value(f"input.field_map.{name}") for name in FieldNames._fields)),
+        mode=value("input.intensity.mode"),
+        scale=value("input.intensity.scale"),
+        offset=value("input.intensity.offset"),
+        constant=value("input.intensity.constant"),
+    )
+
+
+def _thresholds(value: Any, default: float, bins: int) -> tuple[float, ...]:
+    own = [default if number < 0 else number for number in numbers_of(value)]
+    return tuple(own * bins if len(own) == 1 else own)
+
+
+def _six(values: Sequence[float]) -> Limits:
+    x0, y0, z0, x1, y1, z1 = values
+    return x0, y0, z0, x1, y1, z1
+
+
+def _reader(node: Node) -> Any:
+    return lambda name: node.get_parameter(name).value

@@ -13,7 +13,7 @@ _PATIENCE_S = 0.05
 @contextmanager
 def spinning(node: Node) -> Iterator[SingleThreadedExecutor]:
     """Spin a node in a thread of its own; the node stays when the thread ends."""
-    executor = SingleThreadedExecutor()
+    executor = SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
     stop = threading.Event()
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+_NONE: Mapping[str, int] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -18,8 +20,10 @@ class Counts:
     processed: int = 0  # answered with a message, failed ones too
     failed: int = 0  # answered with no boxes, because the detector raised an error
     dropped: int = 0  # not answered, because a newer cloud came first
-    clipped_points: int = 0  # points beyond a capacity of the model
-    rejected: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # by reason
+    clipped_points: int = 0  # points beyond a capacity
+    boxes: int = 0  # published in all
+    rejected: Mapping[str, int] = field(default_factory=lambda: _NONE)  # clouds, by reason
+    events: Mapping[str, int] = field(default_factory=lambda: _NONE)  # what else went wrong
     last_latency_ms: float = 0.0  # from the arrival of a cloud to its answer
     last_boxes: int = 0
 
@@ -31,11 +35,15 @@ class Statistics:
         self._lock = threading.Lock()
         self._counts = Counts()
         self._rejected: Counter[str] = Counter()
+        self._events: Counter[str] = Counter()
 
     def read(self) -> Counts:
         """Return all counts as they are at one moment."""
         with self._lock:
-            return replace(self._counts, rejected=MappingProxyType(dict(self._rejected)))
+            rejected = MappingProxyType(dict(self._rejected))
+            return replace(
+                self._counts, rejected=rejected, events=MappingProxyType(dict(self._events))
+            )
 
     def add(self, received: int = 0, dropped: int = 0, failed: int = 0, clipped: int = 0) -> None:
         """Add to some counts."""
@@ -54,12 +62,18 @@ class Statistics:
         with self._lock:
             self._rejected[reason] += 1
 
+    def note(self, event: str, times: int = 1) -> None:
+        """Count something that went wrong, and after which the node went on."""
+        with self._lock:
+            self._events[event] += times
+
     def answer(self, latency_ms: float, boxes: int) -> None:
         """Count a cloud that was answered."""
         with self._lock:
             self._counts = replace(
                 self._counts,
                 processed=self._counts.processed + 1,
+                boxes=self._counts.boxes + boxes,
                 last_latency_ms=latency_ms,
                 last_boxes=boxes,
             )

@@ -96,6 +96,14 @@ class Client(Node):
             assert time.monotonic() < end_s, "the node does not listen"
             time.sleep(0.02)
 
+    def of(self, part: str) -> list[DiagnosticStatus]:
+        """Statuses heard about one part of the node: clouds, content, detector ..."""
+        return [status for status in self.statuses if status.name.endswith(f": {part}")]
+
+    def hear(self, part: str, text: str) -> DiagnosticStatus:
+        """Wait until the node says something about a part of it."""
+        return self.wait(lambda: next(s for s in self.of(part) if text in s.message))
+
     def _keep(self, store):
         def keep(message) -> None:
             with self._changed:
@@ -109,6 +117,11 @@ class Client(Node):
             topic = self._publisher.topic_name
             self.statuses += [s for s in message.status if s.hardware_id == topic]
             self._changed.notify_all()
+
+
+def values_of(status: DiagnosticStatus) -> dict[str, str]:
+    """Keys and values of a status."""
+    return {item.key: item.value for item in status.values}
 
 
 def call_on(executor: SingleThreadedExecutor, transition) -> None:

@@ -139,6 +139,10 @@ class TrainingFrames(Dataset[Sample]):
         labels = split_labels(frame, self._config.min_points)
         return Sample(torch.from_numpy(frame.points), labels, draw.seed)
 
+    def plain(self, source: int, number: int) -> Frame:
+        """A frame as it is in its source."""
+        return self._sources[source][number]
+
     def _bank_frames(self) -> Iterator[Frame]:
         """Frames of all sources, one at a time: thousands would not fit into memory."""
         rng = np.random.default_rng(self._config.seed)

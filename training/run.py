@@ -14,6 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from pd_ros.cloud_record import KEY as CLOUD_KEY
+from pd_ros.cloud_record import CloudRecord
 from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import AnyModel
@@ -61,6 +63,7 @@ class Run:
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
         self.average = average_of(model, config.schedule.ema_decay)
+        self.clouds: CloudRecord | None = None  # what the training sweeps are like
         self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -178,6 +181,8 @@ class Run:
         _LOG.info("%s", json.dumps(figures))
         self.write_events(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        if self.clouds is not None:
+            record[CLOUD_KEY] = self.clouds.model_dump()
         store = torch.float16 if self.config.store == "fp16" else torch.float32
         save_checkpoint(self.out / "model.safetensors", whole, self.model_config, record, store)
         self.save(Progress(progress.epoch + 1, 0))

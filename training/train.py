@@ -22,6 +22,7 @@ from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.part_config import CenterHeadConfig
 from pd_ros.detection.point_config import PointRcnnConfig
+from training.clouds import measure_clouds
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
@@ -86,6 +87,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     )
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
+    run.clouds = measure_clouds(frames, config, model_config) if world.is_first else None
     progress = run.resume()
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)

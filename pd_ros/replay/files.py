@@ -11,16 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from pd_ros.pointcloud import CloudError, CloudField, CloudLayout, Float32, decode_points
+from pd_ros.cloud_layout import CloudError, CloudField, CloudLayout
+from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.pcd import read_pcd
 
-SUFFIXES = (".bin", ".npz", ".pcd")
+SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
 # Class numbers of the .npz sweeps; anything else is an object of no class of ours.
 _NPZ_CLASSES = ("car", "pedestrian", "cyclist")
-# Four float32 a point: x, y, z, intensity.
-_POINT_BYTES = 16
-_POINT_FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "i")))
+# Columns of float32 in the order in which all kinds of files have them.
+_NAMES = ("x", "y", "z", "intensity", "ring")
+_POINT_FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(_NAMES))
 # What numpy and its zip reader raise for files that are cut, damaged or of another kind.
 _NPZ_ERRORS = (
     OSError, EOFError, KeyError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError,
@@ -33,6 +34,14 @@ class CloudFile(NamedTuple):
 
     points: Float32  # [N, 4] x, y, z in m, intensity in [0, 1]
     truth: NamedBoxes | None  # None: the file has no boxes
+
+
+class RawCloud(NamedTuple):
+    """A file as the ``PointCloud2`` with the same bytes would be."""
+
+    layout: CloudLayout
+    data: bytes
+    truth: NamedBoxes | None
 
 
 def list_clouds(folder: Path) -> list[Path]:
@@ -66,33 +75,64 @@ def read_cloud(path: Path, intensity_scale: float) -> CloudFile:
     points that are not finite are left out; an empty file of .bin has no points. Raises
     ``ValueError`` that names a damaged file.
     """
-    truth = None
-    match path.suffix:
-        case ".bin":
-            layout, data = _xyzi(path, path.read_bytes())
-        case ".npz":
-            points, truth = _read_npz(path)
-            layout, data = _xyzi(path, points.astype("<f4").tobytes())
-        case ".pcd":
-            layout, data = read_pcd(path)
-        case other:
-            raise ValueError(
-                f"{path}: expected a file of {', '.join(SUFFIXES)}, got {other or 'no suffix'}"
-            )
+    layout, data, truth = read_raw(path)
     try:
-        return CloudFile(decode_points(layout, data, intensity_scale), truth)
+        return CloudFile(decode_points(layout, data, Reading(scale=intensity_scale)), truth)
     except CloudError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _xyzi(path: Path, data: bytes) -> tuple[CloudLayout, bytes]:
-    count, rest = divmod(len(data), _POINT_BYTES)
+def read_raw(path: Path) -> RawCloud:
+    """Read one file of a kind in ``SUFFIXES`` as it is: nothing is scaled or left out.
+
+    nuScenes' ``.pcd.bin`` has a fifth column, the ring. Raises ``ValueError`` that names a
+    damaged file.
+    """
+    match path.suffix:
+        case ".bin" if path.name.endswith(".pcd.bin"):
+            return RawCloud(*_columns(path, path.read_bytes(), 5), None)
+        case ".bin":
+            return RawCloud(*_columns(path, path.read_bytes(), 4), None)
+        case ".npz":
+            points, truth = _read_npz(path)
+            return RawCloud(*_columns(path, points.astype("<f4").tobytes(), 4), truth)
+        case ".npy":
+            return RawCloud(*_read_npy(path), None)
+        case ".pcd":
+            return RawCloud(*read_pcd(path), None)
+        case other:
+            raise ValueError(
+                f"{path}: expected a file of {', '.join(SUFFIXES)}, got {other or 'no suffix'}"
+            )
+
+
+def _columns(path: Path, data: bytes, columns: int) -> tuple[CloudLayout, bytes]:
+    fields, size = _POINT_FIELDS[:columns], 4 * columns
+    count, rest = divmod(len(data), size)
     if rest:
+        names = ", ".join(field.name for field in fields)
         raise ValueError(
-            f"{path}: expected {_POINT_BYTES} bytes for each point (float32 x, y, z, intensity),"
+            f"{path}: expected {size} bytes for each point (float32 {names}),"
             f" got {len(data)} bytes, {rest} too many; the file is cut or has other columns"
         )
-    return CloudLayout(count, 1, _POINT_BYTES, len(data), False, _POINT_FIELDS), data
+    return CloudLayout(count, 1, size, len(data), False, fields), data
+
+
+def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
+    try:
+        points = np.load(path, allow_pickle=False)
+    except _NPZ_ERRORS as error:
+        raise ValueError(
+            f"{path}: expected an array (.npy): {error}; the file is damaged or of another kind"
+        ) from None
+    columns = points.shape[1] if isinstance(points, np.ndarray) and points.ndim == 2 else 0
+    if columns not in (3, 4, 5) or points.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path}: expected numbers [N, 3 to 5] (x, y, z, intensity, ring), got"
+            f" {getattr(points, 'dtype', 'no array')} {list(getattr(points, 'shape', []))}; write"
+            " it again with these columns"
+        )
+    return _columns(path, points.astype("<f4").tobytes(), columns)
 
 
 def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:

@@ -25,7 +25,7 @@ class NamedDetector:
     def __init__(self, name: str, predictor: Predictor, classes: Sequence[str]) -> None:
         self.name = name
         self.device = str(predictor.device)
-        self.range_m = predictor.config.grid.range_m
+        self.range_m = predictor.config.range_m
         self._predictor = predictor
         self._width = 3 + len(predictor.config.features)
         self._labels = label_map(predictor.config.classes, classes)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pd_ros.pointcloud import DATATYPES, CloudField, CloudLayout
+from pd_ros.cloud_layout import DATATYPES, CloudField, CloudLayout
 
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 _CODES = {kind: code for code, kind in DATATYPES.items()}

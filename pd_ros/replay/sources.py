@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pd_ros.cloud_layout import CloudError, cloud_layout
 from pd_ros.evaluation.kitti_camera import Calibration
-from pd_ros.pointcloud import CloudError, Float32, cloud_layout, decode_points
+from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes, read_detection_array, stamp_ns
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_cloud
 from pd_ros.replay.recording import (
@@ -91,7 +92,8 @@ class RecordingSource:
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
         try:
-            return decode_points(cloud_layout(message), message.data, self.intensity_scale)
+            reading = Reading(scale=self.intensity_scale)
+            return decode_points(cloud_layout(message), message.data, reading)
         except CloudError as error:
             raise ValueError(f"{self.path}: {self.topic}: stamp {name}: {error}") from error
 

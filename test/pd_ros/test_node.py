@@ -11,7 +11,7 @@ from small_model import save_eager_model
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import Client, cloud, ros, running_node, start_node
+from live_node import Client, cloud, ros, running_node, start_node, values_of
 from rclpy.qos import ReliabilityPolicy
 from visualization_msgs.msg import Marker
 
@@ -170,9 +170,9 @@ def test_a_healthy_node_says_so(client) -> None:
     client.statuses.clear()
     client.send(cloud(some_points(), 171))
     status = client.wait(
-        lambda: next(s for s in client.statuses if s.level == bytes([Level.OK.value]))
+        lambda: next(s for s in client.of("clouds") if s.level == bytes([Level.OK.value]))
     )
-    values = {item.key: item.value for item in status.values}
+    values = values_of(status)
     assert int(values["answered"]) >= 2
     assert int(values["failed"]) == 0
 

@@ -1,6 +1,8 @@
 """Transitions, parameters and injected faults, with the node in this process."""
 
 import os
+import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -11,11 +13,13 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 import rclpy
-from live_node import Client, call_on, cloud
+from live_node import PATIENCE_S, Client, call_on, cloud
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
-from pd_ros.node import DetectorNode
+from pd_ros.frames import TransformError, rigid
+from pd_ros.health import Level
+from pd_ros.node import LOST_DEVICE, DetectorNode
 from pd_ros.spinning import spinning
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -81,31 +85,142 @@ def test_nothing_is_answered_while_inactive(node) -> None:
     assert [answer.header.stamp.sec for answer in client.answers] == [2, 4]
 
 
-def test_an_error_in_the_detector_gives_an_empty_answer_and_the_node_goes_on(node) -> None:
+INJECTED = {
+    "raises": ([RuntimeError("injected")], "1 clouds made the detector fail", True),
+    "out of memory twice": ([torch.OutOfMemoryError("injected")] * 2, "1 clouds made", True),
+    "out of memory once": ([torch.OutOfMemoryError("injected")], "out of memory, 1 times", False),
+    "the thread is ended": ([SystemExit("injected")], "1 clouds made the detector fail", True),
+}
+
+
+@pytest.mark.parametrize("case", INJECTED)
+def test_a_fault_in_the_detector_is_answered_and_said_and_the_node_goes_on(node, case) -> None:
+    errors, text, empty = INJECTED[case]
     node.trigger_configure()
     node.trigger_activate()
-    works = node.predictor
     client = Client(NAMESPACE)
     with spinning(node), spinning(client):
         client.wait_until_heard()
         assert client.ask(cloud(POINTS, 1)).detections
-        node.predictor = BrokenPredictor(works)
-        assert not client.ask(cloud(POINTS, 2)).detections
-        status = client.wait(lambda: next(s for s in client.statuses if "fail" in s.message))
-        assert "1 clouds made the detector fail" in status.message
-        node.predictor = works
+        worker = node.engine.worker._thread
+        node.engine.answerer.predictor = FaultyPredictor(node.predictor, errors)
+        assert bool(client.ask(cloud(POINTS, 2)).detections) != empty
+        assert client.hear("detector", text).level == bytes([Level.ERROR.value])
+        if case == "the thread is ended":
+            client.wait(lambda: not worker.is_alive())
         assert client.ask(cloud(POINTS, 3)).detections
-    assert node.statistics.read().failed == 1
+        restarted = node.statistics.read().events.get("worker restarted", 0)
+        assert restarted == (case == "the thread is ended")
+    assert node.statistics.read().failed == int(empty)
 
 
-class BrokenPredictor:
-    """Fails as a GPU does when its memory is full."""
+class FaultyPredictor:
+    """Raises what it is told to, then works."""
 
-    def __init__(self, works) -> None:
-        self.config = works.config
+    def __init__(self, works, errors) -> None:
+        self._works, self._errors = works, list(errors)
 
-    def __call__(self, points):
-        raise torch.OutOfMemoryError("injected")
+    def __getattr__(self, name):
+        return getattr(self._works, name)
+
+    def __call__(self, points, done):
+        if self._errors:
+            raise self._errors.pop(0)
+        return self._works(points, done)
+
+
+def test_a_lost_gpu_ends_the_process_to_be_started_again(node, monkeypatch) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    lost = threading.Event()
+    monkeypatch.setattr("pd_ros.engine.is_lost", lambda device: True)
+    node.engine._on_lost_device = lost.set
+    node.engine.answerer.predictor = FaultyPredictor(node.predictor, [RuntimeError("illegal")])
+    client = Client(NAMESPACE)
+    with spinning(node), spinning(client):
+        client.wait_until_heard()
+        assert not client.ask(cloud(POINTS, 2)).detections
+        assert lost.wait(PATIENCE_S)
+    node._end_lost()
+    assert node.exit_code == LOST_DEVICE
+    assert not node.context.ok()
+
+
+def test_after_cleanup_the_model_is_gone(node) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    gone = threading.Event()
+    weakref.finalize(node.predictor, gone.set)
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    assert gone.is_set()
+
+
+def test_what_a_transition_raises_is_logged_and_it_can_be_tried_again(
+    node, monkeypatch, capfd
+) -> None:
+    def broken(setup):
+        raise KeyError("injected")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pd_ros.loading.load_detector", broken)
+        assert node.trigger_configure() == TransitionCallbackReturn.ERROR
+    log = capfd.readouterr().err
+    assert "configure failed:" in log
+    assert "KeyError: 'injected'" in log
+    assert node.trigger_configure() == SUCCESS
+
+
+def test_what_configure_refuses_it_refuses_again_with_the_same_words(checkpoint, capfd) -> None:
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"model.checkpoint:={checkpoint}",
+                 "-p", "output.frame_id:=map"]  # fmt: skip
+    rclpy.init(args=arguments)
+    try:
+        node = DetectorNode(open_transforms=lambda _node: None)
+        for _ in range(2):
+            assert node.trigger_configure() == FAILURE
+            assert "output.frame_id: needs tf2_ros" in capfd.readouterr().err
+        node.close()
+    finally:
+        rclpy.try_shutdown()
+
+
+class FakeTransforms:
+    """Knows one frame, until it is closed."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def lookup(self, target, source, stamp_ns, timeout_s):
+        if (target, source) != ("base", "lidar_top"):
+            raise TransformError(f"{target} from {source}: no such frame")
+        return rigid((0, 0, 0.5), (0, 0, 0, 1))
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_cloud_without_a_transform_has_no_boxes_and_one_with_it_has(checkpoint) -> None:
+    transforms = FakeTransforms()
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"model.checkpoint:={checkpoint}",
+                 "-p", "diagnostics.period:=0.2", "-p", "input.sensor_frame:=base"]  # fmt: skip
+    rclpy.init(args=arguments)
+    try:
+        node = DetectorNode(open_transforms=lambda _node: transforms)
+        node.trigger_configure()
+        node.trigger_activate()
+        client = Client(NAMESPACE)
+        with spinning(node), spinning(client):
+            client.wait_until_heard()
+            strange = cloud(POINTS, 1)
+            strange.header.frame_id = "somewhere"
+            assert not client.ask(strange).detections
+            assert client.hear("detector", "no transform").level == bytes([Level.ERROR.value])
+            assert client.ask(cloud(POINTS, 2)).detections
+        node.close()
+        assert transforms.closed
+    finally:
+        rclpy.try_shutdown()
 
 
 def test_parameters_change_what_the_next_cloud_gives(node) -> None:
@@ -138,6 +253,51 @@ def test_z_offset_moves_points_and_boxes_back(node) -> None:
     assert len(plain) == len(lower) > 0
     heights = [[d.bbox.center.position.z for d in found] for found in (plain, lower)]
     np.testing.assert_allclose(np.subtract(*heights), 0.5, atol=1e-3)
+
+
+def test_old_clouds_are_rejected_where_the_site_says_so(node) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    client = Client(NAMESPACE)
+    with spinning(node), spinning(client):
+        client.wait_until_heard()
+        set_parameter(node, "input.max_age", 3600.0)
+        client.send(cloud(POINTS, 1))
+        client.hear("clouds", "clouds rejected: older than input.max_age")
+        fresh = cloud(POINTS, node.get_clock().now().to_msg().sec)
+        assert client.ask(fresh).detections
+
+
+def test_names_on_the_topics_change_and_classes_can_be_dropped(node) -> None:
+    node.trigger_configure()
+    node.trigger_activate()
+    client = Client(NAMESPACE)
+    with spinning(node), spinning(client):
+        client.wait_until_heard()
+        set_parameter(node, "postprocess.class_map.car", "vehicle")
+        set_parameter(node, "postprocess.class_map.pedestrian", "drop")
+        names = {d.results[0].hypothesis.class_id for d in client.ask(cloud(POINTS, 1)).detections}
+        assert names == {"vehicle"}
+
+
+def test_the_usual_subscription_gives_the_same(checkpoint) -> None:
+    arguments = ["--ros-args", "-r", f"__ns:={NAMESPACE}", "-p", f"model.checkpoint:={checkpoint}"]
+    scores = []
+    for raw in ("true", "false"):
+        rclpy.init(args=[*arguments, "-p", f"input.raw_subscription:={raw}"])
+        try:
+            node = DetectorNode()
+            node.trigger_configure()
+            node.trigger_activate()
+            client = Client(NAMESPACE)
+            with spinning(node), spinning(client):
+                client.wait_until_heard()
+                found = client.ask(cloud(POINTS, 1)).detections
+                scores.append([d.results[0].hypothesis.score for d in found])
+            node.close()
+        finally:
+            rclpy.try_shutdown()
+    assert scores[0] == scores[1] != []
 
 
 def set_parameter(node, name, value) -> None:

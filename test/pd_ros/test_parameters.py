@@ -1,29 +1,32 @@
 """Parameters against rclpy itself: what a node declares, takes and refuses."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
+from pd_ros.parameter_rules import check_names, why_not  # noqa: E402
+from pd_ros.parameter_specs import SPECS, Spec, class_specs  # noqa: E402
 from pd_ros.parameters import (  # noqa: E402
-    SPECS,
-    Spec,
-    check,
-    check_names,
     declare,
+    descriptor,
+    make_check,
     read_settings,
-    threshold_specs,
+    read_setup,
 )
+from pd_ros.pointcloud import Reading  # noqa: E402
 from pd_ros.settings import Settings  # noqa: E402
 
 # lark, of which rclpy's message generators make use, imports a module that is to go.
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
 CLASSES = ("Car", "Pedestrian")
-KNOWN = [spec.name for spec in (*SPECS, *threshold_specs(CLASSES))]
+KNOWN = [spec.name for spec in (*SPECS, *class_specs(CLASSES))]
 CAR = "postprocess.score_threshold.car"
 DEFAULT = "postprocess.score_threshold.default"
+BINS = "postprocess.distance_bins"
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +53,16 @@ def make_node(context):
         )
         nodes.append(node)
         declare(node, SPECS)
-        declare(node, threshold_specs(CLASSES))
-        node.add_on_set_parameters_callback(check)
+        declare(node, class_specs(CLASSES))
+        node.add_on_set_parameters_callback(make_check(node))
         return node
 
     yield make
     for node in nodes:
         node.destroy_node()
+
+
+PLAIN = Settings(score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"))
 
 
 def change(node, **values):
@@ -67,11 +73,12 @@ def change(node, **values):
 
 def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
     node = make_node()
-    for spec in (*SPECS, *threshold_specs(CLASSES)):
-        assert node.get_parameter(spec.name).value == spec.default
-        descriptor = node.describe_parameter(spec.name)
-        assert descriptor.description == spec.description != ""
-        assert descriptor.read_only == spec.read_only
+    for spec in (*SPECS, *class_specs(CLASSES)):
+        value = node.get_parameter(spec.name).value
+        assert (tuple(value) if isinstance(spec.default, tuple) else value) == spec.default
+        described = node.describe_parameter(spec.name)
+        assert described.description == spec.description != ""
+        assert described.read_only == spec.read_only
     reliability = node.describe_parameter("input.reliability")
     assert reliability.additional_constraints == "one of: auto, best_effort, reliable"
     count = node.describe_parameter("postprocess.max_detections").integer_range[0]
@@ -83,14 +90,13 @@ def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
 def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
     node = make_node(**{CAR: 0.6, "input.intensity.scale": 0.5, "output.markers": False})
     expected = Settings(
-        intensity_scale=0.5,
-        z_offset_m=0.0,
-        score_thresholds=(0.6, 0.3),
-        max_detections=200,
+        reading=Reading(scale=0.5),
+        names=("car", "pedestrian"),
+        score_thresholds=((0.6,), (0.3,)),
         markers=False,
     )
     assert read_settings(node, CLASSES) == expected
-    assert read_settings(node, CLASSES[::-1]).score_thresholds == (0.3, 0.6)
+    assert read_settings(node, CLASSES[::-1]).score_thresholds == ((0.3,), (0.6,))
 
 
 def test_settings_that_were_read_do_not_change_with_the_node(make_node) -> None:
@@ -99,12 +105,12 @@ def test_settings_that_were_read_do_not_change_with_the_node(make_node) -> None:
     values = {DEFAULT: 0.45, CAR: 0.0, "input.z_offset": -0.4, "postprocess.max_detections": 7}
     assert change(node, **values).successful
     after = read_settings(node, CLASSES)
-    assert before == Settings(score_thresholds=(0.3, 0.3))
+    assert before == PLAIN
     assert after == dataclasses.replace(
-        before, score_thresholds=(0.0, 0.45), z_offset_m=-0.4, max_detections=7
+        before, score_thresholds=((0.0,), (0.45,)), z_offset_m=-0.4, max_detections=7
     )
     assert change(node, **{CAR: -1.0}).successful
-    assert read_settings(node, CLASSES).score_thresholds == (0.45, 0.45)
+    assert read_settings(node, CLASSES).score_thresholds == ((0.45,), (0.45,))
 
 
 REFUSED = [
@@ -116,12 +122,15 @@ REFUSED = [
     (DEFAULT, -0.1, "out of range"),
     (DEFAULT, 1.1, "out of range"),
     (CAR, -0.5, "expected -1 (the default threshold) or 0 to 1, got -0.5"),
-    (CAR, 1.5, "out of range"),
+    (CAR, 1.5, "expected -1 (the default threshold) or 0 to 1, got 1.5"),
     (CAR, "high", "Wrong parameter type"),
     ("postprocess.max_detections", 0, "out of range"),
     ("postprocess.max_detections", 3.0, "Wrong parameter type"),
     ("output.markers", "yes", "Wrong parameter type"),
-    ("diagnostics.period", 0.0, "out of range"),
+    ("diagnostics.period", 0.5, "read-only"),
+    ("roi.range", [1.0], "expected 6 numbers"),
+    ("roi.range", [0] * 6, "Wrong parameter type"),
+    (BINS, [5.0], "expected rising numbers from 0.0 on"),
     ("model.checkpoint", "other.safetensors", "read-only"),
     ("input.reliability", "reliable", "read-only"),
     ("autostart", False, "read-only"),
@@ -145,31 +154,70 @@ def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
     result = change(node, **{DEFAULT: 0.7, CAR: -0.25})
     assert not result.successful
     assert result.reason.startswith(f"{CAR}: ")
-    assert read_settings(node, CLASSES) == Settings(score_thresholds=(0.3, 0.3))
+    assert read_settings(node, CLASSES) == PLAIN
 
 
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
         ("input.reliability", "sometimes", "expected one of auto, best_effort, reliable, got 'so"),
-        ("input.z_offset", float("nan"), "expected a finite number, got nan"),
-        ("input.intensity.scale", float("-inf"), "expected a finite number, got -inf"),
+        ("input.intensity.mode", "raw", "expected one of auto, scale, constant, zero, got 'raw'"),
+        ("input.z_offset", float("nan"), "expected finite numbers, got nan"),
+        ("input.intensity.scale", float("-inf"), "expected finite numbers, got -inf"),
         (CAR, -0.001, "expected -1 (the default threshold) or 0 to 1"),
+        (CAR, [0.5, 1.5], "expected -1 (the default threshold) or 0 to 1"),
+        (CAR, [], "Wrong parameter type: expected a number or a list of numbers, got []"),
+        (CAR, [0.5, 0.4, 0.3], "expected one number, or 2 as there are postprocess.distance_bins"),
+        (BINS, [], "expected rising numbers from 0.0 on, got []"),
+        (BINS, [10.0, 20.0], "expected rising numbers from 0.0 on"),
+        (BINS, [0.0, 20.0, 20.0], "expected rising numbers from 0.0 on"),
+        ("roi.range", [0.0, 0.0, 0.0], "expected 6 numbers (x, y, z minimum"),
+        ("roi.range", [5.0, -1.0, -1.0, 5.0, 1.0, 1.0], "expected each minimum below its maximum"),
+        ("roi.ego_box", [-2000.0, -1.0, -1.0, 5.0, 1.0, 1.0], "expected numbers from -1000.0"),
+        ("postprocess.nms_iou_threshold", -0.5, "expected -1 or 0 to 1, got -0.5"),
+        ("diagnostics.latency_budget_ms", 300.0, "expected at most latency_error_ms (200.0)"),
     ],
 )
 def test_rules_of_our_own(name, value, reason) -> None:
-    result = check(
-        [rclpy.Parameter("output.markers", value=True), rclpy.Parameter(name, value=value)]
-    )
-    assert not result.successful
-    assert result.reason.startswith(f"{name}: {reason}")
+    after = {BINS: [0.0, 30.0], "diagnostics.latency_error_ms": 200.0, name: value}
+    given = {"output.markers": True, name: value}
+    assert why_not(given, {**after, **given}).startswith(f"{name}: {reason}")
 
 
 def test_good_values_pass() -> None:
+    box = [-1.0, -1.0, -2.0, 1.0, 1.0, 1.0]
     values = {CAR: -1.0, DEFAULT: 0.0, "input.reliability": "best_effort", "input.z_offset": -10.0}
-    assert check([rclpy.Parameter(name, value=value) for name, value in values.items()]).successful
-    assert check([rclpy.Parameter("postprocess.score_threshold.van", value=1.0)]).successful
-    assert check([]).successful
+    values |= {"roi.range": [0.0] * 6, "roi.ego_box": box, BINS: [0.0, 9.5]}
+    assert why_not(values, values) == ""
+    assert why_not({"postprocess.score_threshold.van": 1.0}, {}) == ""
+    assert why_not({}, {}) == ""
+
+
+def test_thresholds_by_distance_come_with_their_bins(make_node) -> None:
+    node = make_node(**{BINS: [0.0, 20.0, 40.0], CAR: [0.5, 0.4, -1.0]})
+    assert read_settings(node, CLASSES).score_thresholds == ((0.5, 0.4, 0.3), (0.3, 0.3, 0.3))
+    result = change(node, **{BINS: [0.0, 20.0]})
+    assert not result.successful
+    assert "set both together" in result.reason
+    assert change(node, **{BINS: [0.0, 25.0], CAR: [0.1, 0.2]}).successful
+    settings = read_settings(node, CLASSES)
+    assert settings.distance_bins_m == (0.0, 25.0)
+    assert settings.score_thresholds[0] == (0.1, 0.2)
+
+
+def test_classes_get_the_sites_names_while_running(make_node) -> None:
+    node = make_node()
+    assert change(node, **{"postprocess.class_map.car": "vehicle"}).successful
+    assert change(node, **{"postprocess.class_map.pedestrian": "drop"}).successful
+    assert read_settings(node, CLASSES).names == ("vehicle", "")
+
+
+def test_what_is_read_at_configure(make_node) -> None:
+    given = {"model.precision": "fp32", "sweeps.count": 3, "output.frame_id": "map"}
+    node = make_node(**given)
+    setup = read_setup(node, "default.safetensors")
+    assert (setup.checkpoint, setup.precision) == ("default.safetensors", "fp32")
+    assert (setup.sweeps, setup.output_frame, setup.sensor_frame) == (3, "map", "")
 
 
 def test_bad_values_at_the_start_are_refused(make_node) -> None:
@@ -202,8 +250,19 @@ def test_names_of_others_pass() -> None:
     check_names([*KNOWN, "use_sim_time", "qos_overrides./tf.reliability", "robot.name"], KNOWN)
 
 
-def test_there_is_a_threshold_for_each_class() -> None:
-    specs = threshold_specs(CLASSES)
-    assert [spec.name for spec in specs] == [CAR, "postprocess.score_threshold.pedestrian"]
-    assert {(spec.default, spec.limits) for spec in specs} == {(-1.0, (-1.0, 1.0))}
-    assert Spec("a", 1, "text").descriptor().integer_range == []
+def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
+    specs = class_specs(CLASSES)
+    assert [spec.name for spec in specs[:2]] == [CAR, "postprocess.score_threshold.pedestrian"]
+    assert {(spec.default, spec.limits) for spec in specs[:2]} == {(-1.0, (-1.0, 1.0))}
+    assert [spec.name for spec in specs[2:]] == [
+        "postprocess.class_map.car",
+        "postprocess.class_map.pedestrian",
+    ]
+    assert descriptor(Spec("a", 1, "text")).integer_range == []
+
+
+def test_the_readme_has_every_parameter_with_its_description() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for spec in SPECS:
+        assert f"`{spec.name}`" in text
+        assert spec.description in text or spec.name.startswith("input.field_map.")

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pd_ros.pointcloud import (
+from pd_ros.cloud_layout import (
     CloudError,
     CloudField,
     CloudLayout,
+    FieldNames,
     check_cloud,
     cloud_layout,
-    decode_points,
 )
+from pd_ros.pointcloud import Reading, decode_all, decode_points
 
 CODES = {1: "b", 2: "B", 3: "h", 4: "H", 5: "i", 6: "I", 7: "f", 8: "d"}
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
@@ -76,7 +77,7 @@ def code_of(field: CloudField, layout: CloudLayout) -> str:
     return (">" if layout.is_bigendian else "<") + CODES[field.datatype]
 
 
-def slow_points(layout: CloudLayout, data: bytes, scale: float, z_offset: float) -> np.ndarray:
+def slow_points(layout: CloudLayout, data: bytes, scale: float) -> np.ndarray:
     by_name = {field.name.lower(): field for field in layout.fields}
     intensity = next(
         (by_name[n] for n in ("intensity", "i", "reflectivity") if n in by_name), None
@@ -96,21 +97,19 @@ def slow_points(layout: CloudLayout, data: bytes, scale: float, z_offset: float)
             )
             point[3] = read(intensity) / full
         # Whatever does not fit into float32 is out, before the scale and after.
-        steps = [*point, point[3] * scale, point[2] + z_offset]
+        steps = [*point, point[3] * scale]
         if all(abs(value) <= LARGEST_FLOAT32 for value in steps):
-            points.append([point[0], point[1], point[2] + z_offset, point[3] * scale])
+            points.append([*point[:3], point[3] * scale])
     return np.array(points, dtype=np.float64).reshape(-1, 4)
 
 
 @settings(max_examples=300)
-@given(clouds(), st.sampled_from([1.0, 1 / 255, 2.0, 0.0]), st.sampled_from([0.0, -1.75]))
-def test_any_layout_as_struct_reads_it(
-    cloud: tuple[CloudLayout, bytes], scale: float, z_offset: float
-) -> None:
+@given(clouds(), st.sampled_from([1.0, 1 / 255, 2.0, 0.0]))
+def test_any_layout_as_struct_reads_it(cloud: tuple[CloudLayout, bytes], scale: float) -> None:
     layout, data = cloud
-    points = decode_points(layout, data, scale, z_offset)
+    points = decode_points(layout, data, Reading(scale=scale))
     assert points.dtype == np.float32 and points.flags.c_contiguous and points.flags.writeable
-    expected = slow_points(layout, data, scale, z_offset)
+    expected = slow_points(layout, data, scale)
     assert points.shape == expected.shape
     np.testing.assert_allclose(points, expected, rtol=1e-6, atol=1e-37)
 
@@ -131,7 +130,7 @@ def test_integer_intensity_is_divided_by_its_maximum(code: int, full: int) -> No
     data = bytearray(40)
     struct.pack_into("<" + CODES[code], data, 12, full)
     assert decode_points(layout, data)[:, 3].tolist() == [1.0, 0.0]
-    assert decode_points(layout, data, 0.5)[:, 3].tolist() == [0.5, 0.0]
+    assert decode_points(layout, data, Reading(scale=0.5))[:, 3].tolist() == [0.5, 0.0]
 
 
 def test_the_best_name_of_intensity_wins_and_without_one_it_is_0() -> None:
@@ -178,7 +177,7 @@ def test_no_points_are_a_good_cloud(width: int, height: int, fields) -> None:
         (plain(2**32 - 1), 99, "short data", "expected 68719476720 bytes"),
         (plain(1, step=0), 0, "point_step", "field x: expected its 4 bytes within point_step 0"),
         (plain(1, step=15), 99, "point_step", "field intensity: .*point_step 15, got offset 12"),
-        (plain(1, fields=XYZI[1:]), 99, "no field x", "expected x, y and z, got y, z, intensity"),
+        (plain(1, fields=XYZI[1:]), 99, "no field x", "expected x, y, z, got y, z, intensity"),
         (plain(1, fields=()), 99, "no field x, y, z", "got none"),
         (plain(1, fields=(*XYZI, XYZI[0])), 99, "doubled field", "expected each name once"),
         (plain(1, fields=(CloudField("x", 0, 9), *XYZI[1:])), 99, "datatype", "got 9"),
@@ -206,3 +205,48 @@ def test_layout_of_a_message() -> None:
     message = SimpleNamespace(height=2, width=3, point_step=16, row_step=48, is_bigendian=True,
                               fields=fields, data=b"", is_dense=False)  # fmt: skip
     assert cloud_layout(message) == plain(3, 2, 48, big=True)
+
+
+NUMBERS = np.array([[1, 2, 3, 100], [4, 5, 6, 50]], "<f4").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("reading", "expected"),
+    [
+        (Reading(), [100, 50]),
+        (Reading(scale=0.01), [1, 0.5]),
+        (Reading(mode="scale", scale=0.01, offset=-0.5), [0.5, 0]),
+        (Reading(mode="constant", constant=0.25, scale=9), [0.25, 0.25]),
+        (Reading(mode="zero", scale=9), [0, 0]),
+    ],
+)
+def test_intensity_is_read_as_told(reading: Reading, expected: list[float]) -> None:
+    assert decode_points(plain(2), NUMBERS, reading)[:, 3].tolist() == pytest.approx(expected)
+
+
+def test_mode_scale_takes_whole_numbers_as_they_are() -> None:
+    layout = plain(1, step=13, fields=(*XYZI[:3], CloudField("intensity", 12, 2)))
+    data = np.array([1, 2, 3], "<f4").tobytes() + b"\x80"
+    reading = Reading(mode="scale", scale=0.5)
+    assert decode_points(layout, data, reading).tolist() == [[1, 2, 3, 64]]
+
+
+def test_fields_can_be_named() -> None:
+    names = FieldNames("z", "y", "x", "y")
+    points = decode_points(plain(2), NUMBERS, Reading(names))
+    assert points.tolist() == [[3, 2, 1, 2], [6, 5, 4, 5]]
+    with pytest.raises(CloudError, match="expected x, y, z, echo, got x, y, z, intensity"):
+        decode_points(plain(2), NUMBERS, Reading(FieldNames(intensity="echo")))
+
+
+@settings(max_examples=100)
+@given(clouds(), st.integers(1, 4))
+def test_every_nth_point_is_one_of_them_and_within_the_bytes(cloud, step: int) -> None:
+    layout, data = cloud
+    all_points = decode_all(layout, data).reshape(layout.height, layout.width, 4)
+    some = decode_all(layout.every(step), data)
+    kept = all_points[:, ::step] if layout.width >= layout.height else all_points[::step]
+    length = layout.width if layout.width >= layout.height else layout.height
+    if length % step:
+        kept = kept[:, :-1] if layout.width >= layout.height else kept[:-1]
+    np.testing.assert_array_equal(some, kept.reshape(-1, 4))

@@ -20,6 +20,8 @@ def test_each_count_goes_up_by_what_is_added() -> None:
     statistics.reject("no x")
     statistics.reject("no x")
     statistics.reject("big endian")
+    statistics.note("lost", 3)
+    statistics.note("lost")
     statistics.answer(12.5, 7)
     statistics.answer(8.25, 0)
     assert statistics.read() == Counts(
@@ -29,6 +31,8 @@ def test_each_count_goes_up_by_what_is_added() -> None:
         dropped=3,
         clipped_points=500,
         rejected={"no x": 2, "big endian": 1},
+        events={"lost": 4},
+        boxes=7,
         last_latency_ms=8.25,
         last_boxes=0,
     )

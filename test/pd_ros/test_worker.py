@@ -163,3 +163,39 @@ def test_a_handled_item_is_not_kept(handler) -> None:
 def test_a_worker_is_started_once(worker) -> None:
     with pytest.raises(RuntimeError):
         worker.start()
+
+
+def test_a_dead_thread_is_replaced_and_what_waits_is_handled(handler) -> None:
+    class Killed(BaseException):
+        pass
+
+    def handle(item: object) -> None:
+        if item == "kill":
+            raise Killed
+        handler.handle(item)
+
+    worker = LatestWorker(handle, handler.report)
+    worker.start()
+    assert worker.revive() is False
+    thread = worker._thread
+    worker.put("kill")
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+    assert isinstance(handler.errors[0], Killed)
+    worker.put(1)
+    assert worker.revive() is True
+    handler.wait(handler.done)
+    assert handler.seen == [1]
+    assert worker.revive() is False
+    assert worker.stop() == 0
+    assert worker.revive() is False  # it was told to stop
+
+
+def test_says_how_long_the_item_in_work_takes(handler, worker) -> None:
+    assert worker.busy_s == 0
+    handler.blocking = True
+    worker.put(0)
+    handler.wait(handler.entered)
+    assert worker.busy_s > 0
+    handler.go_on.release()
+    handler.wait(handler.done)

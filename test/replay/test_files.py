@@ -103,12 +103,12 @@ def test_real_vlp16_cloud(data_dir: Path) -> None:
         ("a.pcd", HEADER.replace("WIDTH 50", "WIDTH -5").encode() + b"binary\n", "WIDTH -5"),
         ("a.pcd", HEADER.replace("WIDTH 50\n", "").encode() + b"binary\n", "entry: 'WIDTH'"),
         ("a.pcd", HEADER.replace("x y z", "u v z").encode() + b"binary\n" + bytes(800),
-         "expected x, y and z, got u, v, z, intensity; choose a topic or a file"),
+         "expected x, y, z, got u, v, z, intensity; choose a topic or a file"),
         ("a.pcd", b"FIELDS x y z\nSIZE 8 8 8\nTYPE I I I\nWIDTH 1\nHEIGHT 1\nDATA ascii\n1 2 3\n",
          "field x: expected a datatype"),
         ("a.pcd", b"FIELDS x y z\nSIZE 1 1 1\nTYPE U U U\nWIDTH 1\nHEIGHT 1\nDATA ascii\n0 0 999",
          "numbers that fit"),
-        ("a.ply", b"ply", "expected a file of .bin, .npz, .pcd, got .ply"),
+        ("a.ply", b"ply", "expected a file of .bin, .npz, .npy, .pcd, got .ply"),
     ],
 )  # fmt: skip
 def test_damaged_files(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -166,7 +166,9 @@ def test_damage_anywhere_gives_points_or_one_clear_error(
 
 
 def test_folders(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"expected clouds \(\*\.bin, \*\.npz, \*\.pcd\)"):
+    with pytest.raises(
+        ValueError, match=r"expected clouds \(\*\.bin, \*\.npz, \*\.npy, \*\.pcd\)"
+    ):
         list_clouds(tmp_path)
     (tmp_path / "velodyne").mkdir()
     second, first = write(tmp_path / "velodyne" / "2.bin"), write(tmp_path / "velodyne" / "1.bin")

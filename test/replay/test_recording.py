@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from rosbags.rosbag2 import StoragePlugin
 from small_recording import STAMP, STORE, a_car, cloud_points, drive, write_clouds
 
-from pd_ros.pointcloud import cloud_layout, decode_points
+from pd_ros.cloud_layout import cloud_layout
+from pd_ros.pointcloud import decode_points
 from pd_ros.replay.detection_arrays import (
     NamedBoxes,
     detection_array,

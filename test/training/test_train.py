@@ -13,6 +13,7 @@ from small_model import ANCHORS, PYRAMID, SECOND, SMALL, VOXELS
 from small_nuscenes import write_moving_cars
 from small_run import read_log, write_frames, write_run
 
+from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.frozen_config import load_config
@@ -314,3 +315,17 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog
     assert torch.load(tmp_path / "out/state.pt", weights_only=True)["step"] == 3
     assert main(["--config", str(run)]) == 0
     assert [row["epoch"] for row in read_log(tmp_path)] == [1, 2]
+
+
+def test_the_checkpoint_says_what_the_training_clouds_were_like(tmp_path) -> None:
+    config = load_config(write_run(tmp_path), TrainConfig)
+    torch.manual_seed(7)
+    train(config, HERE)
+    record = load_checkpoint(tmp_path / "out/model.safetensors").training
+    expected, recorded = expected_clouds(record)
+    assert recorded
+    assert expected.sweeps == 40
+    assert expected.intensity_high == (0.5, 0.5, 0.5)
+    assert expected.points_in_range == (360, 360, 360)
+    assert expected.ground_m is not None
+    assert expected.ground_m[1] == pytest.approx(-1.7, abs=0.01)

@@ -1,0 +1,173 @@
+"""How the points of a ``sensor_msgs/PointCloud2`` lie in its bytes, checked before any is read."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+CloudBytes = bytes | bytearray | memoryview | NDArray[np.uint8] | array  # type: ignore[type-arg]
+
+# PointField's codes. Kinds without byte order; that is the cloud's.
+DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
+# What drivers call the strength of the echo, best first; compared in lower case.
+INTENSITY_NAMES = ("intensity", "i", "intensities", "reflectivity", "reflectance", "remission")
+
+
+class CloudError(ValueError):
+    """A cloud that cannot be read; ``reason`` is short and the same for all clouds like it."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class CloudField(NamedTuple):
+    """One ``PointField``, without its count: of several values only the first is read."""
+
+    name: str
+    offset: int  # bytes from the start of the point
+    datatype: int  # PointField's code, 1 to 8
+
+
+class CloudLayout(NamedTuple):
+    """How the points lie in ``data``: everything in the message but header and bytes."""
+
+    width: int
+    height: int
+    point_step: int  # bytes from a point to the next
+    row_step: int  # bytes from a row to the next; not used if there is only one
+    is_bigendian: bool
+    fields: tuple[CloudField, ...]
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        return self.width * self.height
+
+    def every(self, step: int) -> "CloudLayout":
+        """Return the layout of every ``step``-th point (or row, in a cloud that is tall)."""
+        if self.width >= self.height:
+            return self._replace(width=self.width // step, point_step=self.point_step * step)
+        return self._replace(height=self.height // step, row_step=self.row_step * step)
+
+    def text(self) -> str:
+        """Say it to a reader: fields with types and offsets, size."""
+        kinds = [(f.name, DATATYPES.get(f.datatype, "?"), f.offset) for f in self.fields]
+        fields = " ".join(f"{name}:{kind}@{offset}" for name, kind, offset in kinds)
+        order = ", big endian" if self.is_bigendian else ""
+        return f"{fields or 'no fields'}, {self.point_step} bytes a point{order}"
+
+
+class FieldNames(NamedTuple):
+    """What the fields are called; an empty name of the intensity: the first that is known."""
+
+    x: str = "x"
+    y: str = "y"
+    z: str = "z"
+    intensity: str = ""
+
+
+class UsedFields(NamedTuple):
+    """The fields that are read."""
+
+    xyz: tuple[CloudField, CloudField, CloudField]
+    intensity: CloudField | None
+
+
+USUAL_NAMES = FieldNames()
+
+
+def cloud_layout(message: Any) -> CloudLayout:
+    """Return the layout of a message with ``PointCloud2``'s attributes, from ROS or rosbags."""
+    return CloudLayout(
+        width=int(message.width),
+        height=int(message.height),
+        point_step=int(message.point_step),
+        row_step=int(message.row_step),
+        is_bigendian=bool(message.is_bigendian),
+        fields=tuple(
+            CloudField(field.name, int(field.offset), int(field.datatype))
+            for field in message.fields
+        ),
+    )
+
+
+def check_cloud(layout: CloudLayout, num_bytes: int, names: FieldNames = USUAL_NAMES) -> None:
+    """Raise :class:`CloudError` if ``num_bytes`` bytes of data cannot be read by this layout.
+
+    Costs microseconds: nothing is read. A cloud of no points is a good one, fields or not.
+    """
+    if layout.points == 0:
+        return
+    used = used_fields(layout, names)
+    for field in (*used.xyz, used.intensity):
+        if field is not None:
+            _check_field(field, layout)
+    filled = layout.width * layout.point_step
+    if layout.height > 1 and layout.row_step < filled:
+        raise CloudError(
+            "row_step",
+            f"row_step: expected at least {filled} bytes (width {layout.width} x point_step"
+            f" {layout.point_step}), got {layout.row_step}; correct the header",
+        )
+    needed = (layout.height - 1) * layout.row_step + filled
+    if num_bytes < needed:
+        raise CloudError(
+            "short data",
+            f"data: expected {needed} bytes for {layout.height} x {layout.width} points of"
+            f" {layout.point_step} bytes, got {num_bytes}; the cloud was cut on its way, or its"
+            " header is wrong",
+        )
+
+
+def used_fields(layout: CloudLayout, names: FieldNames = USUAL_NAMES) -> UsedFields:
+    """Return the fields of x, y, z and, if there is one, intensity.
+
+    Raises :class:`CloudError` for one that is missing or there twice. An intensity that is named
+    must be there; one that is not named may be missing.
+    """
+    known = [field.name for field in layout.fields]
+    wanted = [names.x, names.y, names.z, *([names.intensity] if names.intensity else [])]
+    missing = [name for name in wanted if name not in known]
+    if missing:
+        raise CloudError(
+            f"no field {', '.join(missing)}",
+            f"fields: expected {', '.join(wanted)}, got {', '.join(known) or 'none'}; choose a"
+            " topic or a file of 3D points, or name the fields by input.field_map",
+        )
+    intensity = names.intensity or _intensity_name(known)
+    wanted = [names.x, names.y, names.z, *([intensity] if intensity else [])]
+    doubled = [name for name in wanted if known.count(name) > 1]
+    if doubled:
+        raise CloudError(
+            "doubled field",
+            f"fields: expected each name once, got {', '.join(known)}; rename one of them",
+        )
+    x, y, z, *rest = (layout.fields[known.index(name)] for name in wanted)
+    return UsedFields((x, y, z), rest[0] if rest else None)
+
+
+def _intensity_name(known: Sequence[str]) -> str | None:
+    lower = [name.lower() for name in known]
+    for name in INTENSITY_NAMES:
+        if name in lower:
+            return known[lower.index(name)]
+    return None
+
+
+def _check_field(field: CloudField, layout: CloudLayout) -> None:
+    if field.datatype not in DATATYPES:
+        raise CloudError(
+            "datatype",
+            f"field {field.name}: expected a datatype from 1 (INT8) to 8 (FLOAT64),"
+            f" got {field.datatype}; correct the header",
+        )
+    size = np.dtype(DATATYPES[field.datatype]).itemsize
+    if field.offset < 0 or field.offset + size > layout.point_step:
+        raise CloudError(
+            "point_step",
+            f"field {field.name}: expected its {size} bytes within point_step"
+            f" {layout.point_step}, got offset {field.offset}; correct the header",
+        )

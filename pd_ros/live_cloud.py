@@ -1,0 +1,44 @@
+"""One cloud of a running topic."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.node import Node
+
+from pd_ros.cloud_cdr import CloudMessage
+from pd_ros.cloud_subscription import TOPIC, CloudSubscription
+from pd_ros.spinning import spinning
+
+_LOOK_S = 0.02
+
+
+def receive_cloud(topic: str, timeout_s: float) -> CloudMessage:
+    """Wait for one cloud; a ``ValueError`` says who publishes the topic if none comes."""
+    with _node(topic) as node, spinning(node):
+        heard: list[CloudMessage] = []
+        subscription = CloudSubscription(node, "auto", 1, True, heard.append, lambda _lost: None)
+        end_s = time.monotonic() + timeout_s
+        while not heard and time.monotonic() < end_s:
+            time.sleep(_LOOK_S)
+        offers = subscription.publishers
+    if heard:
+        return heard[0]
+    known = ", ".join(f"{name} ({offer})" for name, offer in offers.items()) or "nobody"
+    raise ValueError(
+        f"{topic}: expected a cloud within {timeout_s} s, got none; it is published by {known}."
+        " Compare the topic's name and type with `ros2 topic list -t`, and for large clouds use"
+        " the Fast DDS profile config/dds/fastdds_shm.xml on the publisher's side"
+    )
+
+
+@contextmanager
+def _node(topic: str) -> Iterator[Node]:
+    context = rclpy.Context()
+    rclpy.init(args=["--ros-args", "-r", f"{TOPIC}:={topic}"], context=context)
+    try:
+        yield Node(f"inspect_cloud_{os.getpid()}", context=context, enable_rosout=False)
+    finally:
+        rclpy.try_shutdown(context=context)

@@ -1,0 +1,122 @@
+"""Minutes of clouds of changing size, with faults among them, and what they do to the node.
+
+python -m pd_ros.soak --minutes 20 --rate 20
+"""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import rclpy
+from tqdm import tqdm
+
+from pd_ros.dds import use_shared_memory_profile
+from pd_ros.memory import keep_freed_memory, resident_kb
+from pd_ros.node import DEFAULT_CHECKPOINT
+from pd_ros.soak_client import SoakClient
+from pd_ros.soak_report import Sample, SoakReport, report_soak
+from pd_ros.spinning import spinning
+
+_START_S, _ANSWER_S, _STOP_S = 120.0, 10.0, 20.0
+_SAMPLE_S = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code: 1 where a limit was broken."""
+    options = _parse(arguments)
+    keep_freed_memory()
+    try:
+        report = _soak(options)
+    except (ValueError, OSError, TimeoutError) as error:
+        sys.stderr.write(f"pd_ros.soak: {error}\n")
+        return 2
+    broken = report.broken(options.max_growth, options.max_drift)
+    if options.json:
+        content = {**report._asdict(), "broken": broken}
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    sys.stdout.write(report.text() + "\n")
+    sys.stdout.writelines(f"BROKEN: {text}\n" for text in broken)
+    return 1 if broken else 0
+
+
+def _soak(options: argparse.Namespace) -> SoakReport:
+    use_shared_memory_profile()
+    namespace = f"/soak_{os.getpid()}"
+    rclpy.init(args=[])
+    try:
+        client = SoakClient(namespace, options.seed, options.points, options.faults)
+        with spinning(client), _node(options, namespace) as process:
+            client.wait_until_heard(_START_S, process)
+            samples = _play(client, process, options)
+            client.wait_for_counts(_ANSWER_S)
+        return report_soak(samples, client.result(), 60 * options.minutes)
+    finally:
+        rclpy.try_shutdown()
+
+
+def _play(
+    client: SoakClient, process: "subprocess.Popen[bytes]", options: argparse.Namespace
+) -> list[Sample]:
+    """Send at the rate that is asked for, and look at the node once a second."""
+    samples: list[Sample] = []
+    began_s, count = time.monotonic(), round(60 * options.minutes * options.rate)
+    for number in tqdm(range(count), desc="soak", unit="cloud"):
+        time.sleep(max(0.0, began_s + number / options.rate - time.monotonic()))
+        if process.poll() is not None:
+            raise ValueError(f"node: ended with exit code {process.returncode}; see its log above")
+        client.send_next()
+        at_s = time.monotonic() - began_s
+        if not samples or at_s - samples[-1].at_s >= _SAMPLE_S:
+            memory_kb, load = resident_kb(str(process.pid)), os.getloadavg()[0]
+            samples.append(Sample(at_s, memory_kb, client.take_latencies(), load))
+    return samples
+
+
+@contextmanager
+def _node(options: argparse.Namespace, namespace: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the real node as its own process; it must end well when told to stop."""
+    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
+    command += ["-p", f"model.checkpoint:={options.model}", "--log-level", "fatal"]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            code = process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
+    if code != 0:
+        raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m pd_ros.soak",
+        description="Send clouds of changing size with random faults to the real node, and report"
+        " memory growth, lost answers and drift of latency; exit code 1 where a limit is broken.",
+        epilog="example: python -m pd_ros.soak --minutes 20 --rate 20 --json soak.json",
+    )
+    add = parser.add_argument
+    add("--minutes", type=float, default=20.0)
+    add("--rate", type=float, default=20.0, help="clouds a second")
+    add("--points", type=int, default=120_000, help="most in one cloud")
+    add("--faults", type=float, default=0.1, help="share of the clouds that are faulty")
+    add("--model", type=Path, default=DEFAULT_CHECKPOINT)
+    add("--max-growth", type=float, default=0.01, help="of the node's memory after warm-up")
+    add("--max-drift", type=float, default=0.5, help="of the median latency after warm-up")
+    add("--seed", type=int, default=0)
+    add("--json", type=Path, metavar="FILE", help="write the report here as well")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

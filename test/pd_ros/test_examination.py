@@ -1,0 +1,127 @@
+"""Why there are no boxes: one thing wrong at a time, and what is said of real clouds."""
+
+import numpy as np
+import pytest
+from street import street
+
+from pd_ros.cloud_content import measure_cloud
+from pd_ros.cloud_findings import verdict
+from pd_ros.cloud_layout import CloudField, CloudLayout
+from pd_ros.cloud_record import SIMULATED, Expected, expected_clouds, summarise
+from pd_ros.examination import Eye, examine_cloud
+from pd_ros.health import Level
+from pd_ros.pointcloud import AS_IT_IS, Reading
+from pd_ros.replay.files import read_raw
+
+RANGE_M = (-51.2, -38.4, -4.0, 51.2, 38.4, 2.0)
+FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "intensity")))
+
+
+def good(seed: int = 0) -> np.ndarray:
+    """A cloud like those of the training that ``EYE`` knows."""
+    points = np.concatenate([street(seed=seed + i) for i in range(4)])
+    points[:, 3] *= 0.6
+    return points
+
+
+RECORD = summarise([measure_cloud(good(seed), RANGE_M) for seed in (0, 4, 8)])
+EYE = Eye(RANGE_M, ("intensity",), Expected(RECORD, True))
+
+
+def examine(points, eye=EYE, reading=AS_IT_IS, z_offset_m=0.0):
+    layout = CloudLayout(len(points), 1, 16, 16 * len(points), False, FIELDS)
+    return examine_cloud(layout, points.astype("<f4").tobytes(), eye, reading, z_offset_m)
+
+
+def test_a_cloud_like_the_training_has_nothing_wrong() -> None:
+    findings = examine(good(99))
+    assert verdict(findings) == (Level.OK, "the clouds are like those of the training")
+    assert [finding.level for finding in findings] == [Level.OK] * 7
+
+
+def changed(column: int, factor: float = 1.0, shift: float = 0.0) -> np.ndarray:
+    points = good(99)
+    points[:, column] = points[:, column] * factor + shift
+    return points
+
+
+WRONG = {
+    "too high": (changed(2, shift=1.2), "ground height (m)", "set input.z_offset to -1.2"),
+    "bright": (changed(3, factor=255), "intensity", "set input.intensity.scale to 0.00392"),
+    "dim": (changed(3, factor=0.01), "intensity", "set input.intensity.scale to 1"),
+    "dark": (changed(3, factor=0), "intensity", "input.intensity.mode to constant"),
+    "millimetres": (
+        np.concatenate([changed(i, factor=1000)[:, i : i + 1] for i in range(3)] + [good()[:, 3:]],
+                       axis=1), "share in range", "metres?"),
+    "one plane": (changed(2, factor=0), "height of the scene (m)", "a scan of one plane"),
+    "sparse": (good(99)[::20], "points in range", "far sparser than in training"),
+    "NaN": (np.concatenate((good(99), np.full((200_000, 4), np.nan))), "unusable", "echoes"),
+    "zeros": (np.concatenate((good(99), np.zeros((200_000, 4)))), "unusable", "echoes"),
+    "empty": (np.zeros((0, 4)), "points", "look at the sensor"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_said_with_what_to_change(case) -> None:
+    points, name, advice = WRONG[case]
+    level, text = verdict(examine(points))
+    assert level == Level.WARN
+    assert text.startswith(name)
+    assert advice in text
+
+
+def test_what_was_advised_helps() -> None:
+    assert verdict(examine(changed(2, shift=1.2), z_offset_m=-1.2))[0] == Level.OK
+    reading = Reading(scale=1 / 255)
+    assert verdict(examine(changed(3, factor=255), reading=reading))[0] == Level.OK
+    reading = Reading(mode="constant", constant=RECORD.intensity_median[1])
+    assert verdict(examine(changed(3, factor=0), reading=reading))[0] == Level.OK
+
+
+def test_the_advice_counts_from_what_is_set_already() -> None:
+    half = Reading(scale=0.5)
+    assert "scale to 0.00196" in verdict(examine(changed(3, factor=510), reading=half))[1]
+    assert "z_offset to -1.2" in verdict(examine(changed(2, shift=1.2), z_offset_m=0.5))[1]
+
+
+def test_a_model_without_intensity_does_not_ask_for_it() -> None:
+    findings = examine(changed(3, factor=0), EYE._replace(features=()))
+    assert "intensity" not in [finding.name for finding in findings]
+    assert verdict(findings)[0] == Level.OK
+
+
+def test_a_cloud_that_cannot_be_read_says_why() -> None:
+    layout = CloudLayout(5, 1, 16, 80, False, FIELDS[:2])
+    level, text = verdict(examine_cloud(layout, bytes(80), EYE, Reading()))
+    assert level == Level.ERROR
+    assert "expected x, y, z, got x, y" in text
+
+
+def test_a_checkpoint_without_a_record_is_compared_with_the_simulated_sensor() -> None:
+    assert expected_clouds({}) == Expected(SIMULATED, recorded=False)
+    assert expected_clouds({"cloud": RECORD.model_dump()}) == Expected(RECORD, recorded=True)
+    with pytest.raises(ValueError, match=r"checkpoint \(training.cloud\): sweeps"):
+        expected_clouds({"cloud": {**RECORD.model_dump(), "sweeps": "many"}})
+    assert summarise([measure_cloud(np.zeros((0, 4), np.float32), RANGE_M)]) is None
+
+
+REAL = {
+    "kitti_object/training/velodyne/000010.bin": (Level.OK, "the clouds are like"),
+    "kitti_raw_0005/velodyne/0000000140.bin": (Level.OK, "the clouds are like"),
+    "corpus/other_sensors/nuscenes_n015_1532402927647951.npz": (Level.OK, "sparser than in"),
+    "corpus/other_sensors/av2_7fab2350_315966265259836000.npz": (
+        Level.WARN,
+        "input.z_offset to -1",
+    ),
+    "other_sensors/velodyne_vlp16_lab_1673400472138016708.pcd": (Level.OK, "sparser than in"),
+}
+
+
+@pytest.mark.parametrize("name", REAL, ids=lambda name: name.split("/")[-1][:8])
+def test_real_clouds_against_the_simulated_sensor(data_dir, name) -> None:
+    level, text = REAL[name]
+    layout, data, _ = read_raw(data_dir / name)
+    eye = EYE._replace(expected=expected_clouds({}))
+    found = verdict(examine_cloud(layout, data, eye, Reading()))
+    assert found[0] == level
+    assert text in found[1]

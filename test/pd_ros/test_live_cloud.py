@@ -1,0 +1,28 @@
+"""``inspect_cloud`` on a running topic."""
+
+import os
+
+import pytest
+from street import street
+
+pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+
+from live_node import cloud, ros
+from rclpy.node import Node
+
+from pd_ros.inspect_cloud import main
+from pd_ros.spinning import spinning
+
+
+def test_a_running_topic(capsys) -> None:
+    topic = f"/test_inspect_{os.getpid()}"
+    with ros():
+        node = Node("driver")
+        publisher = node.create_publisher(type(cloud(street(), 1)), topic, 5)
+        message = cloud(street(), 1)
+        node.create_timer(0.1, lambda: publisher.publish(message))
+        with spinning(node):
+            assert main(["--topic", topic, "--timeout", "60"]) in (0, 1)
+            assert "ground height (m): -1.7" in capsys.readouterr().out
+        assert main(["--topic", "/nobody", "--timeout", "0.1"]) == 2
+    assert "it is published by nobody" in capsys.readouterr().err
