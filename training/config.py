@@ -143,6 +143,7 @@ class PointLossConfig(FrozenConfig):
 
     points: Weight = 1.0  # classes of the points
     point_box: Weight = 1.0
+    heading: Probability = 1.0  # of the points' boxes, as in LossConfig
     score: Weight = 1.0  # of the proposals
     box: Weight = 1.0
     corner: Weight = 1.0

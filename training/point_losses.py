@@ -37,7 +37,9 @@ class PointRcnnLoss(NamedTuple):
         )
 
 
-def point_rcnn_loss(output: PointRcnnOutput, targets: PointTargets) -> PointRcnnLoss:
+def point_rcnn_loss(
+    output: PointRcnnOutput, targets: PointTargets, config: PointLossConfig
+) -> PointRcnnLoss:
     """Focal loss and smooth L1 of the points; cross entropy, smooth L1 and corners of proposals.
 
     Those of the points go over the points on objects of the whole batch, the others over the
@@ -46,7 +48,7 @@ def point_rcnn_loss(output: PointRcnnOutput, targets: PointTargets) -> PointRcnn
     labels = label_points(output.points.points, targets)
     return PointRcnnLoss(
         segmentation_loss(output.points, labels),
-        point_box_loss(output.points, labels, targets),
+        point_box_loss(output.points, labels, targets, config.heading),
         *_second_stage(output, targets),
     )
 
@@ -60,14 +62,23 @@ def segmentation_loss(output: PointOutput, labels: PointLabels) -> Tensor:
     return (loss * (label != NOT_COUNTED)).sum() / (label >= 0).sum().clamp(min=1)
 
 
-def point_box_loss(output: PointOutput, labels: PointLabels, targets: PointTargets) -> Tensor:
-    """Smooth L1 of the boxes of points on objects, their mean."""
+def point_box_loss(
+    output: PointOutput, labels: PointLabels, targets: PointTargets, heading: float
+) -> Tensor:
+    """Smooth L1 of the boxes of points on objects, their mean.
+
+    Of the error of cos and sin of the yaw, the share ``heading`` counts as it is; of the rest, the
+    smaller of the errors against the target and against the target turned around.
+    """
     sample, point = (labels.label >= 0).nonzero(as_tuple=True)
     boxes = targets.boxes[labels.owner[sample, point]]
     sizes = targets.sizes[labels.label[sample, point]]
     wanted = encode_from_points(boxes, output.points[sample, point], sizes)
     predicted = output.box.float()[sample, :, point]
-    return _smooth_l1(predicted, wanted).sum() / max(1, len(point))
+    ahead, behind = _smooth_l1(predicted, wanted), _smooth_l1(predicted[:, 6:], -wanted[:, 6:])
+    either_way = torch.minimum(ahead[:, 6:].sum(dim=1), behind.sum(dim=1))
+    error = ahead[:, :6].sum(dim=1) + heading * ahead[:, 6:].sum(dim=1)
+    return (error + (1 - heading) * either_way).sum() / max(1, len(point))
 
 
 def _second_stage(output: PointRcnnOutput, targets: PointTargets) -> tuple[Tensor, Tensor, Tensor]:

@@ -33,7 +33,7 @@ def _detection(
 ) -> tuple[DetectionLoss | AnchorLoss | PointRcnnLoss, Tensor]:
     if isinstance(output, PointRcnnOutput):
         assert isinstance(batch.targets, PointTargets)
-        points = point_rcnn_loss(output, batch.targets)
+        points = point_rcnn_loss(output, batch.targets, config.point_loss)
         return points, points.total(config.point_loss)
     if isinstance(batch.targets, AnchorTargets):
         anchors = anchor_loss(output, batch.targets)

@@ -26,7 +26,9 @@ def nms(
     for block in torch.split(order, _BLOCK):
         if len(kept) >= most:
             break
-        free = block[~_suppressed(boxes[kept], boxes[block], iou_threshold)]
+        free = block
+        if len(kept):
+            free = block[~_suppressed(boxes[kept], boxes[block], iou_threshold)]
         kept = torch.cat((kept, free[_nms_block(boxes[free], iou_threshold, most - len(kept))]))
     return kept
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Distances of so many pairs are held at once: what a core's cache holds, or keeps a GPU busy.
-_PAIRS_PER_BLOCK = {"cpu": 1 << 18, "cuda": 1 << 24}
+_CPU_PAIRS, _GPU_PAIRS = 1 << 18, 1 << 24
 
 
 def furthest_point_sample(points: Tensor, count: int) -> Tensor:
@@ -81,7 +81,7 @@ def gather_points(features: Tensor, index: Tensor) -> Tensor:
 
 
 def _blocks(points: Tensor, others: int) -> tuple[Tensor, ...]:
-    pairs = _PAIRS_PER_BLOCK[points.device.type]
+    pairs = _CPU_PAIRS if points.device.type == "cpu" else _GPU_PAIRS
     size = max(1, pairs // max(1, others * len(points)))
     return torch.split(points, size, dim=1)
 

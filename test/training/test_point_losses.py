@@ -20,6 +20,7 @@ from training.region_targets import RegionSampler
 
 SIZES = ((4.0, 3.0, 2.0), (1.0, 1.0, 2.0))
 CAR = [10.0, 0, 0, 4, 3, 2, 0]
+PAPER = PointLossConfig()
 
 
 def targets(ignored=()):
@@ -49,7 +50,7 @@ def test_points_by_hand() -> None:
     """One on the car, one on its border, which does not count, one elsewhere."""
     points = [[9.0, 0, 0], [12.1, 0, 0], [30, 0, 0]]
     values = torch.cat((right(points[0]) + torch.tensor([[1.0] + [0] * 7]), torch.ones(2, 8)))
-    loss = point_rcnn_loss(output(points, [[0.0, 0], [9, 9], [0, 0]], values), targets())
+    loss = point_rcnn_loss(output(points, [[0.0, 0], [9, 9], [0, 0]], values), targets(), PAPER)
     # Of each class' logit of 0: balance * 0.5 ** 2 * log 2; one of the four is to be 1.
     assert loss.points.item() == pytest.approx((0.25 + 3 * 0.75) * 0.25 * math.log(2), rel=1e-5)
     assert loss.point_box.item() == pytest.approx(
@@ -58,10 +59,19 @@ def test_points_by_hand() -> None:
     assert [loss.score.item(), loss.box.item(), loss.corner.item()] == [0, 0, 0]
 
 
+@pytest.mark.parametrize(("heading", "expected"), [(1.0, 2 - 1 / 18), (0.2, 0.2 * (2 - 1 / 18))])
+def test_a_point_that_says_the_car_looks_back(heading, expected) -> None:
+    """Its cosine is -1 instead of 1, which costs nothing where either way is right."""
+    point = [9.0, 0, 0]
+    said = output([point], [[0.0, 0]], right(point, [*CAR[:6], math.pi]))
+    loss = point_rcnn_loss(said, targets(), PointLossConfig(heading=heading))
+    assert loss.point_box.item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_no_object_is_no_division_by_zero() -> None:
     frame = Labels(torch.zeros(0, 7), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 7))
     said = output([[9.0, 0, 0]], [[0.0, 0]], torch.ones(1, 8), [(CAR, 0.0, [0.0] * 7)])
-    loss = point_rcnn_loss(said, make_point_targets([frame], SIZES))
+    loss = point_rcnn_loss(said, make_point_targets([frame], SIZES), PAPER)
     assert loss.points.item() == pytest.approx(2 * 0.75 * 0.25 * math.log(2), rel=1e-5)
     assert loss.score.item() == pytest.approx(math.log(2), rel=1e-5)
     assert loss.box.item() == loss.corner.item() == 0
@@ -75,7 +85,7 @@ def test_proposals_by_their_overlap(shift, learnt, wanted) -> None:
     """Moved by d along 4 m, the overlap is (4 - d) / (4 + d): 1, 0.63, 0.57, 0.51, 0.43."""
     proposal = [CAR[0] + shift, *CAR[1:]]
     said = output([[30.0, 0, 0]], [[0.0, 0]], torch.zeros(1, 8), [(proposal, 1.0, [0.0] * 7)])
-    loss = point_rcnn_loss(said, targets())
+    loss = point_rcnn_loss(said, targets(), PAPER)
     entropy = {1: math.log(1 + math.exp(-1)), 0: math.log(1 + math.exp(1)), None: 0}[wanted]
     assert loss.score.item() == pytest.approx(entropy, rel=1e-5)
     off = shift / 5  # of the footprint's diagonal
@@ -89,14 +99,14 @@ def test_background_beside_an_ignored_box_does_not_count() -> None:
     said = output(
         [[30.0, 0, 0]], [[0.0, 0]], torch.zeros(1, 8), [([50.0, *CAR[1:]], 1.0, [0.0] * 7)]
     )
-    assert point_rcnn_loss(said, targets()).score > 1
-    assert point_rcnn_loss(said, targets([[53.0, *CAR[1:]]])).score == 0
+    assert point_rcnn_loss(said, targets(), PAPER).score > 1
+    assert point_rcnn_loss(said, targets([[53.0, *CAR[1:]]]), PAPER).score == 0
 
 
 def test_a_proposal_that_looks_back_is_right_as_it_is() -> None:
     back = [*CAR[:6], math.pi - 0.1]
     said = output([[30.0, 0, 0]], [[0.0, 0]], torch.zeros(1, 8), [(back, 9.0, [0.0] * 6 + [0.1])])
-    loss = point_rcnn_loss(said, targets())
+    loss = point_rcnn_loss(said, targets(), PAPER)
     assert loss.box.item() < 1e-9
     assert loss.corner.item() < 1e-9
     yaws = look_ahead(torch.tensor([[0.0] * 6 + [yaw] for yaw in (3.0, -3.0, 1.0, -1.6)]))[:, 6]
@@ -137,6 +147,6 @@ def test_all_of_the_network_is_learnt_from_the_loss() -> None:
     assert first.proposals.sample.tolist() == [0] * 8
     # An object where a proposal is, so that its box is learnt, too.
     there = wanted._replace(boxes=first.proposals.boxes[:1], classes=first.proposals.labels[:1])
-    loss = point_rcnn_loss(first, there)
+    loss = point_rcnn_loss(first, there, PAPER)
     loss.total(PointLossConfig()).backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
