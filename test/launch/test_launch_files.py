@@ -44,7 +44,7 @@ def keys_of_dictionaries(file: str) -> set[str]:
 def specs() -> tuple[Any, Any]:
     """The parameters of detector and comparison."""
     pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-    parts = (("parameters", "SPECS"), ("comparison_specs", "COMPARISON_SPECS"))
+    parts = (("parameter_specs", "SPECS"), ("comparison_specs", "COMPARISON_SPECS"))
     return tuple(getattr(import_module(f"pd_ros.{file}"), name) for file, name in parts)
 
 

@@ -126,7 +126,10 @@ def _bits(result: RecordingResult) -> bytes:
         for frame in result.frames
     ]
     return repr(frames).encode() + b"".join(
-        field.numpy().tobytes() for frame in result.frames for field in frame.answers[0].found
+        field.numpy().tobytes()
+        for frame in result.frames
+        for field in frame.answers[0].found
+        if field is not None
     )
 
 
