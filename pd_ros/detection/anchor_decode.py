@@ -5,13 +5,13 @@ from torch import Tensor
 
 from pd_ros.detection.anchor_head import by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, make_anchors, yaw_in_bin
-from pd_ros.detection.boxes import nms, wrap_angle
+from pd_ros.detection.boxes import wrap_angle
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.types import Detections, ModelOutput
 
 
-class AnchorDecoder:
-    """Boxes of an anchor head; keeps the anchors of its config."""
+class AnchorCandidates:
+    """Boxes of an anchor head before NMS; keeps the anchors of its config."""
 
     def __init__(self, config: ModelConfig, device: torch.device) -> None:
         self._config = config
@@ -19,10 +19,10 @@ class AnchorDecoder:
         self._anchors = make_anchors(config).to(device)
 
     def __call__(self, output: ModelOutput) -> list[Detections]:
-        """Boxes of every sample of the batch.
+        """Boxes of every sample of the batch, by falling score.
 
         Each anchor stands for its best class. The best ``max_candidates`` above the threshold
-        become boxes; rotated NMS over all classes together keeps the best of those that overlap.
+        become boxes.
         """
         assert output.direction is not None
         classes = len(self._config.classes)
@@ -44,6 +44,4 @@ class AnchorDecoder:
         boxes = torch.cat((boxes[:, :6], wrap_angle(yaw)[:, None]), dim=1)
         usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not go out
         index, boxes = index[usable], boxes[usable]
-        threshold, most = settings.nms_iou_threshold, settings.max_detections
-        kept = nms(boxes, score[index], threshold, most)
-        return Detections(boxes[kept], score[index][kept], label[index][kept])
+        return Detections(boxes, score[index], label[index])

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.decode import suppress
+from pd_ros.detection.decoder import make_candidates
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
@@ -35,7 +36,7 @@ class Predictor:
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         model = checkpoint.model.eval().to(device)
-        self._decode = make_decoder(self.config, device)
+        self._candidates = make_candidates(self.config, device)
         encoder = model.encoder
         self._encoder = (
             FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
@@ -91,6 +92,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
+        done("copy")
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
         self.clipped = batch.clipped
         done("voxelise")
@@ -105,8 +107,11 @@ class Predictor:
         maps = self._dense.head(neck)
         done("head")
         output = ModelOutput(features, batch.cells, stages, neck, *maps)
-        found = Detections(*(field.cpu() for field in self._decode(output)[0]))
-        done("decode_nms")
+        candidates = self._candidates(output)[0]
+        done("decode_boxes")
+        kept = suppress(candidates, self.config.decode)
+        found = Detections(*(field.cpu() for field in kept))
+        done("nms")
         return found
 
     def warm_up(self, iterations: int = 3) -> None:

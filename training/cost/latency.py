@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from pd_ros.benchmark.stages import Stage, StageClock
 from pd_ros.detection.predictor import Predictor
 
 _FEWEST = 3  # runs, however long they take
@@ -16,36 +16,12 @@ _WARM_UP = 2
 ResultT = TypeVar("ResultT")
 
 
-class Stage(NamedTuple):
-    """One stage of a detector."""
-
-    name: str
-    ms: float
-
-
 class Latency(NamedTuple):
     """Times of a detector over one cloud."""
 
     p50_ms: float
     p95_ms: float
     stages: tuple[Stage, ...]  # in their order, each with its median
-
-
-class StageClock:
-    """Notes how long each stage of one call took; to be made just before it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.stages: list[Stage] = []
-        self._device = device
-        self._before = time.perf_counter()
-
-    def __call__(self, stage: str) -> None:
-        """Note that a stage is done, on the device, too."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
-        self.stages.append(Stage(stage, 1000 * (now - self._before)))
-        self._before = now
 
 
 def measure_latency(predictor: Predictor, cloud: Tensor, most: int, seconds: float) -> Latency:

@@ -3,7 +3,8 @@
 import csv
 import json
 
-from training.cost.latency import Latency, Stage
+from pd_ros.benchmark.stages import Stage
+from training.cost.latency import Latency
 from training.cost.measure import Profile
 from training.cost.operations import Operations
 from training.cost.picture import draw_costs
