@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,10 @@ from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import Detections, ModelOutput
+
+if TYPE_CHECKING:  # only networks of voxels need spconv
+    from pd_ros.detection.folded_sparse import FoldedSparseEncoder
+    from pd_ros.detection.sparse import SparseEncoder
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -37,13 +42,10 @@ class Predictor:
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         model = checkpoint.model.eval().to(device)
         self._candidates = make_candidates(self.config, device)
-        encoder = model.encoder
-        self._encoder = (
-            FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
-        )
-        # Sparse convolutions want rows as precise as their weights, which stay as they are: on a
-        # CPU spconv knows fp32 alone.
-        self._row_precision = precision if isinstance(encoder, PillarEncoder) else torch.float32
+        pillars = isinstance(model.encoder, PillarEncoder)
+        self._encoder = _make_encoder(model.encoder, device, precision)
+        # A network of voxels reads coordinates in its first layer: too coarse in half precision.
+        self._row_precision = precision if pillars else torch.float32
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -124,3 +126,16 @@ class Predictor:
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
         self.clipped = 0
+
+
+def _make_encoder(
+    encoder: "PillarEncoder | SparseEncoder", device: torch.device, precision: torch.dtype
+) -> "FoldedPillarEncoder | FoldedSparseEncoder | SparseEncoder":
+    """The fastest form of an encoder; in fp32 spconv's is, and on a GPU."""
+    if isinstance(encoder, PillarEncoder):
+        return FoldedPillarEncoder(encoder)
+    if device.type == "cpu" and precision == torch.bfloat16:
+        from pd_ros.detection.folded_sparse import FoldedSparseEncoder  # noqa: PLC0415
+
+        return FoldedSparseEncoder(encoder, precision)
+    return encoder
