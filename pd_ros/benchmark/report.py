@@ -50,7 +50,7 @@ def format_benchmark(
 def _whole(results: Sequence[Result]) -> list[list[str]]:
     lines = [
         ["model", "device", "threads", "path", "precision", "p50 ms", "p95 ms", "p99 ms", "CPU ms",
-         "first ms", "MB", "peak share", "times faster", "recorded AP"],
+         "first ms", "MB", "peak share", "times faster", "lost boxes", "recorded AP"],
     ]  # fmt: skip
     for result in results:
         for name, path in result.paths.items():
@@ -63,6 +63,7 @@ def _whole(results: Sequence[Result]) -> list[list[str]]:
                 "-" if path.first.peak_mb is None else f"{path.first.peak_mb:.0f}",
                 f"{100 * path.dense_share:.0f} %",
                 _speedup(result) if name == "fast" else "1",
+                f"{result.agreement.lost} of {result.agreement.boxes}" if name == "fast" else "-",
                 _accuracy(result),
             ])  # fmt: skip
     return lines
@@ -114,6 +115,8 @@ def _result(result: Result) -> dict[str, Any]:
         "threads": result.threads,
         "peak_gflops": result.peak_gflops,
         "speedup": result.speedup._asdict(),
+        "compared_boxes": result.agreement.boxes,
+        "lost_boxes": result.agreement.lost,
         "paths": {name: _path(path) for name, path in result.paths.items()},
     }
 

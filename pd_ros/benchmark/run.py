@@ -1,6 +1,6 @@
 """Everything that is measured of one model."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -9,22 +9,24 @@ from types import SimpleNamespace
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from pd_ros.benchmark.agreement import Agreement, agreement
 from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.first_frame import FirstFrame, measure_first_frame
 from pd_ros.benchmark.hardware import matrix_peak_gflops
 from pd_ros.benchmark.interleave import Ratio, Times, Way, ratio, time_in_turn
 from pd_ros.benchmark.networks import (
+    Detector,
     load_network,
     make_detector,
     recorded_accuracy,
     with_features,
 )
 from pd_ros.detection.checkpoint import Checkpoint
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import choose_precision
 from pd_ros.detection_cdr import detection_array_cdr
 from pd_ros.pointcloud import decode_points
 
-PATHS = ("plain", "fast")
 _DENSE_STAGES = ("backbone_neck", "head")
 _HEADER = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="lidar")
 
@@ -71,6 +73,7 @@ class Result:
     peak_gflops: dict[str, float]  # by precision
     paths: dict[str, PathResult]  # plain, fast
     speedup: Ratio  # of the whole, plain to fast
+    agreement: Agreement  # of the boxes of the fast path with those of the plain one
 
 
 def benchmark_model(
@@ -94,10 +97,12 @@ def _benchmark(
     }
     checkpoint = load_network(path)
     gflop = dense_gflop(checkpoint)
-    ways = {
-        name: _make_way(load_network(path), name, device, precision)
+    config = checkpoint.config
+    detectors = {
+        name: make_detector(load_network(path), name, device, precision)
         for name, precision in precisions.items()
     }
+    ways = {name: _make_way(detector, config) for name, detector in detectors.items()}
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
         _short(precision): matrix_peak_gflops(device, precision)
@@ -119,15 +124,12 @@ def _benchmark(
         peak_gflops=peaks,
         paths=paths,
         speedup=ratio(times["plain"].whole, times["fast"].whole),
+        agreement=_compare(detectors, config, clouds),
     )
 
 
-def _make_way(
-    checkpoint: Checkpoint, name: str, device: torch.device, precision: torch.dtype
-) -> Way:
+def _make_way(detector: Detector, config: ModelConfig) -> Way:
     """From a cloud's bytes to those of the answer; reading and writing is the same for all."""
-    config = checkpoint.config
-    detector = make_detector(checkpoint, name, device, precision)
 
     def way(cloud: CloudMessage, done: Callable[[str], None]) -> bytes:
         points = decode_points(cloud.layout, cloud.data)
@@ -139,6 +141,16 @@ def _make_way(
         return answer
 
     return way
+
+
+def _compare(
+    detectors: Mapping[str, Detector], config: ModelConfig, clouds: Sequence[CloudMessage]
+) -> Agreement:
+    each = []
+    for cloud in clouds:
+        points = with_features(decode_points(cloud.layout, cloud.data), config)
+        each.append(agreement(detectors["plain"](points), detectors["fast"](points)))
+    return Agreement(*map(sum, zip(*each, strict=True)))
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from pd_ros.detection.model import build_model
 from pd_ros.detection.pillars import pillarize
 
 pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
-from pd_ros.detection.folded_sparse import FoldedSparseEncoder  # noqa: E402
+from pd_ros.detection.folded_sparse import FoldedSparseEncoder
 
 
 def clouds(*sizes):
