@@ -30,7 +30,7 @@ _LOG = logging.getLogger("training.step_benchmark")
 _PRECISIONS = ("fp32", "bf16")
 _WARM_UP = 2  # steps of each precision
 # Both are what simulated sweeps have; a network of others is measured as if it were of these.
-_CLASSES, _FEATURES = ["car", "pedestrian", "cyclist"], ["intensity"]
+_CLASSES, _FEATURES = ("car", "pedestrian", "cyclist"), ("intensity",)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pd_ros.detection.sparse import Residual, SparseEncoder, lay_out
 from pd_ros.detection.types import PillarBatch
 
-# Output voxels at a time: what is gathered for them stays in the cache.
-_CHUNK = 2048
+# Values gathered at a time: they stay in the cache until they are multiplied.
+_GATHERED = 1 << 20
 _CENTRE = 13  # of the 27 places of a kernel
 
 
@@ -113,7 +113,8 @@ def _convolve(features: Tensor, table: Tensor, kernel: _Kernel) -> Tensor:
     """Rows ``[V, C]`` by a table ``[U, places]``, where V stands for nothing: ``[U, width]``."""
     rows = torch.cat((features, features.new_zeros(1, features.shape[1])))
     result = features.new_empty(len(table), len(kernel.bias))
-    for part, out in zip(torch.split(table, _CHUNK), torch.split(result, _CHUNK), strict=True):
+    count = max(1, _GATHERED // len(kernel.weight))
+    for part, out in zip(torch.split(table, count), torch.split(result, count), strict=True):
         gathered = rows.index_select(0, part.flatten()).view(len(part), -1)
         torch.addmm(kernel.bias, gathered, kernel.weight, out=out)
     return result

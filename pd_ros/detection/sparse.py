@@ -126,17 +126,17 @@ def _apply(values: Tensor, threads: int) -> Tensor:
 def lay_out(features: Tensor, index: Tensor, shape: Sequence[int], batch_size: int) -> Tensor:
     """Rows ``[V, C]`` at ``[V, 4]`` (sample, layer, row, column) as a dense canvas.
 
-    ``[B, C * layers, rows, columns]``, channel by channel from below. spconv's own way to it
-    indexes as torch is about to forbid.
+    ``[B, C * layers, rows, columns]``, channel by channel from below; channels last in memory.
+    spconv's own way to it indexes as torch is about to forbid.
     """
     sample, layer, row, column = index.unbind(1)
     layers, rows, columns = shape
-    place = ((sample * rows + row) * columns + column) * layers + layer
     width = features.shape[1]
-    flat = features.new_zeros(batch_size * rows * columns * layers, width)
-    flat.index_copy_(0, place, features)
-    canvas: Tensor = flat.view(batch_size, rows, columns, layers, width)
-    return canvas.permute(0, 4, 3, 1, 2).flatten(1, 2)
+    first = ((sample * rows + row) * columns + column) * (width * layers) + layer
+    place = first[:, None] + torch.arange(0, width * layers, layers, device=index.device)
+    flat = features.new_zeros(batch_size * rows * columns * width * layers)
+    flat.index_copy_(0, place.flatten(), features.flatten())
+    return flat.view(batch_size, rows, columns, width * layers).permute(0, 3, 1, 2)
 
 
 def _norm(width: int) -> nn.BatchNorm1d:
