@@ -79,7 +79,7 @@ def measure_steps(model: Path, options: argparse.Namespace, world: World) -> Ste
         config = _config(model, options, count, Path(folder))
         run, loader, _ = prepare(config, world)
         run.network.train()
-        batches: Iterator[Batch] = iter(loader)  # type: ignore[assignment]
+        batches: Iterator[Batch] = iter(loader)
         for number in tqdm(range(count), desc=model.stem, leave=False):
             began = time.perf_counter()
             batch = next(batches)
