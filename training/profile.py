@@ -11,9 +11,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from pd_ros.benchmark.networks import load_network
 from pd_ros.detection.device import choose_device
 from pd_ros.replay.files import read_cloud
-from training.cost.measure import Effort, Profile, load_network, measure
+from training.cost.measure import Effort, Profile, measure
 from training.cost.picture import draw_costs
 from training.cost.table import format_table, to_rows, write_csv, write_json
 from training.frame import Float32

@@ -9,11 +9,12 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
 from torch.optim import AdamW
+from torch.utils.data import DataLoader
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import training_format
@@ -26,7 +27,7 @@ from training.clouds import measure_clouds
 from training.config import TrainConfig
 from training.crop import crop_checkpoint, crop_grid, rebuild
 from training.distributed import World, join_world
-from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
+from training.loader import Batch, Collate, DrawSampler, Sample, TrainingFrames, make_loader
 from training.run import Run
 from training.schedule import make_scheduler
 
@@ -59,12 +60,34 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+class Prepared(NamedTuple):
+    """A run before its first step, and where its batches come from."""
+
+    run: Run
+    loader: "DataLoader[Sample]"
+    sampler: DrawSampler
+
+
 def train(config: TrainConfig, world: World) -> dict[str, object]:
     """Run to the end, or go on from where the run of the same ``out`` stopped.
 
     Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
     ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
+    run, loader, sampler = prepare(config, world)
+    progress = run.resume()
+    figures: dict[str, object] = {}
+    with run.stop.listening():
+        for epoch in range(progress.epoch, config.schedule.epochs):
+            sampler.epoch, sampler.skip = epoch, progress.step
+            progress.epoch = epoch
+            figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
+            progress.step = 0
+    return figures
+
+
+def prepare(config: TrainConfig, world: World) -> Prepared:
+    """Networks, data and optimiser of a run. Raises ``ValueError`` for bad configs or data."""
     torch.manual_seed(config.seed)
     model_config = load_model_config(Path(config.model))
     trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
@@ -88,17 +111,8 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
     run.clouds = measure_clouds(frames, config, model_config) if world.is_first else None
-    progress = run.resume()
     collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
-    loader = make_loader(frames, sampler, collate, config.workers)
-    figures: dict[str, object] = {}
-    with run.stop.listening():
-        for epoch in range(progress.epoch, config.schedule.epochs):
-            sampler.epoch, sampler.skip = epoch, progress.step
-            progress.epoch = epoch
-            figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
-            progress.step = 0
-    return figures
+    return Prepared(run, make_loader(frames, sampler, collate, config.workers), sampler)
 
 
 def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pd_ros.detection.model import AnyModel, build_model
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
 
 FORMAT_VERSION = 1
@@ -26,6 +27,17 @@ class Checkpoint(NamedTuple):
     model: AnyModel
     config: AnyModelConfig
     training: dict[str, object]
+
+
+def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:
+    """Network and config of one that looks from above; ``ValueError`` for one of raw points."""
+    model, config = checkpoint.model, checkpoint.config
+    if not isinstance(model, BevDetector) or not isinstance(config, ModelConfig):
+        raise ValueError(
+            f"{config.name}: expected a network that looks from above, got one of raw points;"
+            " choose another"
+        )
+    return model, config
 
 
 def save_checkpoint(

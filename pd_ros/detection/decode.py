@@ -13,15 +13,40 @@ _MAX_LOG_SIZE = 4.0
 
 
 def decode(output: ModelOutput, config: ModelConfig) -> list[Detections]:
-    """Boxes of every sample of the batch.
+    """Boxes of every sample: of its :func:`candidates` those that :func:`suppress` keeps.
 
-    The best ``max_candidates`` (class, cell) scores above the threshold become boxes; rotated NMS
-    over all classes together keeps the best of those that overlap. No peak gives empty detections.
+    No peak gives empty detections.
     """
+    return [suppress(found, config.decode) for found in candidates(output, config)]
+
+
+def suppress(found: Detections, settings: DecodeConfig) -> Detections:
+    """Rotated NMS: the best of the boxes that overlap.
+
+    Over all classes together, or with ``nms_per_class`` over those of each class.
+    """
+    boxes = _apart_by_class(found) if settings.nms_per_class else found.boxes
+    return found.select(
+        nms(boxes, found.scores, settings.nms_iou_threshold, settings.max_detections)
+    )
+
+
+def _apart_by_class(found: Detections) -> Tensor:
+    """The boxes ``[D, 7]`` with each class at a place of its own, so that none meet others."""
+    boxes = found.boxes.clone()
+    if len(boxes):
+        span = boxes[:, 0].max() - boxes[:, 0].min() + 2 * boxes[:, 3:5].sum(dim=1).max()
+        boxes[:, 0] += found.labels * span
+    return boxes
+
+
+def candidates(output: ModelOutput, config: ModelConfig) -> list[Detections]:
+    """Boxes of the best ``max_candidates`` (class, cell) scores above the threshold."""
     heatmap = output.heatmap.float().sigmoid()
     box_map = output.box.float()
     return [
-        _decode_sample(scores, box, config) for scores, box in zip(heatmap, box_map, strict=True)
+        _sample_candidates(scores, box, config)
+        for scores, box in zip(heatmap, box_map, strict=True)
     ]
 
 
@@ -39,7 +64,7 @@ def boxes_at(box_map: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
     return torch.cat((torch.stack((x, y, values[:, 2]), 1), size, yaw[:, None]), dim=1)
 
 
-def _decode_sample(scores: Tensor, box_map: Tensor, config: ModelConfig) -> Detections:
+def _sample_candidates(scores: Tensor, box_map: Tensor, config: ModelConfig) -> Detections:
     settings: DecodeConfig = config.decode
     cells = scores.shape[1] * scores.shape[2]
     flat = scores.flatten()
@@ -49,6 +74,4 @@ def _decode_sample(scores: Tensor, box_map: Tensor, config: ModelConfig) -> Dete
     boxes = boxes_at(box_map, index % cells, config)
     usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not reach the vehicle
     index, boxes = index[usable], boxes[usable]
-    kept = nms(boxes, flat[index], settings.nms_iou_threshold, settings.max_detections)
-    labels = torch.div(index, cells, rounding_mode="floor")
-    return Detections(boxes[kept], flat[index][kept], labels[kept])
+    return Detections(boxes, flat[index], torch.div(index, cells, rounding_mode="floor"))

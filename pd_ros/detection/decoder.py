@@ -6,9 +6,9 @@ from typing import overload
 
 import torch
 
-from pd_ros.detection.anchor_decode import AnchorDecoder
+from pd_ros.detection.anchor_decode import AnchorCandidates
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import decode
+from pd_ros.detection.decode import candidates, suppress
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig
 from pd_ros.detection.point_config import PointRcnnConfig
@@ -17,6 +17,13 @@ from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
 
 BevDecoder = Callable[[ModelOutput], list[Detections]]
 PointDecoder = Callable[[PointRcnnOutput], list[Detections]]
+
+
+def make_candidates(config: ModelConfig, device: torch.device) -> BevDecoder:
+    """From the maps of a batch to each sample's boxes before NMS."""
+    if isinstance(config.head, AnchorHeadConfig):
+        return AnchorCandidates(config, device)
+    return partial(candidates, config=config)
 
 
 @overload
@@ -29,6 +36,5 @@ def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | P
     """From the output of a network over a batch to the boxes of each sample."""
     if isinstance(config, PointRcnnConfig):
         return partial(decode_proposals, config=config.decode)
-    if isinstance(config.head, AnchorHeadConfig):
-        return AnchorDecoder(config, device)
-    return partial(decode, config=config)
+    find, settings = make_candidates(config, device), config.decode
+    return lambda output: [suppress(found, settings) for found in find(output)]

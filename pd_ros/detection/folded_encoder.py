@@ -43,7 +43,7 @@ class FoldedPillarEncoder:
         empty = self._with_room(batch)
         for number, layer in enumerate(self._layers[:-1]):
             shift = torch.addmm(layer.bias, pillar, layer.of_pillar)
-            point = torch.relu(point @ layer.of_point + shift[place])
+            point = torch.relu(point @ layer.of_point + shift.index_select(0, place))
             if number == 0 and len(empty):
                 point = torch.cat((point, _of_nothing(layer).expand(len(empty), -1)))
                 place = torch.cat((place, empty))

@@ -1,13 +1,14 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.decode import suppress
+from pd_ros.detection.decoder import make_candidates, make_decoder
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
@@ -18,6 +19,10 @@ from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn
 from pd_ros.detection.point_sample import make_point_batch
 from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
+
+if TYPE_CHECKING:  # only networks of voxels need spconv
+    from pd_ros.detection.folded_sparse import FoldedSparseEncoder
+    from pd_ros.detection.sparse import SparseEncoder
 
 Done = Callable[[str], None]  # is told the name of each stage when it is over
 
@@ -37,14 +42,11 @@ class BevInference:
     ) -> None:
         self._config = config
         self._precision = precision
-        self._decode = make_decoder(config, device)
-        encoder = model.encoder
-        self._encoder = (
-            FoldedPillarEncoder(encoder) if isinstance(encoder, PillarEncoder) else encoder
-        )
-        # Sparse convolutions want rows as precise as their weights, which stay as they are: on a
-        # CPU spconv knows fp32 alone.
-        self._row_precision = precision if isinstance(encoder, PillarEncoder) else torch.float32
+        self._candidates = make_candidates(config, device)
+        pillars = isinstance(model.encoder, PillarEncoder)
+        self._encoder = _make_encoder(model.encoder, device, precision)
+        # A network of voxels reads coordinates in its first layer: too coarse in half precision.
+        self._row_precision = precision if pillars else torch.float32
         dense = fold_batch_norm(model.dense).to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -63,8 +65,10 @@ class BevInference:
         maps = self._dense.head_maps(levels)
         done("head")
         output = ModelOutput(features, batch.cells, stages, levels[0], *maps)
-        found = self._decode(output)[0].cpu()
-        done("decode_nms")
+        candidates = self._candidates(output)[0]
+        done("decode_boxes")
+        found = suppress(candidates, self._config.decode).cpu()
+        done("nms")
         return Found(found, batch.clipped)
 
 
@@ -114,3 +118,16 @@ def make_inference(
         return PointInference(model, config, device, precision)
     assert isinstance(config, ModelConfig)
     return BevInference(model, config, device, precision)
+
+
+def _make_encoder(
+    encoder: "PillarEncoder | SparseEncoder", device: torch.device, precision: torch.dtype
+) -> "FoldedPillarEncoder | FoldedSparseEncoder | SparseEncoder":
+    """The fastest form of an encoder; in fp32 spconv's is, and on a GPU."""
+    if isinstance(encoder, PillarEncoder):
+        return FoldedPillarEncoder(encoder)
+    if device.type == "cpu" and precision == torch.bfloat16:
+        from pd_ros.detection.folded_sparse import FoldedSparseEncoder  # noqa: PLC0415
+
+        return FoldedSparseEncoder(encoder, precision)
+    return encoder

@@ -52,17 +52,23 @@ class _Grouped(NamedTuple):
 def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _Grouped:
     index, cell = _in_range(cloud, grid)
     in_range, cells = len(index), grid.layers * grid.size[0] * grid.size[1]
+    index, cell = index[: capacity.max_points], cell[: capacity.max_points]
     places = None
     if cells > _LARGEST_TABLE:
         places, cell = torch.unique(cell, return_inverse=True)
         cells = len(places)
-    index, cell = _clip(index, cell, cells, capacity)
-    per_cell = torch.bincount(cell, minlength=cells)
+    index, cell, per_cell = _clip(index, cell, cells, capacity)
     occupied = per_cell.nonzero().squeeze(1)
     number = torch.zeros_like(per_cell)
     number[occupied] = torch.arange(len(occupied), device=cell.device)
     place = occupied if places is None else places[occupied]
-    return _Grouped(cloud[index], number[cell], place, per_cell[occupied], in_range - len(index))
+    return _Grouped(
+        cloud.index_select(0, index),
+        number.index_select(0, cell),
+        place,
+        per_cell[occupied],
+        in_range - len(index),
+    )
 
 
 def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
@@ -83,12 +89,14 @@ def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
     """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
     bounds = points.new_tensor(grid.range_m).view(6, 1)
     index = inside_range(points, grid.range_m).nonzero().squeeze(1)
+    # On a CPU index_select takes a third of the time of indexing by a tensor; so everywhere here.
+    x, y, z = (values.index_select(0, index) for values in points[:, :3].unbind(1))
     rows, columns = grid.size
-    column = _place(points[:, 0][index], bounds[0], grid.pillar_size_m[0], columns)
-    row = _place(points[:, 1][index], bounds[1], grid.pillar_size_m[1], rows)
+    column = _place(x, bounds[0], grid.pillar_size_m[0], columns)
+    row = _place(y, bounds[1], grid.pillar_size_m[1], rows)
     cell = row * columns + column
     if grid.voxel_height_m is not None:
-        layer = _place(points[:, 2][index], bounds[2], grid.voxel_height_m, grid.layers)
+        layer = _place(z, bounds[2], grid.voxel_height_m, grid.layers)
         cell += layer * (rows * columns)
     return index, cell
 
@@ -102,37 +110,44 @@ def _place(values: Tensor, lower: Tensor, size_m: float, cells: int) -> Tensor:
 
 def _clip(
     index: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
-) -> tuple[Tensor, Tensor]:
-    """Index and cell of the points within the capacities, first come first served."""
-    index, cell = index[: capacity.max_points], cell[: capacity.max_points]
-    if capacity.max_points_per_pillar is not None:
-        late = _latecomers(cell, cells, capacity.max_points_per_pillar)
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Index and cell of the points that pillars have room for, and how many each cell then holds.
+
+    First come, first served.
+    """
+    per_cell = torch.bincount(cell, minlength=cells)
+    limit = capacity.max_points_per_pillar
+    if limit is not None:
+        late = _latecomers(cell, per_cell, limit)
         in_time = torch.ones_like(cell, dtype=torch.bool).index_fill_(0, late, False)
         keep = in_time.nonzero().squeeze(1)
-        index, cell = index[keep], cell[keep]
-    if len(index) > capacity.max_pillars:  # fewer points than pillars allowed cannot overflow
-        keep = _first_cells(cell, cells, capacity.max_pillars).nonzero().squeeze(1)
-        index, cell = index[keep], cell[keep]
-    return index, cell
+        index, cell = index.index_select(0, keep), cell.index_select(0, keep)
+        per_cell = per_cell.clamp(max=limit)
+    most = capacity.max_pillars  # which fewer points than that cannot exceed
+    if len(index) > most and int(per_cell.count_nonzero()) > most:
+        chosen = _first_cells(cell, cells, most)
+        keep = chosen.index_select(0, cell).nonzero().squeeze(1)
+        index, cell, per_cell = index[keep], cell[keep], per_cell * chosen
+    return index, cell, per_cell
 
 
-def _latecomers(cell: Tensor, cells: int, limit: int) -> Tensor:
+def _latecomers(cell: Tensor, per_cell: Tensor, limit: int) -> Tensor:
     """Positions of the points that came to their cell after ``limit`` others."""
     # Most cells hold few points: only the others are sorted.
-    crowded = (torch.bincount(cell, minlength=cells) > limit)[cell].nonzero().squeeze(1)
-    order = cell[crowded].argsort(stable=True)
-    place = cell[crowded[order]]
-    position = torch.arange(len(place), device=cell.device)
-    starts = torch.where(place != place.roll(1), position, 0).cummax(0).values
-    return crowded[order[position - starts >= limit]]
+    many = per_cell > limit
+    crowded = many.index_select(0, cell).nonzero().squeeze(1)
+    order = cell.index_select(0, crowded).int().argsort(stable=True)
+    count = per_cell[many]
+    first = (count.cumsum(0) - count).repeat_interleave(count, output_size=len(order))
+    late = torch.arange(len(order), device=cell.device) - first >= limit
+    return crowded.index_select(0, order[late])
 
 
 def _first_cells(cell: Tensor, cells: int, limit: int) -> Tensor:
-    """Mask of points whose cell is among the first ``limit`` cells to be touched."""
+    """Mask ``[cells]`` of the ``limit`` cells that are touched first."""
     first = cell.new_full((cells,), len(cell))
     position = torch.arange(len(cell), device=cell.device)
     first.scatter_reduce_(0, cell, position, "amin")
     chosen = torch.zeros(cells, dtype=torch.bool, device=cell.device)
-    touched = int((first < len(cell)).sum())
-    chosen[first.argsort()[: min(limit, touched)]] = True
-    return chosen[cell]
+    chosen[first.argsort()[:limit]] = True
+    return chosen

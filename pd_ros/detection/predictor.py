@@ -75,6 +75,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
+        done("copy")
         found, self.clipped = self._infer(cloud, done)
         return found
 

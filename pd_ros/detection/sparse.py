@@ -42,7 +42,7 @@ class SparseEncoder(nn.Module):
         layers_z, rows, columns = size
         self._canvas = (canvas_channels, rows // 8, columns // 8)
         # One layer more than the grid has, as in SECOND: 41, 21, 11, 5, 2.
-        self._shape = [layers_z + 1, rows, columns]
+        self.shape = (layers_z + 1, rows, columns)
         stages = [_convolution("stem", point_channels, stem)]
         channels = stem
         for number, (width, count) in enumerate(zip(widths, layers, strict=True)):
@@ -50,7 +50,7 @@ class SparseEncoder(nn.Module):
             if number:
                 padding = (0, 1, 1) if number == len(widths) - 1 else (1, 1, 1)
                 stages.append(_strided(channels, width, 3, 2, padding))
-            block = _Residual if residual else _convolution
+            block = Residual if residual else _convolution
             stages += [
                 block(name, width if i or number else channels, width) for i in range(count)
             ]
@@ -72,11 +72,13 @@ class SparseEncoder(nn.Module):
         exact = torch.autocast(features.device.type, enabled=False)
         with exact, _single_thread(features) as (enter, leave):
             sparse = spconv.SparseConvTensor(
-                enter(features), place.int(), self._shape, batch.batch_size
+                enter(features), place.int(), list(self.shape), batch.batch_size
             )
             for stage in self.stages:
                 sparse = stage(sparse)
-            return leave(_lay_out(sparse))
+            rows = sparse.features
+            index, shape = sparse.indices.long(), sparse.spatial_shape
+            return leave(lay_out(rows, index, shape, batch.batch_size))
 
 
 class _ThreadsInBackward(torch.autograd.Function):
@@ -123,19 +125,20 @@ def _apply(values: Tensor, threads: int) -> Tensor:
     return result
 
 
-def _lay_out(sparse: Any) -> Tensor:
-    """Dense canvas ``[B, C * layers, rows, columns]``, channel by channel from below.
+def lay_out(features: Tensor, index: Tensor, shape: Sequence[int], batch_size: int) -> Tensor:
+    """Rows ``[V, C]`` at ``[V, 4]`` (sample, layer, row, column) as a dense canvas.
 
+    ``[B, C * layers, rows, columns]``, channel by channel from below; channels last in memory.
     spconv's own way to it indexes as torch is about to forbid.
     """
-    sample, layer, row, column = sparse.indices.long().unbind(1)
-    layers, rows, columns = sparse.spatial_shape
-    index = ((sample * rows + row) * columns + column) * layers + layer
-    width = sparse.features.shape[1]
-    flat = sparse.features.new_zeros(sparse.batch_size * rows * columns * layers, width)
-    flat.index_copy_(0, index, sparse.features)
-    canvas: Tensor = flat.view(sparse.batch_size, rows, columns, layers, width)
-    return canvas.permute(0, 4, 3, 1, 2).flatten(1, 2)
+    sample, layer, row, column = index.unbind(1)
+    layers, rows, columns = shape
+    width = features.shape[1]
+    first = ((sample * rows + row) * columns + column) * (width * layers) + layer
+    place = first[:, None] + torch.arange(0, width * layers, layers, device=index.device)
+    flat = features.new_zeros(batch_size * rows * columns * width * layers)
+    flat.index_copy_(0, place.flatten(), features.flatten())
+    return flat.view(batch_size, rows, columns, width * layers).permute(0, 3, 1, 2)
 
 
 def _norm(width: int) -> nn.BatchNorm1d:
@@ -153,7 +156,7 @@ def _strided(in_channels: int, width: int, kernel: Any, stride: Any, padding: An
     return spconv.SparseSequential(convolution, _norm(width), nn.ReLU())
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two submanifold convolutions with bias, and the input added (CenterPoint's voxel network).
 
     The bias is added here: spconv cannot on a CPU in evaluation.

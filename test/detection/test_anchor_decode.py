@@ -3,9 +3,9 @@
 import torch
 from small_model import small_anchor_config, small_pyramid_config
 
-from pd_ros.detection.anchor_decode import AnchorDecoder
 from pd_ros.detection.anchors import level_anchors
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.types import HeadMaps, ModelOutput
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def quiet_maps(config: ModelConfig) -> list[HeadMaps]:
 def decoded(config: ModelConfig, levels: list[HeadMaps]):
     nothing = torch.zeros(0)
     maps = levels[0]._replace(coarser=tuple(levels[1:]))
-    (found,) = AnchorDecoder(config, CPU)(ModelOutput(nothing, nothing, (), nothing, *maps))
+    (found,) = make_decoder(config, CPU)(ModelOutput(nothing, nothing, (), nothing, *maps))
     return found
 
 

@@ -128,8 +128,19 @@ def test_a_network_of_voxels_runs_in_half_precision_behind_its_canvas(tmp_path) 
 @pytest.mark.parametrize(
     ("network", "expected"),
     [
-        ("checkpoint", ["voxelise", "encode", "backbone_neck", "head", "decode_nms"]),
-        ("point_checkpoint", ["sample", "first_stage", "propose", "refine", "decode_nms"]),
+        (
+            "checkpoint",
+            [
+                "copy",
+                "voxelise",
+                "encode",
+                "backbone_neck",
+                "head",
+                "decode_boxes",
+                "nms",
+            ],
+        ),
+        ("point_checkpoint", ["copy", "sample", "first_stage", "propose", "refine", "decode_nms"]),
     ],
 )
 def test_every_stage_is_told_in_order_and_changes_nothing(network, expected, request) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.stage_clock import StageClock
 
 _FEWEST = 3  # runs, however long they take
 _WARM_UP = 2
@@ -31,27 +31,10 @@ class Latency(NamedTuple):
     stages: tuple[Stage, ...]  # in their order, each with its median
 
 
-class StageClock:
-    """Notes how long each stage of one call took; to be made just before it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.stages: list[Stage] = []
-        self._device = device
-        self._before = time.perf_counter()
-
-    def __call__(self, stage: str) -> None:
-        """Note that a stage is done, on the device, too."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
-        self.stages.append(Stage(stage, 1000 * (now - self._before)))
-        self._before = now
-
-
 def measure_latency(predictor: Predictor, cloud: Tensor, most: int, seconds: float) -> Latency:
     """Latency over a cloud ``[N, 3 + C]``: ``most`` runs, fewer if they take over ``seconds``.
 
-    Stages are timed in runs of their own: to tell them apart, a GPU has to be waited for.
+    Stages are timed in runs of their own.
     """
     for _ in range(_WARM_UP):
         predictor(cloud)
@@ -80,5 +63,5 @@ def _time_ms(predictor: Predictor, cloud: Tensor) -> float:
 
 def _time_stages(predictor: Predictor, cloud: Tensor) -> list[Stage]:
     clock = StageClock(predictor.device)
-    predictor(cloud, clock)
-    return clock.stages
+    predictor(cloud, clock.mark)
+    return [Stage(name, ms) for name, ms in clock.read_ms().items()]

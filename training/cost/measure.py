@@ -7,15 +7,12 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
+from pd_ros.benchmark.memory import PeakMemory
+from pd_ros.benchmark.networks import load_network, with_features
 from pd_ros.detection.device import choose_precision
-from pd_ros.detection.model import build_model
-from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.predictor import Predictor
 from training.cost.latency import Latency, measure_latency
-from training.cost.memory import PeakMemory
 from training.cost.operations import Operations, count_operations
 from training.frame import Float32
 
@@ -59,23 +56,11 @@ def measure(path: Path, points: Float32, device: torch.device, effort: Effort) -
             ) from None
 
 
-def load_network(path: Path) -> Checkpoint:
-    """Read a checkpoint, or build the network of a YAML with fresh weights.
-
-    Raises ``ValueError`` for a bad file.
-    """
-    if path.suffix != ".yaml":
-        return load_checkpoint(path)
-    config = load_model_config(path)
-    torch.manual_seed(0)
-    return Checkpoint(build_model(config).eval(), config, {})
-
-
 def _measure_here(path: Path, points: Float32, device: torch.device, effort: Effort) -> Profile:
     # Loaded twice: the predictor changes its network, and all libraries are there when memory is
     # first looked at.
     model, config, _ = load_network(path)
-    cloud = _with_features(points, config)
+    cloud = with_features(points, config)
     precision = choose_precision("auto", device)
     memory = PeakMemory(device)
     predictor = Predictor(load_network(path), device, precision)
@@ -90,13 +75,6 @@ def _measure_here(path: Path, points: Float32, device: torch.device, effort: Eff
         latency=latency,
         operations=count_operations(model, cloud, config),
     )
-
-
-def _with_features(points: Float32, config: AnyModelConfig) -> Tensor:
-    cloud = torch.zeros(len(points), 3 + len(config.features))
-    known = min(cloud.shape[1], points.shape[1])
-    cloud[:, :known] = torch.from_numpy(points[:, :known])
-    return cloud
 
 
 def _describe(device: torch.device) -> str:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from training.cost import memory
-from training.cost.memory import PeakMemory
+from pd_ros.benchmark import memory
+from pd_ros.benchmark.memory import PeakMemory
 
 MB = 1_000_000
 

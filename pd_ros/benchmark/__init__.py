@@ -1,0 +1,1 @@
+"""How fast detectors are on this machine, and by how much faster than published code."""

@@ -1,0 +1,107 @@
+"""How fast detectors are, by stage, and by how much faster than published code in the same run.
+
+python -m pd_ros.benchmark --model real_student real_teacher --points recording --json speed.json
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pd_ros.benchmark.cloud import read_messages
+from pd_ros.benchmark.hardware import describe_machine
+from pd_ros.benchmark.networks import find_model, load_network
+from pd_ros.benchmark.picture import draw_benchmark
+from pd_ros.benchmark.report import format_benchmark, write_json
+from pd_ros.benchmark.run import Effort, benchmark_model
+from pd_ros.detection.device import choose_device
+from pd_ros.memory import keep_freed_memory
+
+_EXAMPLE = """example:
+  python -m pd_ros.benchmark --model real_student real_teacher point_pillars \\
+      --points $PD_ROS_DATA/kitti_raw_0005 --threads 1 2 --json speed.json --picture speed.png
+"""
+# Real sweeps that are taken where nothing else is said, if PD_ROS_DATA has them.
+_REAL_SWEEPS = "kitti_raw_0005/velodyne"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.stdout.write(_run(options) + "\n")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"pd_ros.benchmark: {error}\n")
+        return 2
+    return 0
+
+
+def _run(options: argparse.Namespace) -> str:
+    effort = Effort(options.rounds, options.seconds, tuple(options.threads), options.precision)
+    effort.check()
+    models = [find_model(name) for name in options.model]
+    for path in models:  # what is wrong with the last should not come up after all the others
+        load_network(path)
+    devices = [choose_device(name) for name in options.device or _devices()]
+    points = options.points or _real_sweeps()
+    clouds = read_messages(points, options.topic, options.intensity_scale, options.clouds)
+    keep_freed_memory()
+    machine = describe_machine()
+    results = [
+        result for path in models for result in benchmark_model(path, clouds, devices, effort)
+    ]
+    named = "made-up streets" if points is None else str(points)
+    if options.json:
+        write_json(options.json, machine, named, clouds, results)
+    if options.picture:
+        draw_benchmark(options.picture, results, str(machine["cpu"]))
+    return format_benchmark(machine, named, clouds, results)
+
+
+def _devices() -> list[str]:
+    return ["cpu", "cuda:0"] if torch.cuda.is_available() else ["cpu"]
+
+
+def _real_sweeps() -> Path | None:
+    folder = os.environ.get("PD_ROS_DATA")
+    path = Path(folder) / _REAL_SWEEPS if folder else None
+    return path if path is not None and path.is_dir() else None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pd_ros.benchmark",
+        description="Latency by stage from a cloud's bytes to the bytes of the answer, on the"
+        " plain path (as published code runs it: eager fp32) and on pd_ros' own, in turn.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--model", nargs="+", required=True, metavar="FILE-OR-NAME",
+        help="checkpoints (.safetensors), YAMLs of networks (then with fresh weights, which find"
+        " nothing), or names of either among those that come with pd_ros",
+    )  # fmt: skip
+    add(
+        "--points", type=Path,
+        help="recording or folder of clouds; default: $PD_ROS_DATA/kitti_raw_0005/velodyne, or"
+        " made-up streets where it is not there",
+    )  # fmt: skip
+    add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
+    add("--intensity-scale", type=float, default=1.0, help="as in pd_ros.replay")
+    add("--clouds", type=int, default=5, help="how many clouds are taken, at least 1")
+    add("--rounds", type=int, default=20, help="how often each is timed, at least 1")
+    add("--seconds", type=float, default=120.0, help="begin no more rounds of one setting after")
+    add("--threads", type=int, nargs="+", default=[1, 2], help="of the CPU; one setting for each")
+    add("--device", nargs="+", help="cpu, cuda:N; default: the CPU, and a GPU where there is one")
+    add("--precision", default="auto", help="of the fast path: auto, fp32, bf16 or fp16")
+    add("--json", type=Path, metavar="FILE", help="write everything that was measured here")
+    add("--picture", type=Path, metavar="FILE", help="draw it here, as .png, .svg or .pdf")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

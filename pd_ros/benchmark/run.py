@@ -1,0 +1,173 @@
+"""Everything that is measured of one model."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pd_ros.benchmark.agreement import Agreement, agreement
+from pd_ros.benchmark.cloud import CloudMessage
+from pd_ros.benchmark.first_frame import FirstFrame, measure_first_frame
+from pd_ros.benchmark.hardware import matrix_peak_gflops
+from pd_ros.benchmark.interleave import Ratio, Times, Way, ratio, time_in_turn
+from pd_ros.benchmark.networks import (
+    Detector,
+    load_network,
+    make_detector,
+    recorded_accuracy,
+    with_features,
+)
+from pd_ros.detection.checkpoint import Checkpoint, network_from_above
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.device import choose_precision
+from pd_ros.detection_cdr import detection_array_cdr
+from pd_ros.pointcloud import decode_points
+
+_DENSE_STAGES = ("backbone_neck", "head")
+_HEADER = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="lidar")
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What is measured, and how often."""
+
+    rounds: int
+    seconds: float  # after which no more rounds of a setting are begun
+    threads: tuple[int, ...]  # of the CPU, one setting for each
+    precision: str  # of the fast path
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for settings that cannot be."""
+        if self.rounds < 1 or self.seconds <= 0 or min(self.threads) < 1:
+            raise ValueError(
+                "expected --rounds and --threads of at least 1 and --seconds over 0, got"
+                f" {self.rounds}, {list(self.threads)} and {self.seconds}"
+            )
+
+
+@dataclass(frozen=True)
+class PathResult:
+    """One path of one setting."""
+
+    precision: str
+    times: Times
+    dense_share: float  # of the matrix products' peak, while the dense part runs
+    first: FirstFrame
+
+
+@dataclass(frozen=True)
+class Result:
+    """One model on one device with one number of threads."""
+
+    model: str
+    trained: bool
+    parameters: int
+    accuracy: dict[str, float]
+    dense_gflop: float  # operations of backbone, neck and head on one cloud, 2 per multiply-add
+    device: str
+    threads: int
+    peak_gflops: dict[str, float]  # by precision
+    paths: dict[str, PathResult]  # plain, fast
+    speedup: Ratio  # of the whole, plain to fast
+    agreement: Agreement  # of the boxes of the fast path with those of the plain one
+
+
+def benchmark_model(
+    path: Path, clouds: Sequence[CloudMessage], devices: Sequence[torch.device], effort: Effort
+) -> Iterator[Result]:
+    """Measure one model in all settings: each device, and on a CPU each number of threads."""
+    before = torch.get_num_threads()
+    for device in devices:
+        for threads in effort.threads if device.type == "cpu" else (before,):
+            torch.set_num_threads(threads)
+            yield _benchmark(path, clouds, device, threads, effort)
+    torch.set_num_threads(before)
+
+
+def _benchmark(
+    path: Path, clouds: Sequence[CloudMessage], device: torch.device, threads: int, effort: Effort
+) -> Result:
+    precisions = {
+        "plain": torch.float32,
+        "fast": choose_precision(effort.precision, device),
+    }
+    checkpoint = load_network(path)
+    gflop = dense_gflop(checkpoint)
+    _, config = network_from_above(checkpoint)
+    detectors = {
+        name: make_detector(load_network(path), name, device, precision)
+        for name, precision in precisions.items()
+    }
+    ways = {name: _make_way(detector, config) for name, detector in detectors.items()}
+    times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
+    peaks = {
+        _short(precision): matrix_peak_gflops(device, precision)
+        for precision in dict.fromkeys(precisions.values())
+    }
+    paths = {}
+    for name, precision in precisions.items():
+        first = measure_first_frame(path, name, device, precision, threads, clouds[0])
+        share = _dense_share(times[name], gflop, peaks[_short(precision)])
+        paths[name] = PathResult(_short(precision), times[name], share, first)
+    return Result(
+        model=path.stem,
+        trained=bool(checkpoint.training),
+        parameters=sum(parameter.numel() for parameter in checkpoint.model.parameters()),
+        accuracy=recorded_accuracy(checkpoint),
+        dense_gflop=gflop,
+        device=str(device),
+        threads=threads,
+        peak_gflops=peaks,
+        paths=paths,
+        speedup=ratio(times["plain"].whole, times["fast"].whole),
+        agreement=_compare(detectors, config, clouds),
+    )
+
+
+def _make_way(detector: Detector, config: ModelConfig) -> Way:
+    """From a cloud's bytes to those of the answer; reading and writing is the same for all."""
+
+    def way(cloud: CloudMessage, done: Callable[[str], None]) -> bytes:
+        points = decode_points(cloud.layout, cloud.data)
+        prepared = with_features(points, config)
+        done("decode")
+        found = detector(prepared, done)
+        answer = detection_array_cdr(_HEADER, found, config.classes)
+        done("message")
+        return answer
+
+    return way
+
+
+def _compare(
+    detectors: Mapping[str, Detector], config: ModelConfig, clouds: Sequence[CloudMessage]
+) -> Agreement:
+    each = []
+    for cloud in clouds:
+        points = with_features(decode_points(cloud.layout, cloud.data), config)
+        each.append(agreement(detectors["plain"](points), detectors["fast"](points)))
+    return Agreement(*map(sum, zip(*each, strict=True)))
+
+
+@torch.no_grad()
+def dense_gflop(checkpoint: Checkpoint) -> float:
+    """1e9 operations of backbone, neck and head on one cloud, 2 for each multiply-add."""
+    model, config = network_from_above(checkpoint)
+    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
+    dense = model.dense.to("meta")
+    with FlopCounterMode(display=False) as counter:
+        dense(torch.zeros(1, config.canvas_channels, rows, columns, device="meta"))
+    return float(counter.get_total_flops()) / 1e9
+
+
+def _dense_share(times: Times, gflop: float, peak_gflops: float) -> float:
+    dense = zip(*(times.stages[stage] for stage in _DENSE_STAGES), strict=True)
+    return gflop / (median(map(sum, dense)) / 1000) / peak_gflops
+
+
+def _short(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")

@@ -1,0 +1,141 @@
+"""Write the dense part of a detector as ONNX, for runtimes of other makers.
+
+python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
+from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.model import DenseNetwork
+
+_EXAMPLE = """example:
+  python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
+
+Points to canvas, and maps to boxes, stay with pd_ros.detection. Where TensorRT is installed,
+  trtexec --onnx=real_student.onnx --saveEngine=real_student.engine --fp16
+builds an engine of the file. Needs packaging/requirements/onnx.txt.
+"""
+# The largest difference of a value, as a part of the largest value of its map.
+_TOLERANCE = 1e-4
+
+
+class Difference(NamedTuple):
+    """The largest difference of a map to torch's, as a part of the map's largest value."""
+
+    name: str
+    relative: float
+
+
+class _Maps(nn.Module):
+    """Canvas to the head's maps alone: stages and neck are of use to training only."""
+
+    def __init__(self, dense: DenseNetwork) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, canvas: Tensor) -> tuple[Tensor, ...]:
+        """Canvas ``[1, C, rows, columns]`` -> heatmap, box, and direction if the head has one."""
+        maps = self.dense(canvas)[2]
+        return tuple(values for values in maps if values is not None)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        checkpoint = load_checkpoint(options.model)
+        export_dense(checkpoint, options.out)
+        differences = compare_with_torch(checkpoint, options.out)
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"pd_ros.export: {error}\n")
+        return 2
+    text = ", ".join(f"{name} {relative:.1e}" for name, relative in differences)
+    sys.stdout.write(f"{options.out}: as torch, largest differences: {text}\n")
+    return 0
+
+
+def export_dense(checkpoint: Checkpoint, path: Path) -> None:
+    """Write backbone, neck and head, batch norm folded, in float32, of a fixed size.
+
+    The input is ``canvas [1, C, rows, columns]``, the outputs are ``heatmap``, ``box`` and, of an
+    anchor head, ``direction`` as in ``ModelOutput``. Folds the checkpoint's network in place.
+    Raises ``ValueError`` where onnx is not installed.
+    """
+    network, canvas = _dense_and_canvas(checkpoint)
+    names = ["heatmap", "box", "direction"][: len(network(canvas))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.onnx.export(
+            network, (canvas,), path, input_names=["canvas"], output_names=names,
+            dynamo=True, external_data=False, verbose=False,
+        )  # fmt: skip
+    except ImportError as error:
+        raise ValueError(
+            f"{path}: to write it needs onnx and onnxscript ({error}); install"
+            " packaging/requirements/onnx.txt"
+        ) from None
+
+
+def compare_with_torch(checkpoint: Checkpoint, path: Path) -> list[Difference]:
+    """Run a file by onnxruntime on a canvas of noise and compare its maps with torch's.
+
+    Raises ``ValueError`` if they differ, or where onnxruntime is not installed.
+    """
+    try:
+        import onnxruntime  # noqa: PLC0415
+    except ImportError:
+        raise ValueError(
+            f"{path}: was written, but not compared with torch, which needs onnxruntime; install"
+            " packaging/requirements/onnx.txt"
+        ) from None
+    network, canvas = _dense_and_canvas(checkpoint)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    found = session.run(names, {"canvas": canvas.numpy()})
+    with torch.no_grad():
+        expected = network(canvas)
+    differences = []
+    for name, values, ours in zip(names, found, expected, strict=True):
+        largest = float((torch.from_numpy(values) - ours).abs().max() / ours.abs().max())
+        differences.append(Difference(name, largest))
+    worst = max(differences, key=lambda difference: difference.relative)
+    if worst.relative > _TOLERANCE:
+        raise ValueError(
+            f"{path}: {worst.name} differs from torch's by {worst.relative:.1e} of its largest"
+            f" value, expected at most {_TOLERANCE:.0e}; do not use it"
+        )
+    return differences
+
+
+def _dense_and_canvas(checkpoint: Checkpoint) -> tuple[_Maps, Tensor]:
+    model, config = network_from_above(checkpoint)
+    generator = torch.Generator().manual_seed(0)
+    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
+    shape = (1, config.canvas_channels, rows, columns)
+    dense = fold_batch_norm(model.dense).eval().requires_grad_(False)
+    return _Maps(dense), torch.relu(torch.randn(shape, generator=generator))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m pd_ros.export",
+        description="Write the dense part of a detector (backbone, neck, head) as ONNX, and"
+        " compare it with torch.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--model", type=Path, required=True, help="checkpoint (.safetensors)")
+    parser.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

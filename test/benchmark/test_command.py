@@ -1,0 +1,69 @@
+"""The command on a small network, and what it measures with."""
+
+import json
+
+import numpy as np
+import pytest
+from small_model import save_eager_model
+
+from pd_ros.benchmark.__main__ import main
+from pd_ros.benchmark.cloud import made_up_street, to_message
+from pd_ros.benchmark.interleave import ratio
+from pd_ros.benchmark.networks import find_model
+from pd_ros.pointcloud import decode_points
+
+STAGES = [
+    "decode", "copy", "voxelise", "encode", "backbone_neck", "head", "decode_boxes", "nms",
+    "message",
+]  # fmt: skip
+
+
+def test_every_figure_is_there(tmp_path, capsys) -> None:
+    model = save_eager_model(tmp_path)
+    np.random.default_rng(0).normal(0, 3, (400, 4)).astype(np.float32).tofile(tmp_path / "a.bin")
+    report, picture = tmp_path / "speed.json", tmp_path / "speed.png"
+    code = main([
+        "--model", str(model), "--points", str(tmp_path), "--rounds", "1", "--threads", "1",
+        "--device", "cpu", "--precision", "fp32", "--json", str(report), "--picture", str(picture),
+    ])  # fmt: skip
+    assert code == 0
+    content = json.loads(report.read_text())
+    (result,) = content["results"]
+    assert content["clouds"] == [400]
+    assert list(result["paths"]) == ["plain", "fast"]
+    for path in result["paths"].values():
+        assert list(path["stages_ms"]) == STAGES
+        assert 0 < path["whole_ms"]["p50"] <= path["whole_ms"]["p99"]
+        assert path["first_ms"] > 0
+    assert result["lost_boxes"] == 0 < result["compared_boxes"]
+    assert result["speedup"]["low"] <= result["speedup"]["median"] <= result["speedup"]["high"]
+    assert picture.stat().st_size > 0
+    assert "times faster" in capsys.readouterr().out
+
+
+def test_what_is_wrong_is_said_at_once(capsys) -> None:
+    assert main(["--model", "nothing"]) == 2
+    assert "sim_student" in capsys.readouterr().err
+    assert main(["--model", "sim_student", "--rounds", "0"]) == 2
+    assert "--rounds" in capsys.readouterr().err
+
+
+def test_names_of_shipped_models_and_networks() -> None:
+    assert find_model("sim_student").suffix == ".safetensors"
+    assert find_model("point_pillars").suffix == ".yaml"
+
+
+def test_the_ratio_is_that_of_the_medians_within_its_spread() -> None:
+    steady = ratio([10.0] * 9, [5.0] * 9)
+    assert steady == (2.0, 2.0, 2.0)
+    unsteady = ratio([10.0, 20.0, 30.0] * 5, [5.0] * 15)
+    assert unsteady.median == 4.0
+    assert unsteady.low < 4.0 <= unsteady.high
+
+
+def test_a_message_holds_the_points_it_was_made_of() -> None:
+    points = made_up_street(0)
+    message = to_message(points)
+    np.testing.assert_array_equal(decode_points(message.layout, message.data), points)
+    assert 60_000 < len(points) < 125_000
+    assert points[:, 2].min() == pytest.approx(-1.73, abs=0.01)

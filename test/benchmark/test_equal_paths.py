@@ -1,0 +1,45 @@
+"""The fast path finds what the plain path finds: shipped weights, real and simulated sweeps."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pd_ros.benchmark.agreement import agreement
+from pd_ros.benchmark.plain import PlainPredictor
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.device import has_bf16
+from pd_ros.detection.predictor import Predictor
+from pd_ros.replay.files import read_cloud
+from training.simulate.frames import simulate_frame
+from training.simulate.sensor import HDL_64E
+
+WEIGHTS = sorted((Path(__file__).parents[2] / "pd_ros/weights").glob("*.safetensors"))
+CPU = torch.device("cpu")
+PRECISIONS = [torch.float32, *([torch.bfloat16] if has_bf16(CPU) else [])]
+
+
+def check(path, sweeps):
+    plain = PlainPredictor(load_checkpoint(path), CPU)
+    expected = [plain(sweep) for sweep in sweeps]
+    assert any((found.scores > 0.3).any() for found in expected)
+    for precision in PRECISIONS:
+        fast = Predictor(load_checkpoint(path), CPU, precision)
+        for sweep, plain_found in zip(sweeps, expected, strict=True):
+            found = fast(sweep)
+            assert agreement(plain_found, found).lost == 0, precision
+            if precision == torch.float32:
+                torch.testing.assert_close(found.boxes, plain_found.boxes, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
+def test_on_real_sweeps(path, data_dir) -> None:
+    files = sorted((data_dir / "kitti_raw_0005/velodyne").glob("*.bin"))
+    if not files:
+        pytest.skip("PD_ROS_DATA holds no kitti_raw_0005")
+    check(path, [torch.from_numpy(read_cloud(file, 1.0).points) for file in files[::8]])
+
+
+@pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
+def test_on_a_simulated_sweep(path) -> None:
+    check(path, [torch.from_numpy(simulate_frame(5, HDL_64E).points)])

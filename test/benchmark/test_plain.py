@@ -1,0 +1,60 @@
+"""The plain path against the fast one in fp32, where nothing but rounding may differ."""
+
+import pytest
+import torch
+from small_model import small_anchor_config, small_config, small_voxel_config
+
+from pd_ros.benchmark.plain import PlainPredictor
+from pd_ros.detection.checkpoint import Checkpoint
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model import build_model
+from pd_ros.detection.predictor import Predictor
+
+EAGER = {"score_threshold": 0.0, "max_candidates": 40, "nms_iou_threshold": 0.1}
+CAPPED = {"max_points_per_pillar": 3}
+CPU = torch.device("cpu")
+
+
+def configs() -> list[ModelConfig]:
+    padded = {"widths": [8], "padded": True}
+    return [
+        small_config(decode=EAGER),
+        small_config(decode=EAGER, capacity=CAPPED),
+        small_config(decode=EAGER, capacity=CAPPED, encoder={"widths": [8, 8], "padded": True}),
+        small_anchor_config(decode=EAGER, capacity=CAPPED, encoder=padded),
+    ]
+
+
+def built(config: ModelConfig) -> Checkpoint:
+    torch.manual_seed(0)
+    model = build_model(config)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.bias, -0.3, 0.3)
+            module.running_mean.uniform_(-0.2, 0.2)
+    return Checkpoint(model.eval(), config, {})
+
+
+def cloud(count):
+    generator = torch.Generator().manual_seed(1)
+    scale, shift = torch.tensor([18.0, 18.0, 5.0, 1.0]), torch.tensor([-9.0, -9.0, -3.5, 0.0])
+    return torch.rand(count, 4, generator=generator) * scale + shift
+
+
+def same(config: ModelConfig, count: int) -> None:
+    expected = PlainPredictor(built(config), CPU)(cloud(count))
+    found = Predictor(built(config), CPU, torch.float32)(cloud(count))
+    assert len(expected.scores) > 0
+    torch.testing.assert_close(found.scores, expected.scores, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found.boxes, expected.boxes, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("config", configs(), ids=["dynamic", "capped", "padded", "anchors"])
+@pytest.mark.parametrize("count", [0, 600])
+def test_boxes_are_those_of_the_fast_path(config, count) -> None:
+    same(config, count)
+
+
+def test_boxes_of_voxels_too() -> None:
+    pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+    same(small_voxel_config(residual=True).model_copy(update={"decode": configs()[0].decode}), 600)
