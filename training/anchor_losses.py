@@ -38,7 +38,7 @@ def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
     over the batch.
     """
     assert output.direction is not None
-    per_match = _per_match(targets)
+    per_match = share_of_match(targets)
     box = by_anchor(output.box.float(), 7)[targets.sample, targets.anchor]
     direction = by_anchor(output.direction.float(), 2)[targets.sample, targets.anchor]
     turned = F.cross_entropy(direction, targets.direction, reduction="none")
@@ -50,7 +50,7 @@ def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
     )
 
 
-def _per_match(targets: AnchorTargets) -> Tensor:
+def share_of_match(targets: AnchorTargets) -> Tensor:
     """Weight of one anchor of each sample: ``[B]``."""
     batch = len(targets.label)
     matched = torch.bincount(targets.sample, minlength=batch).clamp(min=1)

@@ -7,10 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pd_ros.detection.config import FrozenConfig, PositiveInt, Probability
-
-Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-
+from training.bounds import Positive, Weight
+from training.distillation.config import DistillConfig
 
 # What only some formats can do something with; elsewhere it is refused, not overlooked.
 _KEYS_OF_FORMATS = {
@@ -118,14 +116,6 @@ class AnchorLossConfig(FrozenConfig):
     classes: Weight = 1.0
     box: Weight = 2.0
     direction: Weight = 0.2
-
-
-class DistillConfig(FrozenConfig):
-    """A teacher, and the weights of what the student learns from it."""
-
-    teacher: str  # checkpoint
-    heatmap: Weight = 10.0  # soft Gaussian logit KD
-    box: Weight = 0.2  # regression KD at ground-truth centres
 
 
 class TrainConfig(FrozenConfig):

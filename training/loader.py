@@ -43,6 +43,7 @@ class Batch(NamedTuple):
     targets: AnyTargets
     teacher: PillarBatch | None
     teacher_targets: AnyTargets | None
+    labels: tuple[Labels, ...] = ()  # what the targets were made of
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -158,13 +159,13 @@ class Collate:
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Pillars and targets of all samples."""
         points = [sample.points for sample in samples]
-        labels = [sample.labels for sample in samples]
+        labels = tuple(sample.labels for sample in samples)
         student = pillarize(points, self._student.grid, self._student.capacity)
         targets = self._student_targets(labels)
         if self._teacher is None or self._teacher_targets is None:
-            return Batch(student, targets, None, None)
+            return Batch(student, targets, None, None, labels)
         teacher = pillarize(points, self._teacher.grid, self._teacher.capacity)
-        return Batch(student, targets, teacher, self._teacher_targets(labels))
+        return Batch(student, targets, teacher, self._teacher_targets(labels), labels)
 
 
 def make_loader(

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
+from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import BevDetector
@@ -22,15 +22,22 @@ from pd_ros.detection.types import ModelOutput
 from training.average import average_of
 from training.config import TrainConfig
 from training.crop import rebuild
+from training.distillation.term import Lesson
+from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
 from training.guard import OutOfMemoryError, StopRequest, check_finite, clear_out_of_memory
 from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
-from training.step_loss import loss_terms
+from training.step_loss import add_distillation, loss_terms
 from training.transfer import move_batch
 
 _LOG = logging.getLogger("training.run")
+
+
+def learnt_parameters(model: nn.Module, tutor: Tutor | None) -> list[nn.Parameter]:
+    """Everything that learns: the network, and the adapters of distillation."""
+    return [*model.parameters(), *(tutor.distillation.parameters() if tutor else ())]
 
 
 class Run:
@@ -41,7 +48,7 @@ class Run:
         config: TrainConfig,
         model_config: ModelConfig,
         model: BevDetector,
-        teacher: Checkpoint | None,
+        tutor: Tutor | None,
         optimizer: AdamW,
         scheduler: OneCycleLR,
         world: World,
@@ -49,7 +56,7 @@ class Run:
         self.config = config
         self.model_config = model_config
         self.model = model
-        self.teacher = teacher
+        self.tutor = tutor
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
@@ -110,35 +117,36 @@ class Run:
     def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         try:
             with clear_out_of_memory(self.config.schedule.batch_size):
-                return self.step(batch)
+                return self.step(batch, progress.epoch)
         except OutOfMemoryError:
             self.save(progress)
             raise
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One optimiser step; returns the loss and its terms (see ``loss_terms``)."""
-        batch = move_batch(batch, self.world.device)
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
-            output: ModelOutput = self.network(batch.student)
-            taught = self.ask_teacher(batch)
-        terms = loss_terms(output, taught, batch, self.config)
+    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """One optimiser step; returns the loss and its terms (see ``training.step_loss``)."""
+        terms = self.losses(move_batch(batch, self.world.device), epoch)
         check_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
+        learnt = learnt_parameters(self.model, self.tutor)
+        nn.utils.clip_grad_norm_(learnt, self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return terms
 
-    @torch.no_grad()
-    def ask_teacher(self, batch: Batch) -> ModelOutput | None:
-        """The teacher's maps of the same clouds; none without a teacher."""
-        if self.teacher is None or batch.teacher is None:
-            return None
-        output: ModelOutput = self.teacher.model(batch.teacher)
-        return output
+    def losses(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """The loss of a batch on the device, and its terms."""
+        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
+            output: ModelOutput = self.network(batch.student)
+            taught = self.tutor.ask(batch) if self.tutor else None
+        if self.tutor is None or taught is None:
+            return loss_terms(output, batch, self.config)
+        batch = self.tutor.relabel(batch, taught)
+        terms = loss_terms(output, batch, self.config)
+        lesson = Lesson(output, taught, batch, epoch)
+        return add_distillation(terms, self.tutor, lesson, epoch / self.config.schedule.epochs)
 
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
@@ -153,6 +161,8 @@ class Run:
             "optimizer": self.optimizer,
             "scheduler": self.scheduler,
         }
+        if self.tutor is not None and self.tutor.distillation.state_dict():
+            parts["adapters"] = self.tutor.distillation
         return parts | ({"average": self.average} if self.average is not None else {})
 
     def finish_epoch(

@@ -6,23 +6,25 @@ from pd_ros.detection.types import ModelOutput
 from training.anchor_losses import AnchorLoss, anchor_loss
 from training.anchor_targets import AnchorTargets
 from training.config import TrainConfig
-from training.distill import distill_loss
+from training.distillation.term import Lesson
+from training.distillation.tutor import Tutor
 from training.loader import Batch
 from training.losses import DetectionLoss, detection_loss
-from training.targets import Targets
 
 
-def loss_terms(
-    output: ModelOutput, taught: ModelOutput | None, batch: Batch, config: TrainConfig
-) -> dict[str, Tensor]:
-    """Terms of the loss before their weights, and ``total``, which is weighted, first."""
+def loss_terms(output: ModelOutput, batch: Batch, config: TrainConfig) -> dict[str, Tensor]:
+    """``total`` of the detection loss, which is weighted, then its terms before their weights."""
     detection, total = _detection(output, batch, config)
-    terms = detection._asdict()
-    if taught is not None and config.distill and isinstance(batch.teacher_targets, Targets):
-        distilled = distill_loss(output, taught, batch.teacher_targets)
-        total = total + distilled.total(config.distill)
-        terms |= {f"distill_{name}": term for name, term in distilled._asdict().items()}
-    return {"total": total, **terms}
+    return {"total": total, **detection._asdict()}
+
+
+def add_distillation(
+    terms: dict[str, Tensor], tutor: Tutor, lesson: Lesson, progress: float
+) -> dict[str, Tensor]:
+    """The same with the terms of distillation, ``distill_METHOD``, which ``total`` has in it."""
+    taught, total = tutor.terms(lesson, progress)
+    named = {f"distill_{name}": term for name, term in taught.items()}
+    return {**terms, "total": terms["total"] + total, **named}
 
 
 def _detection(

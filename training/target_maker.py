@@ -12,12 +12,13 @@ AnyTargets = Targets | AnchorTargets
 
 
 def make_target_maker(
-    config: ModelConfig, box_radius: int
+    config: ModelConfig, box_radius: int, shared_cells: bool = False
 ) -> Callable[[Sequence[Labels]], AnyTargets]:
     """From the labels of a batch to the targets of a network.
 
-    ``box_radius`` is for heads that find centres; see ``training.targets.box_cells``.
+    ``box_radius`` and ``shared_cells`` are for heads that find centres; see
+    ``training.targets.box_cells``.
     """
     if isinstance(config.head, AnchorHeadConfig):
         return AnchorAssigner(config)
-    return partial(make_targets, config=config, box_radius=box_radius)
+    return partial(make_targets, config=config, box_radius=box_radius, shared_cells=shared_cells)

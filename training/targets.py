@@ -33,10 +33,15 @@ class Targets(NamedTuple):
     weight: Tensor  # [M] in (0, 1]
 
 
-def make_targets(labels: Sequence[Labels], config: ModelConfig, box_radius: int = 0) -> Targets:
+def make_targets(
+    labels: Sequence[Labels],
+    config: ModelConfig,
+    box_radius: int = 0,
+    shared_cells: bool = False,
+) -> Targets:
     """Targets of a batch of frames; objects whose centre is out of range are left out.
 
-    ``box_radius``: see :func:`box_cells`.
+    ``box_radius``, ``shared_cells``: see :func:`box_cells`.
     """
     rows, columns = config.output_size
     heatmap = torch.zeros(len(labels), len(config.classes), rows, columns)
@@ -45,20 +50,22 @@ def make_targets(labels: Sequence[Labels], config: ModelConfig, box_radius: int 
     for i, frame in enumerate(labels):
         kept = _in_range(frame.boxes, config)
         _draw(heatmap[i], frame.boxes[kept], frame.classes[kept], config)
-        counted[i] = ~_covered(frame.ignored, config)
-        found.append(box_cells(frame.boxes[kept], config, box_radius))
+        counted[i] = ~covered_cells(frame.ignored, config)
+        found.append(box_cells(frame.boxes[kept], config, box_radius, shared_cells))
         samples.append(torch.full_like(found[-1].cell, i))
     counted |= heatmap.amax(dim=1) > 0  # an object beside an ignored one still counts
     cells = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Targets(heatmap, counted, torch.cat(samples), *cells)
 
 
-def box_cells(boxes: Tensor, config: ModelConfig, radius: int) -> Cells:
+def box_cells(
+    boxes: Tensor, config: ModelConfig, radius: int, shared_cells: bool = False
+) -> Cells:
     """Cells that learn the boxes ``[N, 7]``: those within ``radius`` rows and columns of a centre.
 
     0 is CenterPoint's rule, one cell per object. With more, each object teaches its neighbourhood
     too, weighted by a Gaussian, which makes far fewer steps do (TTFNet section 3.3). A cell
-    between two objects learns the one whose centre is nearer.
+    between two objects learns the one whose centre is nearer; with ``shared_cells``, both.
     """
     rows, columns = config.output_size
     position = _position(boxes, config)
@@ -71,7 +78,7 @@ def box_cells(boxes: Tensor, config: ModelConfig, radius: int) -> Cells:
     weight, column_row = weight.repeat(len(boxes))[inside], column_row[inside]
     owner = torch.arange(len(boxes)).repeat_interleave(len(around))[inside]
     cell = column_row[:, 1] * columns + column_row[:, 0]
-    first = _first_of_each(cell, weight)
+    first = torch.arange(len(cell)) if shared_cells else _first_of_each(cell, weight)
     offset = position[owner] - column_row
     return Cells(cell[first], _encode(offset, boxes[owner])[first], weight[first])
 
@@ -139,7 +146,7 @@ def _draw(heatmap: Tensor, boxes: Tensor, classes: Tensor, config: ModelConfig) 
         torch.maximum(window, bump, out=window)
 
 
-def _covered(boxes: Tensor, config: ModelConfig) -> Tensor:
+def covered_cells(boxes: Tensor, config: ModelConfig) -> Tensor:
     """Cells ``[H, W]`` whose centre lies in one of the boxes ``[I, 7]``, whatever their height."""
     covered = torch.zeros(config.output_size, dtype=torch.bool)
     cell = torch.tensor(config.output_cell_m)

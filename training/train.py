@@ -16,15 +16,17 @@ from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config import CenterHeadConfig, ModelConfig, load_config
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config import ModelConfig, load_config
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import BevDetector, build_model
 from training.config import TrainConfig
-from training.crop import crop_checkpoint, crop_grid, rebuild
+from training.crop import crop_grid, rebuild
+from training.distillation.checks import check_distillation
+from training.distillation.tutor import make_tutor
 from training.distributed import World, join_world
 from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
-from training.run import Run
+from training.run import Run, learnt_parameters
 
 _LOG = logging.getLogger("training.train")
 
@@ -63,6 +65,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     """
     torch.manual_seed(config.seed)
     model_config = load_config(Path(config.model), ModelConfig)
+    check_distillation(config, model_config)
     trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
     model = rebuild(_start_model(config, model_config), trained_on).to(world.device)
     model.arrange(training_format(world.device))
@@ -72,19 +75,20 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
             raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
         synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         model = cast("BevDetector", synced)
-    teacher = _load_teacher(config, model_config, world.device)
+    tutor = make_tutor(config, trained_on, world)
     frames = TrainingFrames(config, model_config.classes, model_config.features)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
     optimizer = AdamW(
-        model.parameters(),
+        learnt_parameters(model, tutor),
         lr=config.schedule.learning_rate,
         weight_decay=config.schedule.weight_decay,
         betas=(0.95, 0.99),
     )
     scheduler = _one_cycle(optimizer, config, len(sampler))
-    run = Run(config, model_config, model, teacher, optimizer, scheduler, world)
+    run = Run(config, model_config, model, tutor, optimizer, scheduler, world)
     progress = run.resume()
-    collate = Collate(trained_on, teacher.config if teacher else None, config.loss.box_radius)
+    taught_on = tutor.teacher.config if tutor else None
+    collate = Collate(trained_on, taught_on, config.loss.box_radius)
     loader = make_loader(frames, sampler, collate, config.workers)
     figures: dict[str, object] = {}
     with run.stop.listening():
@@ -113,27 +117,6 @@ def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.momentum = momentum
-
-
-def _load_teacher(
-    config: TrainConfig, student: ModelConfig, device: torch.device
-) -> Checkpoint | None:
-    if config.distill is None:
-        return None
-    teacher = load_checkpoint(Path(config.distill.teacher))
-    for network in (teacher.config, student):
-        if not isinstance(network.head, CenterHeadConfig):
-            raise ValueError(f"distill: expected heads that find centres, {network.name} has none")
-    if teacher.config.classes != student.classes:
-        raise ValueError(
-            f"distill.teacher: knows the classes {list(teacher.config.classes)}, the student"
-            f" {list(student.classes)}; they must be equal"
-        )
-    if config.area_m:
-        teacher = crop_checkpoint(teacher, config.area_m)
-    teacher.model.to(device).requires_grad_(False)
-    teacher.model.arrange(torch.channels_last)
-    return teacher
 
 
 def _one_cycle(optimizer: AdamW, config: TrainConfig, steps_per_epoch: int) -> OneCycleLR:

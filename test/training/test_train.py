@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import yaml
 from small_model import ANCHORS, SMALL
+from small_run import read_log, write_frames, write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config import load_config
@@ -21,50 +21,6 @@ from training.run import Run
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
-
-
-def write_frames(folder: Path, count: int = 4) -> None:
-    """Flat ground with one car-like block of points per frame."""
-    folder.mkdir(parents=True)
-    for i in range(count):
-        rng = np.random.default_rng(i)
-        box = np.array([[rng.uniform(-5, 5), rng.uniform(-5, 5), -0.9, 3, 2, 1.5, 0.3]])
-        ground = np.column_stack((rng.uniform(-8, 8, (300, 2)), np.full(300, -1.7)))
-        block = box[0, :3] + (rng.random((60, 3)) - 0.5) * [2, 1.5, 1.4]
-        xyz = np.concatenate((ground, block))
-        np.savez(
-            folder / f"{i:06d}.npz",
-            points=np.column_stack((xyz, np.full(len(xyz), 0.5))).astype(np.float32),
-            boxes=box.astype(np.float32),
-            cls=np.array([0], np.int8),
-            num_points=np.array([60], np.int32),
-        )
-
-
-def write_run(folder: Path, network: dict[str, object] = SMALL, **changes: object) -> Path:
-    """A run of 2 epochs of 8 steps on the small network; returns its YAML."""
-    if not (folder / "frames").exists():
-        write_frames(folder / "frames")
-    model = folder / "model.yaml"
-    model.write_text(yaml.safe_dump(network))
-    run = {
-        "model": str(model),
-        "data": [{"path": str(folder / "frames")}],
-        "schedule": {"epochs": 2, "frames_per_epoch": 16, "batch_size": 2},
-        "augment": {"paste": {"car": 3}, "bank_frames": 2},
-        "precision": "fp32",
-        "store": "fp32",
-        "workers": 0,
-        "out": str(folder / "out"),
-        **changes,
-    }
-    path = folder / "run.yaml"
-    path.write_text(yaml.safe_dump(run))
-    return path
-
-
-def read_log(folder: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (folder / "out/log.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("path", sorted(Path("config/train").glob("*.yaml")), ids=lambda p: p.stem)
@@ -109,13 +65,13 @@ def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:
     run = write_run(
         tmp_path,
         area_m=[-8, -4, 8, 4],
-        distill={"teacher": str(tmp_path / "teacher/model.safetensors")},
+        distill={"teacher": str(tmp_path / "teacher/model.safetensors"), "logit": {}},
         validation=[{"path": str(tmp_path / "frames")}],
     )
     assert main(["--config", str(run)]) == 0
     whole = load_checkpoint(tmp_path / "out/model.safetensors").config
     assert list(whole.grid.range_m) == SMALL["grid"]["range_m"]
-    assert read_log(tmp_path)[-1]["distill_heatmap"] > 0
+    assert read_log(tmp_path)[-1]["distill_logit"] > 0
 
 
 def test_checkpoint_records_the_run(tmp_path) -> None:
@@ -174,11 +130,12 @@ def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
     assert main(["--config", str(write_run(tmp_path))]) == 0
     teacher = tmp_path / "out/model.safetensors"
     before = teacher.read_bytes()
-    run = write_run(tmp_path, distill={"teacher": str(teacher)}, out=str(tmp_path / "student/out"))
+    distill = {"teacher": str(teacher), "logit": {}, "regression": {}}
+    run = write_run(tmp_path, distill=distill, out=str(tmp_path / "student/out"))
     assert main(["--config", str(run)]) == 0
     log = read_log(tmp_path / "student")
-    assert log[0]["distill_heatmap"] > 0
-    assert log[0]["distill_box"] > 0
+    assert log[0]["distill_logit"] > 0
+    assert log[0]["distill_regression"] > 0
     assert teacher.read_bytes() == before
 
 
@@ -189,7 +146,8 @@ def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
         ({"data": [{"path": "nowhere"}]}, "nowhere: expected .npz sweeps"),
         ({"data": [{"path": "$NOT_SET_ANYWHERE/x"}]}, "environment variable is not set"),
         ({"model": "none.yaml"}, "none.yaml: cannot be read"),
-        ({"distill": {"teacher": "none.safetensors"}}, "no such checkpoint"),
+        ({"distill": {"teacher": "none.safetensors", "logit": {}}}, "no such checkpoint"),
+        ({"distill": {"teacher": "none.safetensors"}}, "but no method"),
         ({"schedule": {"epochs": 1, "frames_per_epoch": 1, "batch_size": 2}}, "frames_per_epoch"),
     ],
 )
@@ -244,11 +202,11 @@ def test_asked_to_stop_it_saves_and_goes_on_as_if_nothing_had_happened(tmp_path,
     other = write_run(tmp_path, schedule=schedule, out=str(tmp_path / "other"))
     original, steps = Run.step, []
 
-    def step(self, batch):
+    def step(self, batch, epoch):
         steps.append(batch)
         if len(steps) == 5:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(self, batch)
+        return original(self, batch, epoch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.run.Run.step", step)
@@ -284,7 +242,7 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog
     run = write_run(tmp_path)
     original, steps = Run.step, []
 
-    def step(self, batch):
+    def step(self, batch, epoch):
         steps.append(batch)
         if len(steps) == 4:
             raise error

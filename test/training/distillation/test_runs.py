@@ -1,0 +1,94 @@
+"""Runs that distil, from the YAML to the checkpoint."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_lesson import WIDE
+from small_model import SMALL
+from small_run import read_log, write_run
+
+from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
+from pd_ros.detection.config import ModelConfig, load_config, parse_config
+from pd_ros.detection.model import build_model
+from training.config import TrainConfig
+from training.distributed import World
+from training.run import Run
+from training.train import main, train
+
+HERE = World(0, 1, torch.device("cpu"))
+LOCAL = {"nodes": 20, "neighbours": 4, "width": 6, "temperature": 2.0}
+
+
+@pytest.fixture
+def teacher(tmp_path) -> str:
+    """Checkpoint of an untrained wide network."""
+    return write_teacher(tmp_path)
+
+
+def write_teacher(folder: Path, **changes: object) -> str:
+    torch.manual_seed(1)
+    config = parse_config({**SMALL, **WIDE, **changes}, ModelConfig, "wide")
+    save_checkpoint(folder / "teacher.safetensors", build_model(config), config, {})
+    return str(folder / "teacher.safetensors")
+
+
+def test_adapters_learn_and_stay_out_of_the_checkpoint(tmp_path, teacher) -> None:
+    run = write_run(tmp_path, distill={"teacher": teacher, "local": LOCAL, "logit": {}})
+    assert main(["--config", str(run)]) == 0
+    state = torch.load(tmp_path / "out/state.pt", weights_only=True)
+    adapters = {name for name in state["adapters"] if "linear" in name}
+    assert len(adapters) == 2
+    groups = state["optimizer"]["param_groups"]
+    alone = list(load_checkpoint(tmp_path / "out/model.safetensors").model.parameters())
+    assert len(groups) == 1 and len(groups[0]["params"]) == len(alone) + 6
+    assert read_log(tmp_path)[-1]["distill_local"] > 0
+
+
+def test_a_stopped_run_takes_its_adapters_up_again(tmp_path, teacher) -> None:
+    run = write_run(tmp_path, save_every_steps=3, distill={"teacher": teacher, "local": LOCAL})
+    straight = load_config(run, TrainConfig)
+    train(straight, HERE)
+    stopped = straight.model_copy(update={"out": str(tmp_path / "other")})
+    original = Run.save
+
+    def save_and_die(self, progress):
+        original(self, progress)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.run.Run.save", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped, HERE)
+    train(stopped, HERE)
+    first, second = (
+        torch.load(Path(run.out) / "state.pt", weights_only=True) for run in (straight, stopped)
+    )
+    for part in ("model", "adapters"):
+        for name, value in first[part].items():
+            torch.testing.assert_close(value, second[part][name], atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("distill", "expected"),
+    [
+        ({"anchor_logit": {}}, "anchor_logit: expected two heads with anchors"),
+        ({"local": {"tap": "stages", "stages": [0, 5]}}, "have no stages [5]"),
+        ({"local": {"tap": "neck", "batch_mixing": "released"}}, "mixes pillars only"),
+        ({"logit": {"begin": 0.5, "end": 0.5}}, "begin: expected less than end"),
+        ({"logit": {"tempo": 1}}, "distill.logit.tempo: unknown key"),
+    ],
+)
+def test_what_cannot_work_is_refused(tmp_path, caplog, teacher, distill, expected) -> None:
+    run = write_run(tmp_path, distill={"teacher": teacher, **distill})
+    assert main(["--config", str(run)]) == 2
+    assert expected in caplog.text
+
+
+def test_other_classes_and_other_sizes_are_refused_together(tmp_path, caplog) -> None:
+    grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5]}
+    teacher = write_teacher(tmp_path, classes=["car", "cyclist"], grid=grid)
+    run = write_run(tmp_path, distill={"teacher": teacher, "regression": {}, "local": LOCAL})
+    assert main(["--config", str(run)]) == 2
+    for expected in ("classes", "head maps of the same size", "the same grid"):
+        assert expected in caplog.text

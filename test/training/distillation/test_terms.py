@@ -1,0 +1,108 @@
+"""What holds for every method that has a term in the loss."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from small_lesson import WIDE, Classroom, classroom, narrow_and_wide
+from small_model import ANCHORS, small_config
+
+from pd_ros.detection.config import parse_config
+from training.distillation.config import DistillConfig
+from training.distillation.distillation import Distillation, build_terms
+
+SMALL_GRAPH = {"nodes": 20, "neighbours": 4, "width": 6}
+CENTRES = {
+    "local pillars": {"local": {**SMALL_GRAPH, "temperature": 2.0}},
+    "local mixed": {"local": {**SMALL_GRAPH, "temperature": 2.0, "batch_mixing": "released"}},
+    "local stages": {"local": {**SMALL_GRAPH, "tap": "stages", "temperature": 0.5}},
+    "local neck": {"local": {**SMALL_GRAPH, "tap": "neck", "reweight": "off"}},
+    "logit": {"logit": {}},
+    "logit rank": {"logit": {"rank": 5, "gaussian": "none", "loss": "smooth_l1"}},
+    "logit focal": {"logit": {"loss": "focal", "gaussian": "hard", "positive_score": 0.12}},
+    "rank distribution": {"rank_distribution": {"rank": 20}},
+    "regression": {"regression": {}},
+}
+ANCHOR_HEADS = {
+    "anchor logit": {"anchor_logit": {}},
+    "anchor logit inside": {"anchor_logit": {"positions": "inside", "gated": True}},
+    "anchor regression": {"anchor_regression": {}},
+    "anchors local": {"local": {**SMALL_GRAPH, "tap": "stages", "reweight": "released"}},
+}
+# Equal networks lose nothing by these.
+ZERO = [
+    *("logit", "logit rank", "regression"),
+    *("anchor logit", "anchor logit inside", "anchor regression"),
+]
+
+
+def distillation(methods: dict[str, object], room: Classroom) -> Distillation:
+    config = parse_config({"teacher": "t", **methods}, DistillConfig, "test")
+    return Distillation(build_terms(config, room.pair, room.teacher), config.methods)
+
+
+def loss_of(terms: Distillation, room: Classroom) -> torch.Tensor:
+    return terms.total(terms(room.lesson(), 0.0))
+
+
+@pytest.fixture(params=[*CENTRES, *ANCHOR_HEADS])
+def case(request):
+    """Name, methods and classroom."""
+    if request.param in CENTRES:
+        return request.param, CENTRES[request.param], narrow_and_wide()
+    return request.param, ANCHOR_HEADS[request.param], narrow_and_wide(head=ANCHORS)
+
+
+def test_student_and_adapters_get_gradient_and_the_teacher_none(case) -> None:
+    _, methods, room = case
+    terms = distillation(methods, room)
+    loss_of(terms, room).backward()
+    assert sum(float(p.grad.abs().sum()) for p in room.student.parameters() if p.grad is not None)
+    assert all(p.grad is None for p in room.teacher.parameters())
+    idle = [n for n, p in terms.named_parameters() if p.grad is None or not p.grad.abs().sum()]
+    assert not idle
+
+
+def test_a_few_steps_on_one_batch_lower_the_term(case) -> None:
+    _, methods, room = case
+    terms = distillation(methods, room)
+    optimizer = torch.optim.Adam([*room.student.parameters(), *terms.parameters()], lr=0.01)
+    losses = []
+    for _ in range(12):
+        loss = loss_of(terms, room)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert min(losses[-3:]) < losses[0]
+
+
+@pytest.mark.parametrize("name", ZERO)
+def test_equal_networks_lose_nothing(name) -> None:
+    head = {"head": ANCHORS} if name in ANCHOR_HEADS else {}
+    room = classroom(small_config(**head), small_config(**head))
+    lesson = room.lesson()
+    terms = distillation({**CENTRES, **ANCHOR_HEADS}[name], room)
+    same = terms(replace(lesson, teacher=lesson.student), 0.0)
+    assert terms.total(same).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_terms_combine_with_their_weights_and_count_in_their_part_of_the_run() -> None:
+    room = narrow_and_wide()
+    terms = distillation({"logit": {"weight": 3, "end": 0.5}, "regression": {"begin": 0.2}}, room)
+    early, middle, late = (terms(room.lesson(), progress) for progress in (0.0, 0.3, 0.5))
+    assert [list(each) for each in (early, middle, late)] == [
+        ["logit"], ["logit", "regression"], ["regression"]
+    ]  # fmt: skip
+    expected = 3 * middle["logit"] + 0.2 * middle["regression"]
+    torch.testing.assert_close(terms.total(middle), expected)
+    assert terms.total({}).item() == 0
+
+
+def test_a_student_of_larger_pillars_compares_heatmaps() -> None:
+    """Cross-resolution: 1 m pillars learn from 0.5 m ones (SparseKD 1.4)."""
+    fine = {**small_config().grid.model_dump(), "pillar_size_m": [0.5, 0.5]}
+    room = classroom(small_config(), small_config(**WIDE, grid=fine))
+    for resolution in ("teacher", "student"):
+        terms = distillation({"logit": {"resolution": resolution}}, room)
+        assert loss_of(terms, room).item() > 0

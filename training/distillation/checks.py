@@ -1,0 +1,90 @@
+"""Which methods can work for a pair of networks; said before any weights are loaded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pd_ros.detection.checkpoint import read_config
+from pd_ros.detection.config import CenterHeadConfig, ModelConfig, PillarEncoderConfig
+from training.config import TrainConfig
+from training.distillation.config import DistillConfig
+from training.distillation.term import Pair
+
+
+def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
+    """Raise ``ValueError`` with one line for everything that cannot work, and what to change.
+
+    A run without distillation passes. Of the teacher's checkpoint only the config is read.
+    """
+    config = run.distill
+    if config is None:
+        return
+    pair = Pair(student, read_config(Path(config.teacher)))
+    problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
+    if problems:
+        raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
+
+
+def _networks(pair: Pair) -> Iterator[str]:
+    student, teacher = pair
+    if teacher.classes != student.classes:
+        yield (
+            f"teacher: knows the classes {list(teacher.classes)}, the student"
+            f" {list(student.classes)}; they must be equal: train or choose another teacher"
+        )
+    if teacher.features != student.features:
+        yield (
+            f"teacher: wants points with {list(teacher.features)}, the student with"
+            f" {list(student.features)}; they must be equal: choose another teacher"
+        )
+
+
+def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
+    centres = [isinstance(network.head, CenterHeadConfig) for network in pair]
+    for name in ("logit", "rank_distribution", "regression"):
+        if getattr(config, name) is not None and not all(centres):
+            yield (
+                f"{name}: expected heads that find centres, got {_kinds(pair)}; for anchor heads"
+                " take anchor_logit and anchor_regression"
+            )
+    for name in ("anchor_logit", "anchor_regression"):
+        if getattr(config, name) is not None and any(centres):
+            yield (
+                f"{name}: expected two heads with anchors, got {_kinds(pair)}; for heads that find"
+                " centres take logit and regression"
+            )
+    same = ("regression", "anchor_logit", "anchor_regression")
+    if pair.student.output_size != pair.teacher.output_size:
+        for name in same:
+            if getattr(config, name) is not None:
+                yield (
+                    f"{name}: expected head maps of the same size, got {pair.student.output_size}"
+                    f" and {pair.teacher.output_size} cells (student, teacher); remove it"
+                )
+
+
+def _kinds(pair: Pair) -> str:
+    student, teacher = (network.head.kind for network in pair)
+    return f"{student} (student) and {teacher} (teacher)"
+
+
+def _local(config: DistillConfig, pair: Pair) -> Iterator[str]:
+    if config.local is None:
+        return
+    student, teacher = pair
+    same_cells = student.grid == teacher.grid
+    match config.local.tap:
+        case "pillars":
+            if not all(isinstance(each.encoder, PillarEncoderConfig) for each in pair):
+                yield "local.tap: pillars needs two networks of pillars; take stages"
+            elif not same_cells:
+                yield "local.tap: pillars needs the same grid in both networks; take logit alone"
+        case "stages":
+            strides = [(n.canvas_stride, n.backbone.strides) for n in pair]
+            missing = [n for n in config.local.stages if n >= len(student.backbone.widths)]
+            if not same_cells or strides[0] != strides[1]:
+                yield "local.tap: stages needs the same grid and strides in both networks"
+            elif missing:
+                yield f"local.stages: the backbones have no stages {missing}; count from 0"
+        case "neck":
+            if student.output_size != teacher.output_size:
+                yield "local.tap: neck needs maps of the same size in both networks"

@@ -1,0 +1,69 @@
+"""All methods of a run together: which terms there are, and what they add up to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.model import BevDetector
+from pd_ros.detection.types import ModelOutput
+from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
+from training.distillation.config import DistillConfig
+from training.distillation.local import build_local
+from training.distillation.logit import Logit
+from training.distillation.method_config import MethodConfig
+from training.distillation.rank_distribution import RankDistribution
+from training.distillation.regression import Regression
+from training.distillation.term import Lesson, Pair, Term
+
+
+def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
+    """The terms of the methods that are on, with fresh adapters, by the methods' names."""
+    c = config
+    terms: dict[str, Term | None] = {
+        "local": build_local(c.local, pair) if c.local else None,
+        "logit": Logit(c.logit) if c.logit else None,
+        "rank_distribution": (
+            RankDistribution(c.rank_distribution) if c.rank_distribution else None
+        ),
+        "regression": Regression(c.regression) if c.regression else None,
+        "anchor_logit": AnchorLogit(c.anchor_logit, pair) if c.anchor_logit else None,
+        "anchor_regression": AnchorRegression() if c.anchor_regression else None,
+    }
+    return {name: term for name, term in terms.items() if term is not None}
+
+
+class Distillation(nn.Module):
+    """Terms with their settings. All of its parameters belong to adapters."""
+
+    def __init__(self, terms: Mapping[str, Term], settings: Mapping[str, MethodConfig]) -> None:
+        super().__init__()
+        assert terms.keys() == settings.keys()
+        self.terms = nn.ModuleDict(terms)
+        self.settings = dict(settings)
+
+    def forward(self, lesson: Lesson, progress: float) -> dict[str, Tensor]:
+        """Terms before their weights that count after a share ``progress`` of the run."""
+        lesson = replace(lesson, teacher=without_gradient(lesson.teacher))
+        counting = [name for name, each in self.settings.items() if each.counts(progress)]
+        return {name: self.terms[name](lesson) for name in counting}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Weighted sum of terms; 0 of none."""
+        weighted = [self.settings[name].weight * term for name, term in terms.items()]
+        return sum(weighted[1:], start=weighted[0]) if weighted else torch.zeros(())
+
+
+def without_gradient(output: ModelOutput) -> ModelOutput:
+    """The same values, as constants."""
+    direction = None if output.direction is None else output.direction.detach()
+    return ModelOutput(
+        output.pillar_features.detach(),
+        output.pillar_cells,
+        tuple(stage.detach() for stage in output.stages),
+        output.neck.detach(),
+        output.heatmap.detach(),
+        output.box.detach(),
+        direction,
+    )

@@ -1,0 +1,87 @@
+"""A run's teacher: what it says to each batch, and what the student loses by it."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.types import ModelOutput
+from training.config import TrainConfig
+from training.crop import crop_checkpoint
+from training.distillation.config import DistillConfig
+from training.distillation.distillation import Distillation, build_terms
+from training.distillation.teacher_labels import TeacherLabels
+from training.distillation.term import Lesson, Pair
+from training.distributed import World
+from training.loader import Batch
+
+
+class Tutor:
+    """The teacher, which never changes, and the terms of the methods with their adapters."""
+
+    def __init__(
+        self,
+        teacher: Checkpoint,
+        distillation: Distillation,
+        labels: TeacherLabels | None,
+        world: World,
+    ) -> None:
+        self.teacher = teacher
+        self.distillation = distillation
+        self._labels = labels
+        self._network: nn.Module = distillation
+        if world.processes > 1 and any(True for _ in distillation.parameters()):
+            # A batch without objects leaves some adapters unused.
+            self._network = DistributedDataParallel(distillation, find_unused_parameters=True)
+
+    @torch.no_grad()
+    def ask(self, batch: Batch) -> ModelOutput:
+        """The teacher's maps of the same clouds."""
+        assert batch.teacher is not None
+        output: ModelOutput = self.teacher.model(batch.teacher)
+        return output
+
+    def relabel(self, batch: Batch, taught: ModelOutput) -> Batch:
+        """The batch with the targets that the teacher's boxes give, where they are labels."""
+        return batch if self._labels is None else self._labels(batch, taught)
+
+    def terms(self, lesson: Lesson, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+        """Terms before their weights, and their weighted sum."""
+        terms: dict[str, Tensor] = self._network(lesson, progress)
+        return terms, self.distillation.total(terms)
+
+
+def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor | None:
+    """The tutor of a run; none if its config names no teacher.
+
+    ``student``: its config as it is trained. Raises ``ValueError`` for a checkpoint that cannot
+    be read.
+    """
+    if config.distill is None:
+        return None
+    teacher = load_checkpoint(Path(config.distill.teacher))
+    if config.area_m:
+        teacher = crop_checkpoint(teacher, config.area_m)
+    freeze(teacher, config.distill, world.device)
+    pair = Pair(student, teacher.config)
+    terms = build_terms(config.distill, pair, teacher.model)
+    distillation = Distillation(terms, config.distill.methods).to(world.device)
+    return Tutor(teacher, distillation, _make_labels(config, pair, world.device), world)
+
+
+def _make_labels(config: TrainConfig, pair: Pair, device: torch.device) -> TeacherLabels | None:
+    if config.distill is None or config.distill.labels is None:
+        return None
+    return TeacherLabels(config.distill.labels, pair, device, config.loss.box_radius)
+
+
+def freeze(teacher: Checkpoint, config: DistillConfig, device: torch.device) -> None:
+    """Bring a teacher to a device, where it will not learn."""
+    teacher.model.to(device).requires_grad_(False)
+    teacher.model.arrange(torch.channels_last)
+    for module in teacher.model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.train(config.teacher_norm == "batch")
