@@ -246,7 +246,7 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog
         steps.append(batch)
         if len(steps) == 4:
             raise error
-        return original(self, batch)
+        return original(self, batch, epoch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.run.Run.step", step)
