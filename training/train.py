@@ -23,7 +23,7 @@ from pd_ros.detection.model import BevDetector, build_model
 from training.config import TrainConfig
 from training.crop import crop_grid, rebuild
 from training.distillation.checks import check_distillation
-from training.distillation.tutor import make_tutor
+from training.distillation.tutor import make_tutor, start_from_teacher
 from training.distributed import World, join_world
 from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
 from training.run import Run, learnt_parameters
@@ -67,7 +67,9 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     model_config = load_config(Path(config.model), ModelConfig)
     check_distillation(config, model_config)
     trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
-    model = rebuild(_start_model(config, model_config), trained_on).to(world.device)
+    model = rebuild(_start_model(config, model_config), trained_on)
+    start_from_teacher(model, config.distill)
+    model = model.to(world.device)
     model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
     if config.schedule.sync_norm and world.processes > 1:

@@ -19,6 +19,8 @@ def nms(
     than ``iou_threshold``. At most ``max_keep`` are kept; no boxes give no indices.
     """
     order = torch.argsort(scores, descending=True, stable=True)
+    if iou_threshold >= 1:  # no overlap is greater
+        return order[:max_keep]
     better, worse = touching_pairs(boxes[order], boxes[order])
     below = better < worse
     better, worse = better[below], worse[below]

@@ -7,6 +7,7 @@ from pd_ros.detection.checkpoint import read_config
 from pd_ros.detection.config import CenterHeadConfig, ModelConfig, PillarEncoderConfig
 from training.config import TrainConfig
 from training.distillation.config import DistillConfig
+from training.distillation.initialise_checks import initialise_problems
 from training.distillation.term import Pair
 
 
@@ -20,6 +21,8 @@ def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
         return
     pair = Pair(student, read_config(Path(config.teacher)))
     problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
+    problems += [*_feature(config, pair), *_labels(config, pair)]
+    problems += _initialise(run, pair)
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
 
@@ -88,3 +91,38 @@ def _local(config: DistillConfig, pair: Pair) -> Iterator[str]:
         case "neck":
             if student.output_size != teacher.output_size:
                 yield "local.tap: neck needs maps of the same size in both networks"
+
+
+def _feature(config: DistillConfig, pair: Pair) -> Iterator[str]:
+    settings = config.feature
+    if settings is None:
+        return
+    widths = [sum(network.neck.widths) for network in pair]
+    if settings.mode in ("raw", "rois") and not settings.adapter and widths[0] != widths[1]:
+        yield (
+            f"feature.adapter: the necks have {widths[0]} and {widths[1]} channels (student,"
+            " teacher); an adapter is needed"
+        )
+    if settings.gaussian != "none" and not isinstance(pair.teacher.head, CenterHeadConfig):
+        yield "feature.gaussian: needs a teacher that finds centres; leave it at none"
+
+
+def _labels(config: DistillConfig, pair: Pair) -> Iterator[str]:
+    if config.labels is None:
+        return
+    named = {*config.labels.thresholds, *config.labels.by_overlap}
+    unknown = sorted(named - set(pair.student.classes))
+    if unknown:
+        yield f"labels: {unknown} are none of the classes {list(pair.student.classes)}"
+
+
+def _initialise(run: TrainConfig, pair: Pair) -> Iterator[str]:
+    config = run.distill.initialise if run.distill else None
+    if config is None:
+        return
+    if run.initialise_from is not None:
+        yield "initialise: initialise_from says otherwise; remove one of them"
+    source = pair.teacher if config.checkpoint is None else read_config(Path(config.checkpoint))
+    if source.classes != pair.student.classes and "head" not in config.exclude:
+        yield "initialise: the networks have different classes; exclude head"
+    yield from initialise_problems(config, pair.student, source)

@@ -1,27 +1,39 @@
-"""How boxes are decoded in training: more of them than a vehicle gets."""
+"""How boxes are decoded in training: more of them than a vehicle gets, or other ones."""
+
+from collections.abc import Callable
 
 from pd_ros.detection.config import DecodeConfig, ModelConfig
+from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.types import Detections, ModelOutput
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
 _CANDIDATES, _SCORE = 500, 0.1
 
 
-def decoded_as(config: ModelConfig, nms_iou: float, candidates: int, score: float) -> ModelConfig:
-    """The same network with other rules of decoding; an overlap of 1 suppresses nothing."""
-    rules = DecodeConfig(
-        max_candidates=candidates,
-        score_threshold=score,
-        nms_iou_threshold=nms_iou,
-        max_detections=candidates,
-    )
-    return config.model_copy(update={"decode": rules})
+class BoxDecoder:
+    """Boxes of a network by other rules than its own, with gradient where the maps have it.
 
+    ``nms_iou``: the network's own where None; 1 suppresses nothing.
+    """
 
-def every_box(config: ModelConfig, score: float = _SCORE) -> ModelConfig:
-    """The same network, decoded without suppression."""
-    return decoded_as(config, 1.0, _CANDIDATES, score)
+    def __init__(
+        self,
+        config: ModelConfig,
+        nms_iou: float | None = None,
+        score: float = _SCORE,
+        most: int = _CANDIDATES,
+    ) -> None:
+        rules = DecodeConfig(
+            max_candidates=max(most, _CANDIDATES),
+            score_threshold=score,
+            nms_iou_threshold=config.decode.nms_iou_threshold if nms_iou is None else nms_iou,
+            max_detections=most,
+        )
+        self._config = config.model_copy(update={"decode": rules})
+        self._made: Callable[[ModelOutput], list[Detections]] | None = None
 
-
-def suppressed_boxes(config: ModelConfig, score: float = _SCORE) -> ModelConfig:
-    """The same network, decoded with its own suppression."""
-    return decoded_as(config, config.decode.nms_iou_threshold, _CANDIDATES, score)
+    def __call__(self, output: ModelOutput) -> list[Detections]:
+        """Boxes of every sample, by falling score."""
+        if self._made is None:  # only now is it known on which device
+            self._made = make_decoder(self._config, output.heatmap.device)
+        return self._made(output)

@@ -10,6 +10,7 @@ from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
 from training.distillation.config import DistillConfig
+from training.distillation.feature import build_feature
 from training.distillation.local import build_local
 from training.distillation.logit import Logit
 from training.distillation.method_config import MethodConfig
@@ -28,6 +29,7 @@ def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict
             RankDistribution(c.rank_distribution) if c.rank_distribution else None
         ),
         "regression": Regression(c.regression) if c.regression else None,
+        "feature": build_feature(c.feature, pair) if c.feature else None,
         "anchor_logit": AnchorLogit(c.anchor_logit, pair) if c.anchor_logit else None,
         "anchor_regression": AnchorRegression() if c.anchor_regression else None,
     }

@@ -1,10 +1,7 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
-import torch
-
-from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.types import Detections, ModelOutput
-from training.distillation.decoding import every_box, suppressed_boxes
+from training.distillation.decoding import BoxDecoder
 from training.distillation.label_join import join_labels, kept_boxes
 from training.distillation.sparse_config import LabelConfig
 from training.distillation.term import Pair
@@ -17,22 +14,18 @@ from training.transfer import move_targets
 class TeacherLabels:
     """Label KD (see ``LabelConfig``): boxes of the teacher are learnt as if they were true."""
 
-    def __init__(
-        self, config: LabelConfig, pair: Pair, device: torch.device, box_radius: int
-    ) -> None:
+    def __init__(self, config: LabelConfig, pair: Pair, box_radius: int) -> None:
         self._config = config
         self._classes = pair.student.classes
-        self._device = device
         self._released = config.variant == "released"
-        rules = every_box if self._released else suppressed_boxes
-        self._decode = make_decoder(rules(pair.teacher), device)
+        self._decode = BoxDecoder(pair.teacher, 1.0 if self._released else None)
         self._targets = make_target_maker(pair.student, box_radius, shared_cells=self._released)
 
     def __call__(self, batch: Batch, taught: ModelOutput) -> Batch:
         """The batch with new targets for the student; the terms keep the ground truth."""
         found = self._decode(taught)
         labels = [self._join(*each) for each in zip(batch.labels, found, strict=True)]
-        return batch._replace(targets=move_targets(self._targets(labels), self._device))
+        return batch._replace(targets=move_targets(self._targets(labels), taught.heatmap.device))
 
     def _join(self, labels: Labels, found: Detections) -> Labels:
         found = Detections(found.boxes.cpu(), found.scores.cpu(), found.labels.cpu())

@@ -8,11 +8,14 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
 from training.crop import crop_checkpoint
+from training.distillation.channels import CopiedLayer
 from training.distillation.config import DistillConfig
 from training.distillation.distillation import Distillation, build_terms
+from training.distillation.initialise import initialise
 from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import Lesson, Pair
 from training.distributed import World
@@ -69,13 +72,13 @@ def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor
     pair = Pair(student, teacher.config)
     terms = build_terms(config.distill, pair, teacher.model)
     distillation = Distillation(terms, config.distill.methods).to(world.device)
-    return Tutor(teacher, distillation, _make_labels(config, pair, world.device), world)
+    return Tutor(teacher, distillation, _make_labels(config, pair), world)
 
 
-def _make_labels(config: TrainConfig, pair: Pair, device: torch.device) -> TeacherLabels | None:
+def _make_labels(config: TrainConfig, pair: Pair) -> TeacherLabels | None:
     if config.distill is None or config.distill.labels is None:
         return None
-    return TeacherLabels(config.distill.labels, pair, device, config.loss.box_radius)
+    return TeacherLabels(config.distill.labels, pair, config.loss.box_radius)
 
 
 def freeze(teacher: Checkpoint, config: DistillConfig, device: torch.device) -> None:
@@ -85,3 +88,11 @@ def freeze(teacher: Checkpoint, config: DistillConfig, device: torch.device) -> 
     for module in teacher.model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train(config.teacher_norm == "batch")
+
+
+def start_from_teacher(student: BevDetector, config: DistillConfig | None) -> list[CopiedLayer]:
+    """Initialise a student on the CPU, if the config asks for it; the layers that got weights."""
+    if config is None or config.initialise is None:
+        return []
+    source = load_checkpoint(Path(config.initialise.checkpoint or config.teacher)).model
+    return initialise(student, source, config.initialise)

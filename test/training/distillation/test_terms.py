@@ -22,6 +22,11 @@ CENTRES = {
     "logit focal": {"logit": {"loss": "focal", "gaussian": "hard", "positive_score": 0.12}},
     "rank distribution": {"rank_distribution": {"rank": 20}},
     "regression": {"regression": {}},
+    "feature raw": {"feature": {"mode": "raw", "gaussian": "soft", "threshold": 0.1}},
+    "feature rois": {"feature": {"relation": 0.5}},
+    "feature teacher's rois": {"feature": {"boxes": "teacher", "box_threshold": 0.105}},
+    "feature spatial": {"feature": {"mode": "spatial"}},
+    "feature affinity": {"feature": {"mode": "affinity"}},
 }
 ANCHOR_HEADS = {
     "anchor logit": {"anchor_logit": {}},
@@ -31,7 +36,7 @@ ANCHOR_HEADS = {
 }
 # Equal networks lose nothing by these.
 ZERO = [
-    *("logit", "logit rank", "regression"),
+    *("logit", "logit rank", "regression", "feature spatial", "feature affinity"),
     *("anchor logit", "anchor logit inside", "anchor regression"),
 ]
 
