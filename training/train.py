@@ -70,6 +70,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     model = rebuild(_start_model(config, model_config), trained_on)
     start_from_teacher(model, config.distill)
     model = model.to(world.device)
+    model.keeps_linear = config.distill is not None and config.distill.overhaul is not None
     model.arrange(training_format(world.device))
     _set_norm_momentum(model, config.schedule.norm_momentum)
     if config.schedule.sync_norm and world.processes > 1:

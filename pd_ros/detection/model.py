@@ -39,6 +39,7 @@ class BevDetector(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.dense = dense
+        self.keeps_linear = False  # whether the output has the stages before their last ReLU
         self._format = torch.contiguous_format
 
     def arrange(self, memory_format: torch.memory_format) -> None:
@@ -50,7 +51,14 @@ class BevDetector(nn.Module):
         """All named features and maps of a batch of clouds; no points give an empty canvas."""
         features = self.encoder(batch)
         canvas = self.encoder.canvas(features, batch)
-        stages, neck, maps = self.dense(canvas.contiguous(memory_format=self._format))
+        canvas = canvas.contiguous(memory_format=self._format)
+        if self.keeps_linear:
+            stages, linear = self.dense.backbone.with_linear(canvas)
+            neck = self.dense.neck(stages)
+            maps = self.dense.head(neck)
+            output = ModelOutput(features, batch.cells, stages, neck, *maps)
+            return output._replace(linear_stages=linear)
+        stages, neck, maps = self.dense(canvas)
         return ModelOutput(features, batch.cells, stages, neck, *maps)
 
 

@@ -70,3 +70,4 @@ class ModelOutput(NamedTuple):
     heatmap: Tensor  # logits
     box: Tensor
     direction: Tensor | None = None  # logits; of an anchor head only
+    linear_stages: tuple[Tensor, ...] = ()  # the stages before their last ReLU, where asked for

@@ -22,7 +22,7 @@ def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
     pair = Pair(student, read_config(Path(config.teacher)))
     problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
     problems += [*_feature(config, pair), *_labels(config, pair)]
-    problems += _initialise(run, pair)
+    problems += [*_compared(run, pair), *_initialise(run, pair)]
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
 
@@ -41,28 +41,40 @@ def _networks(pair: Pair) -> Iterator[str]:
         )
 
 
+# Methods that need two heads of a kind, and those that need maps of the same size.
+_OF_CENTRES = (
+    *("logit", "rank_distribution", "regression"),
+    *("gid_response", "gid_feature", "assignment"),
+)
+_OF_ANCHORS = ("anchor_logit", "anchor_regression")
+_OF_ONE_SIZE = (*_OF_ANCHORS, "regression", "gid_response", "gid_feature", "assignment")
+
+
 def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
     centres = [isinstance(network.head, CenterHeadConfig) for network in pair]
-    for name in ("logit", "rank_distribution", "regression"):
-        if getattr(config, name) is not None and not all(centres):
+    for name in _on(config, _OF_CENTRES):
+        if not all(centres):
             yield (
                 f"{name}: expected heads that find centres, got {_kinds(pair)}; for anchor heads"
                 " take anchor_logit and anchor_regression"
             )
-    for name in ("anchor_logit", "anchor_regression"):
-        if getattr(config, name) is not None and any(centres):
+    for name in _on(config, _OF_ANCHORS):
+        if any(centres):
             yield (
                 f"{name}: expected two heads with anchors, got {_kinds(pair)}; for heads that find"
                 " centres take logit and regression"
             )
-    same = ("regression", "anchor_logit", "anchor_regression")
     if pair.student.output_size != pair.teacher.output_size:
-        for name in same:
-            if getattr(config, name) is not None:
-                yield (
-                    f"{name}: expected head maps of the same size, got {pair.student.output_size}"
-                    f" and {pair.teacher.output_size} cells (student, teacher); remove it"
-                )
+        for name in _on(config, _OF_ONE_SIZE):
+            yield (
+                f"{name}: expected head maps of the same size, got {pair.student.output_size}"
+                f" and {pair.teacher.output_size} cells (student, teacher); remove it"
+            )
+
+
+def _on(config: DistillConfig, names: tuple[str, ...]) -> Iterator[str]:
+    """Those of the methods that are on."""
+    return (name for name in names if getattr(config, name) is not None)
 
 
 def _kinds(pair: Pair) -> str:
@@ -126,3 +138,28 @@ def _initialise(run: TrainConfig, pair: Pair) -> Iterator[str]:
     if source.classes != pair.student.classes and "head" not in config.exclude:
         yield "initialise: the networks have different classes; exclude head"
     yield from initialise_problems(config, pair.student, source)
+
+
+def _compared(run: TrainConfig, pair: Pair) -> Iterator[str]:
+    config = run.distill
+    assert config is not None
+    if config.similarity is not None and run.schedule.batch_size < 2:
+        yield (
+            "similarity: compares the scenes of a batch, and schedule.batch_size is 1; raise it to"
+            " 2 or more"
+        )
+    stages = [len(network.backbone.widths) for network in pair]
+    taps = {
+        "fitnets": config.fitnets and config.fitnets.tap,
+        "attention": config.attention and config.attention.tap,
+        "similarity": config.similarity and config.similarity.tap,
+        "overhaul": config.overhaul and "stages",
+    }
+    for name, tap in taps.items():
+        if tap == "stages" and stages[0] != stages[1]:
+            yield (
+                f"{name}: the backbones have {stages[0]} and {stages[1]} stages (student,"
+                " teacher); take `tap: neck` or another method"
+            )
+    if config.hinton is not None and pair.student.head.kind != pair.teacher.head.kind:
+        yield f"hinton: expected heads of one kind, got {_kinds(pair)}"

@@ -5,6 +5,21 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from pd_ros.detection.config import FrozenConfig
+from training.distillation.compared_config import (
+    AssignmentConfig,
+    AttentionConfig,
+    AttentionGuidedConfig,
+    ConsistencyConfig,
+    ContrastConfig,
+    FineGrainedConfig,
+    FitNetsConfig,
+    GidFeatureConfig,
+    GidResponseConfig,
+    HintonConfig,
+    MimicConfig,
+    OverhaulConfig,
+    SimilarityConfig,
+)
 from training.distillation.method_config import MethodConfig
 from training.distillation.point_config import LocalConfig
 from training.distillation.sparse_config import (
@@ -35,7 +50,20 @@ class DistillConfig(FrozenConfig):
     anchor_logit: AnchorLogitConfig | None = None
     anchor_regression: AnchorRegressionConfig | None = None
     feature: FeatureConfig | None = None
+    hinton: HintonConfig | None = None
+    fitnets: FitNetsConfig | None = None
+    attention: AttentionConfig | None = None
+    similarity: SimilarityConfig | None = None
+    contrast: ContrastConfig | None = None
+    overhaul: OverhaulConfig | None = None
+    attention_guided: AttentionGuidedConfig | None = None
+    consistency: ConsistencyConfig | None = None
+    gid_response: GidResponseConfig | None = None
+    gid_feature: GidFeatureConfig | None = None
+    mimic: MimicConfig | None = None
+    fine_grained: FineGrainedConfig | None = None
     labels: LabelConfig | None = None
+    assignment: AssignmentConfig | None = None
     initialise: InitialiseConfig | None = None
 
     @property
@@ -46,7 +74,11 @@ class DistillConfig(FrozenConfig):
 
     @model_validator(mode="after")
     def _teaches_something(self) -> Self:
-        if not (self.methods or self.labels or self.initialise):
+        if self.labels and self.assignment:
+            raise ValueError(
+                "labels, assignment: both say where objects are learnt; switch one off"
+            )
+        if not (self.methods or self.labels or self.assignment or self.initialise):
             raise ValueError(
                 "names a teacher, but no method; switch one on, for example `logit: {}` and"
                 " `regression: {}`"

@@ -9,13 +9,24 @@ from torch import Tensor, nn
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
+from training.distillation.attention import Attention
+from training.distillation.attention_guided import AttentionGuided
 from training.distillation.config import DistillConfig
+from training.distillation.consistency import Consistency
+from training.distillation.contrast import Contrast
 from training.distillation.feature import build_feature
+from training.distillation.fine_grained import FineGrained
+from training.distillation.fitnets import FitNets
+from training.distillation.gid import GidFeature, GidResponse
+from training.distillation.hinton import Hinton
 from training.distillation.local import build_local
 from training.distillation.logit import Logit
 from training.distillation.method_config import MethodConfig
+from training.distillation.mimic import Mimic
+from training.distillation.overhaul import Overhaul
 from training.distillation.rank_distribution import RankDistribution
 from training.distillation.regression import Regression
+from training.distillation.similarity import Similarity
 from training.distillation.term import Lesson, Pair, Term
 
 
@@ -30,6 +41,20 @@ def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict
         ),
         "regression": Regression(c.regression) if c.regression else None,
         "feature": build_feature(c.feature, pair) if c.feature else None,
+        "hinton": Hinton(c.hinton) if c.hinton else None,
+        "fitnets": FitNets(c.fitnets, pair) if c.fitnets else None,
+        "attention": Attention(c.attention) if c.attention else None,
+        "similarity": Similarity(c.similarity) if c.similarity else None,
+        "contrast": Contrast(c.contrast, pair) if c.contrast else None,
+        "overhaul": Overhaul(c.overhaul, pair, teacher) if c.overhaul else None,
+        "attention_guided": (
+            AttentionGuided(c.attention_guided, pair) if c.attention_guided else None
+        ),
+        "consistency": Consistency(c.consistency, pair) if c.consistency else None,
+        "gid_response": GidResponse(c.gid_response, pair) if c.gid_response else None,
+        "gid_feature": GidFeature(c.gid_feature, pair) if c.gid_feature else None,
+        "mimic": Mimic(c.mimic, pair) if c.mimic else None,
+        "fine_grained": FineGrained(c.fine_grained, pair) if c.fine_grained else None,
         "anchor_logit": AnchorLogit(c.anchor_logit, pair) if c.anchor_logit else None,
         "anchor_regression": AnchorRegression() if c.anchor_regression else None,
     }
@@ -68,4 +93,5 @@ def without_gradient(output: ModelOutput) -> ModelOutput:
         output.heatmap.detach(),
         output.box.detach(),
         direction,
+        tuple(stage.detach() for stage in output.linear_stages),
     )

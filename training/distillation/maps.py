@@ -1,15 +1,12 @@
 """Feature maps of two networks, brought together."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pd_ros.detection.config import ModelConfig, PillarEncoderConfig
 from pd_ros.detection.types import ModelOutput
-
-Tap = Literal["stages", "neck"]
+from training.distillation.method_config import Tap
 
 
 def tapped_maps(output: ModelOutput, tap: Tap) -> tuple[Tensor, ...]:

@@ -1,11 +1,13 @@
 """What the configs of all methods of distillation share."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from pd_ros.detection.config import FrozenConfig, Probability
 from training.bounds import Weight
+
+Tap = Literal["stages", "neck"]  # maps of ModelOutput
 
 
 class MethodConfig(FrozenConfig):

@@ -47,22 +47,26 @@ def _places(boxes: Tensor, config: ModelConfig, size: int) -> Tensor:
     return 2 * (place - lower) / (upper - lower) - 1
 
 
-def relation_loss(student: Tensor, teacher: Tensor, sizes: Sequence[int]) -> Tensor:
+def relation_loss(
+    student: Tensor, teacher: Tensor, sizes: Sequence[int], squared: bool = True
+) -> Tensor:
     """Smooth L1 of how far a scene's boxes are from each other in feature space (GID, 3.3).
 
-    Vectors ``[N, C]``, ``[N, C']`` of all scenes and how many are of each. Distances are squared
-    and divided by their scene's mean, as in SparseKD's code; averaged over scenes of two or more
-    boxes, 0 without any.
+    Vectors ``[N, C]``, ``[N, C']`` of all scenes and how many are of each. Distances, or as in
+    SparseKD's code their squares, are divided by their scene's mean; averaged over scenes of two
+    or more boxes, 0 without any.
     """
     parts = zip(student.split(list(sizes)), teacher.split(list(sizes)), strict=True)  # type: ignore[no-untyped-call]
     losses = [
-        F.smooth_l1_loss(_distances(mine), _distances(theirs))
+        F.smooth_l1_loss(_distances(mine, squared), _distances(theirs, squared))
         for mine, theirs in parts
         if len(mine) > 1
     ]
     return torch.stack(losses).mean() if losses else student.sum() * 0.0
 
 
-def _distances(vectors: Tensor) -> Tensor:
-    squares = (vectors[:, None] - vectors[None]).square().sum(dim=2)
-    return squares / squares.mean().clamp(min=1e-12)
+def _distances(vectors: Tensor, squared: bool) -> Tensor:
+    distances = (vectors[:, None] - vectors[None]).square().sum(dim=2)
+    if not squared:
+        distances = distances.clamp(min=1e-12).sqrt()
+    return distances / distances.mean().clamp(min=1e-12)

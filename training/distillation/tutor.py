@@ -1,5 +1,6 @@
 """A run's teacher: what it says to each batch, and what the student loses by it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -16,10 +17,14 @@ from training.distillation.channels import CopiedLayer
 from training.distillation.config import DistillConfig
 from training.distillation.distillation import Distillation, build_terms
 from training.distillation.initialise import initialise
+from training.distillation.label_assignment import TeacherAssignment
 from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import Lesson, Pair
 from training.distributed import World
 from training.loader import Batch
+
+# From a batch and the teacher's maps to the batch with the targets that the student learns.
+Relabel = Callable[[Batch, ModelOutput], Batch]
 
 
 class Tutor:
@@ -29,12 +34,12 @@ class Tutor:
         self,
         teacher: Checkpoint,
         distillation: Distillation,
-        labels: TeacherLabels | None,
+        relabel: Relabel | None,
         world: World,
     ) -> None:
         self.teacher = teacher
         self.distillation = distillation
-        self._labels = labels
+        self._relabel = relabel
         self._network: nn.Module = distillation
         if world.processes > 1 and any(True for _ in distillation.parameters()):
             # A batch without objects leaves some adapters unused.
@@ -49,7 +54,7 @@ class Tutor:
 
     def relabel(self, batch: Batch, taught: ModelOutput) -> Batch:
         """The batch with the targets that the teacher's boxes give, where they are labels."""
-        return batch if self._labels is None else self._labels(batch, taught)
+        return batch if self._relabel is None else self._relabel(batch, taught)
 
     def terms(self, lesson: Lesson, progress: float) -> tuple[dict[str, Tensor], Tensor]:
         """Terms before their weights, and their weighted sum."""
@@ -72,19 +77,24 @@ def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor
     pair = Pair(student, teacher.config)
     terms = build_terms(config.distill, pair, teacher.model)
     distillation = Distillation(terms, config.distill.methods).to(world.device)
-    return Tutor(teacher, distillation, _make_labels(config, pair), world)
+    return Tutor(teacher, distillation, _make_relabel(config, pair), world)
 
 
-def _make_labels(config: TrainConfig, pair: Pair) -> TeacherLabels | None:
-    if config.distill is None or config.distill.labels is None:
-        return None
-    return TeacherLabels(config.distill.labels, pair, config.loss.box_radius)
+def _make_relabel(config: TrainConfig, pair: Pair) -> Relabel | None:
+    assert config.distill is not None
+    radius = config.loss.box_radius
+    if config.distill.labels is not None:
+        return TeacherLabels(config.distill.labels, pair, radius)
+    if config.distill.assignment is not None:
+        return TeacherAssignment(config.distill.assignment, pair, radius)
+    return None
 
 
 def freeze(teacher: Checkpoint, config: DistillConfig, device: torch.device) -> None:
     """Bring a teacher to a device, where it will not learn."""
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
+    teacher.model.keeps_linear = config.overhaul is not None
     for module in teacher.model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train(config.teacher_norm == "batch")

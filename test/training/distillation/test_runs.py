@@ -75,6 +75,9 @@ def test_a_stopped_run_takes_its_adapters_up_again(tmp_path, teacher) -> None:
         ({"anchor_logit": {}}, "anchor_logit: expected two heads with anchors"),
         ({"local": {"tap": "stages", "stages": [0, 5]}}, "have no stages [5]"),
         ({"local": {"tap": "neck", "batch_mixing": "released"}}, "mixes pillars only"),
+        ({"labels": {"by_overlap": ["van"]}}, "none of the classes"),
+        ({"labels": {}, "assignment": {}}, "switch one off"),
+        ({"feature": {"adapter": False}}, "an adapter is needed"),
         ({"logit": {"begin": 0.5, "end": 0.5}}, "begin: expected less than end"),
         ({"logit": {"tempo": 1}}, "distill.logit.tempo: unknown key"),
     ],
@@ -85,6 +88,13 @@ def test_what_cannot_work_is_refused(tmp_path, caplog, teacher, distill, expecte
     assert expected in caplog.text
 
 
+def test_a_single_scene_has_no_similarity(tmp_path, caplog, teacher) -> None:
+    schedule = {"epochs": 1, "frames_per_epoch": 4, "batch_size": 1}
+    distill = {"teacher": teacher, "similarity": {}}
+    assert main(["--config", str(write_run(tmp_path, distill=distill, schedule=schedule))]) == 2
+    assert "raise it to 2 or more" in caplog.text
+
+
 def test_other_classes_and_other_sizes_are_refused_together(tmp_path, caplog) -> None:
     grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5]}
     teacher = write_teacher(tmp_path, classes=["car", "cyclist"], grid=grid)
@@ -92,3 +102,24 @@ def test_other_classes_and_other_sizes_are_refused_together(tmp_path, caplog) ->
     assert main(["--config", str(run)]) == 2
     for expected in ("classes", "head maps of the same size", "the same grid"):
         assert expected in caplog.text
+
+
+def test_methods_of_all_families_make_one_run(tmp_path, teacher) -> None:
+    """Also what they keep between steps is taken up again: the memory of the contrast."""
+    distill = {
+        "teacher": teacher,
+        "teacher_norm": "batch",
+        "logit": {},
+        "local": LOCAL,
+        "overhaul": {},
+        "contrast": {"width": 8, "memory": 16},
+        "labels": {"variant": "safe"},
+        "initialise": {"way": "norm_scale"},
+    }
+    run = write_run(tmp_path, distill=distill)
+    assert main(["--config", str(run)]) == 0
+    row = read_log(tmp_path)[-1]
+    assert {f"distill_{name}" for name in ("logit", "local", "overhaul", "contrast")} <= row.keys()
+    state = torch.load(tmp_path / "out/state.pt", weights_only=True)
+    assert "terms.contrast.student_memory" in state["adapters"]
+    load_checkpoint(tmp_path / "out/model.safetensors")
