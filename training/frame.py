@@ -19,3 +19,4 @@ class Frame(NamedTuple):
     boxes: Float32  # [M, 7]
     labels: NDArray[np.int64]  # [M]
     num_points: NDArray[np.int64]  # [M] points inside each box
+    labelled: bool = True  # False: nobody said what is in it; all of it is ignored

@@ -14,10 +14,12 @@ class Labels(NamedTuple):
     boxes: Tensor  # [M, 7]
     classes: Tensor  # [M] int64
     ignored: Tensor  # [I, 7] boxes whose cells count neither as object nor as background
+    labelled: bool = True  # False: nobody said what is in it
 
 
 def split_labels(frame: Frame, min_points: int) -> Labels:
     """Boxes to learn, and boxes to ignore: of other classes or with too few points."""
     learnt = (frame.labels != IGNORED) & (frame.num_points >= min_points)
     boxes = torch.from_numpy(frame.boxes)
-    return Labels(boxes[learnt], torch.from_numpy(frame.labels[learnt]), boxes[~learnt])
+    classes = torch.from_numpy(frame.labels[learnt])
+    return Labels(boxes[learnt], classes, boxes[~learnt], frame.labelled)

@@ -22,7 +22,7 @@ def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
     pair = Pair(student, read_config(Path(config.teacher)))
     problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
     problems += [*_feature(config, pair), *_labels(config, pair)]
-    problems += [*_compared(run, pair), *_initialise(run, pair)]
+    problems += [*_compared(run, pair), *_unlabelled(run), *_initialise(run, pair)]
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
 
@@ -163,3 +163,16 @@ def _compared(run: TrainConfig, pair: Pair) -> Iterator[str]:
             )
     if config.hinton is not None and pair.student.head.kind != pair.teacher.head.kind:
         yield f"hinton: expected heads of one kind, got {_kinds(pair)}"
+
+
+def _unlabelled(run: TrainConfig) -> Iterator[str]:
+    config = run.distill.unlabelled if run.distill else None
+    if config is None:
+        return
+    if all(source.labelled for source in run.data):
+        yield "unlabelled: no source of data says labelled: false; remove it, or name one"
+    if config.calibration_sweeps and not any(s.labelled for s in run.validation or run.data):
+        yield (
+            "unlabelled.calibration_sweeps: there is no labelled source to calibrate scores on;"
+            " add one under validation, or set it to 0 to take scores as they are"
+        )

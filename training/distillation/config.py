@@ -32,6 +32,7 @@ from training.distillation.sparse_config import (
     RankDistributionConfig,
     RegressionConfig,
 )
+from training.distillation.unlabelled_config import UnlabelledConfig
 
 
 class DistillConfig(FrozenConfig):
@@ -64,6 +65,7 @@ class DistillConfig(FrozenConfig):
     fine_grained: FineGrainedConfig | None = None
     labels: LabelConfig | None = None
     assignment: AssignmentConfig | None = None
+    unlabelled: UnlabelledConfig | None = None
     initialise: InitialiseConfig | None = None
 
     @property
@@ -78,7 +80,8 @@ class DistillConfig(FrozenConfig):
             raise ValueError(
                 "labels, assignment: both say where objects are learnt; switch one off"
             )
-        if not (self.methods or self.labels or self.assignment or self.initialise):
+        others = (self.labels, self.assignment, self.unlabelled, self.initialise)
+        if not self.methods and not any(others):
             raise ValueError(
                 "names a teacher, but no method; switch one on, for example `logit: {}` and"
                 " `regression: {}`"

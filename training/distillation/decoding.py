@@ -8,6 +8,8 @@ from pd_ros.detection.types import Detections, ModelOutput
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
 _CANDIDATES, _SCORE = 500, 0.1
+# Where scores are calibrated, so little is looked at.
+LEAST_SCORE = 0.05
 
 
 class BoxDecoder:
@@ -37,3 +39,8 @@ class BoxDecoder:
         if self._made is None:  # only now is it known on which device
             self._made = make_decoder(self._config, output.heatmap.device)
         return self._made(output)
+
+
+def on_cpu(found: Detections) -> Detections:
+    """The same boxes as constants, where labels are."""
+    return Detections(found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu())

@@ -1,7 +1,7 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
 from pd_ros.detection.types import Detections, ModelOutput
-from training.distillation.decoding import BoxDecoder
+from training.distillation.decoding import BoxDecoder, on_cpu
 from training.distillation.label_join import join_labels, kept_boxes
 from training.distillation.sparse_config import LabelConfig
 from training.distillation.term import Pair
@@ -28,6 +28,7 @@ class TeacherLabels:
         return batch._replace(targets=move_targets(self._targets(labels), taught.heatmap.device))
 
     def _join(self, labels: Labels, found: Detections) -> Labels:
-        found = Detections(found.boxes.cpu(), found.scores.cpu(), found.labels.cpu())
-        kept = kept_boxes(found, labels.boxes, self._config, self._classes)
+        if not labels.labelled:  # nothing true to stand beside
+            return labels
+        kept = kept_boxes(on_cpu(found), labels.boxes, self._config, self._classes)
         return join_labels(labels, kept, truth_first=not self._released)

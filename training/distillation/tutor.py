@@ -1,6 +1,6 @@
 """A run's teacher: what it says to each batch, and what the student loses by it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
 from training.crop import crop_checkpoint
+from training.distillation.calibrate import calibrate
 from training.distillation.channels import CopiedLayer
 from training.distillation.config import DistillConfig
 from training.distillation.distillation import Distillation, build_terms
@@ -20,6 +21,7 @@ from training.distillation.initialise import initialise
 from training.distillation.label_assignment import TeacherAssignment
 from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import Lesson, Pair
+from training.distillation.unlabelled import UnlabelledBoxes
 from training.distributed import World
 from training.loader import Batch
 
@@ -34,7 +36,7 @@ class Tutor:
         self,
         teacher: Checkpoint,
         distillation: Distillation,
-        relabel: Relabel | None,
+        relabel: Sequence[Relabel],
         world: World,
     ) -> None:
         self.teacher = teacher
@@ -54,7 +56,9 @@ class Tutor:
 
     def relabel(self, batch: Batch, taught: ModelOutput) -> Batch:
         """The batch with the targets that the teacher's boxes give, where they are labels."""
-        return batch if self._relabel is None else self._relabel(batch, taught)
+        for each in self._relabel:
+            batch = each(batch, taught)
+        return batch
 
     def terms(self, lesson: Lesson, progress: float) -> tuple[dict[str, Tensor], Tensor]:
         """Terms before their weights, and their weighted sum."""
@@ -77,17 +81,22 @@ def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor
     pair = Pair(student, teacher.config)
     terms = build_terms(config.distill, pair, teacher.model)
     distillation = Distillation(terms, config.distill.methods).to(world.device)
-    return Tutor(teacher, distillation, _make_relabel(config, pair), world)
+    return Tutor(teacher, distillation, list(_relabels(config, teacher, pair, world)), world)
 
 
-def _make_relabel(config: TrainConfig, pair: Pair) -> Relabel | None:
+def _relabels(
+    config: TrainConfig, teacher: Checkpoint, pair: Pair, world: World
+) -> Iterator[Relabel]:
+    """What changes the labels of a batch, in its order."""
     assert config.distill is not None
-    radius = config.loss.box_radius
-    if config.distill.labels is not None:
-        return TeacherLabels(config.distill.labels, pair, radius)
-    if config.distill.assignment is not None:
-        return TeacherAssignment(config.distill.assignment, pair, radius)
-    return None
+    methods, radius = config.distill, config.loss.box_radius
+    if methods.unlabelled is not None:
+        calibration = calibrate(teacher, config, methods.unlabelled, world.device)
+        yield UnlabelledBoxes(methods.unlabelled, pair, calibration, radius)
+    if methods.labels is not None:
+        yield TeacherLabels(methods.labels, pair, radius)
+    if methods.assignment is not None:
+        yield TeacherAssignment(methods.assignment, pair, radius)
 
 
 def freeze(teacher: Checkpoint, config: DistillConfig, device: torch.device) -> None:
