@@ -107,7 +107,8 @@ def test_only_unlabelled_clouds_of_a_batch_get_the_teachers_boxes() -> None:
     batch = room.batch._replace(labels=(room.batch.labels[0], empty))
     heatmap = torch.full((2, 2, 16, 16), -9.0)
     heatmap[:, 1, 3, 2] = 3.0
-    taught = room.lesson().teacher._replace(heatmap=heatmap)
+    box = torch.zeros(2, 8, 16, 16)
+    taught = room.lesson().teacher._replace(heatmap=heatmap, box=box)
     changed = UnlabelledBoxes(UnlabelledConfig(), room.pair, None, 0)(batch, taught)
     assert changed.labels[0] is batch.labels[0] and len(changed.labels[1].boxes) == 1
     for targets in (changed.targets, changed.teacher_targets):
@@ -145,7 +146,7 @@ def test_a_run_mixes_labelled_and_unlabelled_clouds(tmp_path, caplog) -> None:
     caplog.set_level("INFO")
     _, data, distill = mixed_run(tmp_path, calibration_sweeps=2)
     assert main(["--config", str(write_run(tmp_path, data=data, distill=distill))]) == 0
-    assert "car: chance that a box of the teacher is right, by score: 0." in caplog.text
+    assert "car boxes of the teacher, chance of being right by score: 0." in caplog.text
     assert read_log(tmp_path)[-1]["distill_logit"] > 0
 
 
