@@ -16,20 +16,17 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.device import has_bf16
 from pd_ros.detection.model import BevDetector
-from pd_ros.detection.types import ModelOutput
 from training.average import average_of
 from training.config import TrainConfig
 from training.crop import rebuild
-from training.distillation.term import Lesson
 from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
 from training.guard import OutOfMemoryError, StopRequest, check_finite, clear_out_of_memory
 from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
-from training.step_loss import add_distillation, loss_terms
+from training.step_loss import shares, step_losses
 from training.transfer import move_batch
 
 _LOG = logging.getLogger("training.run")
@@ -60,9 +57,6 @@ class Run:
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
-        self.half = config.precision == "bf16" or (
-            config.precision == "auto" and has_bf16(world.device)
-        )
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
@@ -124,7 +118,8 @@ class Run:
 
     def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """One optimiser step; returns the loss and its terms (see ``training.step_loss``)."""
-        terms = self.losses(move_batch(batch, self.world.device), epoch)
+        on_device = move_batch(batch, self.world.device)
+        terms = step_losses(self.network, self.tutor, on_device, self.config, epoch)
         check_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
@@ -135,18 +130,6 @@ class Run:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return terms
-
-    def losses(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """The loss of a batch on the device, and its terms."""
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
-            output: ModelOutput = self.network(batch.student)
-            taught = self.tutor.ask(batch) if self.tutor else None
-        if self.tutor is None or taught is None:
-            return loss_terms(output, batch, self.config)
-        batch = self.tutor.relabel(batch, taught)
-        terms = loss_terms(output, batch, self.config)
-        lesson = Lesson(output, taught, batch, epoch)
-        return add_distillation(terms, self.tutor, lesson, epoch / self.config.schedule.epochs)
 
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
@@ -172,6 +155,7 @@ class Run:
         figures: dict[str, object] = {
             "epoch": progress.epoch + 1,
             **losses,
+            "shares": shares(losses, self.config),
             "learning_rate": self.scheduler.get_last_lr()[0],
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),

@@ -1,7 +1,11 @@
 """Everything that one training step is to lower, by name."""
 
-from torch import Tensor
+from collections.abc import Mapping
 
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.device import has_bf16
 from pd_ros.detection.types import ModelOutput
 from training.anchor_losses import AnchorLoss, anchor_loss
 from training.anchor_targets import AnchorTargets
@@ -11,20 +15,49 @@ from training.distillation.tutor import Tutor
 from training.loader import Batch
 from training.losses import DetectionLoss, detection_loss
 
-
-def loss_terms(output: ModelOutput, batch: Batch, config: TrainConfig) -> dict[str, Tensor]:
-    """``total`` of the detection loss, which is weighted, then its terms before their weights."""
-    detection, total = _detection(output, batch, config)
-    return {"total": total, **detection._asdict()}
+_PREFIX = "distill_"
 
 
-def add_distillation(
-    terms: dict[str, Tensor], tutor: Tutor, lesson: Lesson, progress: float
+def step_losses(
+    network: nn.Module, tutor: Tutor | None, batch: Batch, config: TrainConfig, epoch: int
 ) -> dict[str, Tensor]:
-    """The same with the terms of distillation, ``distill_METHOD``, which ``total`` has in it."""
-    taught, total = tutor.terms(lesson, progress)
-    named = {f"distill_{name}": term for name, term in taught.items()}
-    return {**terms, "total": terms["total"] + total, **named}
+    """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
+
+    Terms of distillation are called ``distill_METHOD``. ``epoch``: from 0.
+    """
+    with torch.autocast(
+        batch.student.points.device.type, torch.bfloat16, enabled=in_half(config, batch)
+    ):
+        output: ModelOutput = network(batch.student)
+        taught = tutor.ask(batch) if tutor else None
+    if tutor is not None and taught is not None:
+        batch = tutor.relabel(batch, taught)
+    detection, total = _detection(output, batch, config)
+    terms = detection._asdict()
+    if tutor is not None and taught is not None:
+        lesson = Lesson(output, taught, batch, epoch)
+        distilled, weighted = tutor.terms(lesson, epoch / config.schedule.epochs)
+        total = total + weighted
+        terms |= {f"{_PREFIX}{name}": term for name, term in distilled.items()}
+    return {"total": total, **terms}
+
+
+def in_half(config: TrainConfig, batch: Batch) -> bool:
+    """Whether the networks run in bfloat16."""
+    auto = config.precision == "auto" and has_bf16(batch.student.points.device)
+    return config.precision == "bf16" or auto
+
+
+def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]:
+    """What part of the total each term is, with its weight; ``total`` is not among them."""
+    detection = config.anchor_loss if "direction" in losses else config.loss
+    methods = config.distill.methods if config.distill else {}
+    parts = {}
+    for name in losses.keys() - {"total"}:
+        method = methods.get(name.removeprefix(_PREFIX))
+        weight = method.weight if method else getattr(detection, name)
+        parts[name] = round(weight * losses[name] / (losses["total"] or 1.0), 4)
+    return dict(sorted(parts.items()))
 
 
 def _detection(

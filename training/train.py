@@ -11,21 +11,15 @@ import sys
 from pathlib import Path
 from typing import cast
 
-import torch
-from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config import ModelConfig, load_config
-from pd_ros.detection.device import training_format
-from pd_ros.detection.model import BevDetector, build_model
+from pd_ros.detection.config import load_config
 from training.config import TrainConfig
-from training.crop import crop_grid, rebuild
-from training.distillation.checks import check_distillation
-from training.distillation.tutor import make_tutor, start_from_teacher
 from training.distributed import World, join_world
-from training.loader import Batch, Collate, DrawSampler, TrainingFrames, make_loader
+from training.loader import Batch, make_loader
+from training.plan import dry_run
+from training.prepare import prepare
 from training.run import Run, learnt_parameters
 
 _LOG = logging.getLogger("training.train")
@@ -40,12 +34,17 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML of the run")
     parser.add_argument("--json", type=Path, help="also write the last epoch's figures here")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only show what will be trained, compared and initialised, and the memory it takes",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         config = load_config(options.config, TrainConfig)
         with join_world() as world:
-            figures = train(config, world)
+            figures = dry_run(config, world) if options.dry_run else train(config, world)
     except ValueError as error:
         _LOG.error("%s", error)
         return 2
@@ -63,24 +62,8 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
     ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
-    torch.manual_seed(config.seed)
-    model_config = load_config(Path(config.model), ModelConfig)
-    check_distillation(config, model_config)
-    trained_on = crop_grid(model_config, config.area_m) if config.area_m else model_config
-    model = rebuild(_start_model(config, model_config), trained_on)
-    start_from_teacher(model, config.distill)
-    model = model.to(world.device)
-    model.keeps_linear = config.distill is not None and config.distill.overhaul is not None
-    model.arrange(training_format(world.device))
-    _set_norm_momentum(model, config.schedule.norm_momentum)
-    if config.schedule.sync_norm and world.processes > 1:
-        if world.device.type != "cuda":
-            raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
-        synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
-        model = cast("BevDetector", synced)
-    tutor = make_tutor(config, trained_on, world)
-    frames = TrainingFrames(config, model_config.classes, model_config.features)
-    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
+    parts = prepare(config, world)
+    model, tutor, sampler = parts.model, parts.tutor, parts.sampler
     optimizer = AdamW(
         learnt_parameters(model, tutor),
         lr=config.schedule.learning_rate,
@@ -88,11 +71,9 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
         betas=(0.95, 0.99),
     )
     scheduler = _one_cycle(optimizer, config, len(sampler))
-    run = Run(config, model_config, model, tutor, optimizer, scheduler, world)
+    run = Run(config, parts.network, model, tutor, optimizer, scheduler, world)
     progress = run.resume()
-    taught_on = tutor.teacher.config if tutor else None
-    collate = Collate(trained_on, taught_on, config.loss.box_radius)
-    loader = make_loader(frames, sampler, collate, config.workers)
+    loader = make_loader(parts.frames, sampler, parts.collate, config.workers)
     figures: dict[str, object] = {}
     with run.stop.listening():
         for epoch in range(progress.epoch, config.schedule.epochs):
@@ -101,25 +82,6 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
             figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
             progress.step = 0
     return figures
-
-
-def _start_model(config: TrainConfig, model_config: ModelConfig) -> BevDetector:
-    """Fresh weights, or those of the checkpoint to start from."""
-    if config.initialise_from is None:
-        return build_model(model_config)
-    start = load_checkpoint(Path(config.initialise_from))
-    if start.config != model_config:
-        raise ValueError(
-            f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
-            f" with another config than {config.model}; give a checkpoint of the same network"
-        )
-    return start.model
-
-
-def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.momentum = momentum
 
 
 def _one_cycle(optimizer: AdamW, config: TrainConfig, steps_per_epoch: int) -> OneCycleLR:

@@ -70,6 +70,11 @@ class Distillation(nn.Module):
         self.terms = nn.ModuleDict(terms)
         self.settings = dict(settings)
 
+    @property
+    def members(self) -> dict[str, Term]:
+        """The terms by the names of their methods."""
+        return {name: term for name, term in self.terms.items() if isinstance(term, Term)}
+
     def forward(self, lesson: Lesson, progress: float) -> dict[str, Tensor]:
         """Terms before their weights that count after a share ``progress`` of the run."""
         lesson = replace(lesson, teacher=without_gradient(lesson.teacher))
