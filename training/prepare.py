@@ -36,8 +36,8 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     """Check, build and load; writes nothing. ``ValueError`` for bad configs, weights or data."""
     torch.manual_seed(config.seed)
     network = load_config(Path(config.model), ModelConfig)
-    check_distillation(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
+    check_distillation(config, trained_on)
     model = rebuild(_start_model(config, network), trained_on)
     copied = start_from_teacher(model, config.distill)
     model = _to_device(model, config, world)

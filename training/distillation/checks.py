@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pd_ros.detection.checkpoint import read_config
-from pd_ros.detection.config import CenterHeadConfig, ModelConfig, PillarEncoderConfig
+from pd_ros.detection.config import (
+    AnchorHeadConfig,
+    CenterHeadConfig,
+    ModelConfig,
+    PillarEncoderConfig,
+)
 from training.config import TrainConfig
+from training.crop import area_of, over_area
 from training.distillation.config import DistillConfig
 from training.distillation.initialise_checks import initialise_problems
 from training.distillation.term import Pair
@@ -14,12 +20,22 @@ from training.distillation.term import Pair
 def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
     """Raise ``ValueError`` with one line for everything that cannot work, and what to change.
 
-    A run without distillation passes. Of the teacher's checkpoint only the config is read.
+    ``student``: as it is trained. A run without distillation passes. Of the teacher's checkpoint
+    only the config is read.
     """
     config = run.distill
     if config is None:
         return
-    pair = Pair(student, read_config(Path(config.teacher)))
+    teacher = read_config(Path(config.teacher))
+    try:
+        teacher = over_area(teacher, area_of(student))
+    except ValueError as error:
+        raise ValueError(
+            f"distill.teacher: {teacher.name} must look at the area of the student, x and y from"
+            f" {area_of(student)[:2]} to {area_of(student)[2:]} m, and cannot; change grid.range_m"
+            f" or area_m: {error}"
+        ) from None
+    pair = Pair(student, teacher)
     problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
     problems += [*_feature(config, pair), *_labels(config, pair)]
     problems += [*_compared(run, pair), *_unlabelled(run), *_initialise(run, pair)]
@@ -31,12 +47,12 @@ def _networks(pair: Pair) -> Iterator[str]:
     student, teacher = pair
     if teacher.classes != student.classes:
         yield (
-            f"teacher: knows the classes {list(teacher.classes)}, the student"
+            f"teacher: {teacher.name} knows the classes {list(teacher.classes)}, the student"
             f" {list(student.classes)}; they must be equal: train or choose another teacher"
         )
     if teacher.features != student.features:
         yield (
-            f"teacher: wants points with {list(teacher.features)}, the student with"
+            f"teacher: {teacher.name} wants points with {list(teacher.features)}, the student with"
             f" {list(student.features)}; they must be equal: choose another teacher"
         )
 
@@ -63,6 +79,14 @@ def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
             yield (
                 f"{name}: expected two heads with anchors, got {_kinds(pair)}; for heads that find"
                 " centres take logit and regression"
+            )
+    heads = pair.student.head, pair.teacher.head
+    anchors = [len(h.rotations_rad) if isinstance(h, AnchorHeadConfig) else 0 for h in heads]
+    if anchors[0] != anchors[1]:
+        for name in _on(config, (*_OF_ANCHORS, "hinton")):
+            yield (
+                f"{name}: expected heads of one kind with as many anchors, got {_kinds(pair)} with"
+                f" {anchors[0]} and {anchors[1]} rotations; remove it or change a network"
             )
     if pair.student.output_size != pair.teacher.output_size:
         for name in _on(config, _OF_ONE_SIZE):
@@ -95,7 +119,8 @@ def _local(config: DistillConfig, pair: Pair) -> Iterator[str]:
                 yield "local.tap: pillars needs the same grid in both networks; take logit alone"
         case "stages":
             strides = [(n.canvas_stride, n.backbone.strides) for n in pair]
-            missing = [n for n in config.local.stages if n >= len(student.backbone.widths)]
+            fewest = min(len(network.backbone.widths) for network in pair)
+            missing = [number for number in config.local.stages if number >= fewest]
             if not same_cells or strides[0] != strides[1]:
                 yield "local.tap: stages needs the same grid and strides in both networks"
             elif missing:
@@ -161,8 +186,6 @@ def _compared(run: TrainConfig, pair: Pair) -> Iterator[str]:
                 f"{name}: the backbones have {stages[0]} and {stages[1]} stages (student,"
                 " teacher); take `tap: neck` or another method"
             )
-    if config.hinton is not None and pair.student.head.kind != pair.teacher.head.kind:
-        yield f"hinton: expected heads of one kind, got {_kinds(pair)}"
 
 
 def _unlabelled(run: TrainConfig) -> Iterator[str]:

@@ -74,14 +74,18 @@ class DistillConfig(FrozenConfig):
         fields = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {name: each for name, each in fields if isinstance(each, MethodConfig)}
 
+    @property
+    def teaches(self) -> bool:
+        """Whether the teacher is asked in every step, not only before the first."""
+        return bool(self.methods or self.labels or self.assignment or self.unlabelled)
+
     @model_validator(mode="after")
     def _teaches_something(self) -> Self:
         if self.labels and self.assignment:
             raise ValueError(
                 "labels, assignment: both say where objects are learnt; switch one off"
             )
-        others = (self.labels, self.assignment, self.unlabelled, self.initialise)
-        if not self.methods and not any(others):
+        if not self.teaches and self.initialise is None:
             raise ValueError(
                 "names a teacher, but no method; switch one on, for example `logit: {}` and"
                 " `regression: {}`"

@@ -12,7 +12,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import ModelOutput
 from training.config import TrainConfig
-from training.crop import crop_checkpoint
+from training.crop import area_of, crop_checkpoint
 from training.distillation.calibrate import calibrate
 from training.distillation.channels import CopiedLayer
 from training.distillation.config import DistillConfig
@@ -67,16 +67,16 @@ class Tutor:
 
 
 def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor | None:
-    """The tutor of a run; none if its config names no teacher.
+    """The tutor of a run; none if no teacher is asked in its steps.
 
-    ``student``: its config as it is trained. Raises ``ValueError`` for a checkpoint that cannot
-    be read.
+    ``student``: its config as it is trained; the teacher looks at the same area. Raises
+    ``ValueError`` for a checkpoint that cannot be read.
     """
-    if config.distill is None:
+    if config.distill is None or not config.distill.teaches:
         return None
     teacher = load_checkpoint(Path(config.distill.teacher))
-    if config.area_m:
-        teacher = crop_checkpoint(teacher, config.area_m)
+    if area_of(teacher.config) != area_of(student):
+        teacher = crop_checkpoint(teacher, area_of(student))
     freeze(teacher, config.distill, world.device)
     pair = Pair(student, teacher.config)
     terms = build_terms(config.distill, pair, teacher.model)

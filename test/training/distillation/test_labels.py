@@ -1,6 +1,7 @@
 import pytest
 import torch
 from small_lesson import narrow_and_wide
+from small_model import ANCHORS
 
 from pd_ros.detection.types import Detections
 from training.distillation.label_join import join_labels, kept_boxes
@@ -67,3 +68,13 @@ def test_a_teachers_peak_becomes_a_target_of_the_student_alone(variant) -> None:
     assert ([3, 2] in peaks, [3, 3] in peaks) == (True, variant == "released")
     assert len(batch.targets.cell) == 4 + (2 if variant == "released" else 1)
     assert batch.teacher_targets is room.batch.teacher_targets
+
+
+def test_a_student_with_anchors_learns_the_teachers_boxes() -> None:
+    """All that a teacher has to have is detections."""
+    room = narrow_and_wide(head=ANCHORS)
+    config = LabelConfig(threshold=0.0)
+    batch = TeacherLabels(config, room.pair, 0)(
+        room.batch, room.lesson().teacher._replace(heatmap=torch.full((2, 8, 16, 16), 0.5))
+    )
+    assert len(batch.targets.sample) > len(room.batch.targets.sample)

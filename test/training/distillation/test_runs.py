@@ -13,6 +13,7 @@ from pd_ros.detection.config import ModelConfig, load_config, parse_config
 from pd_ros.detection.model import build_model
 from training.config import TrainConfig
 from training.distributed import World
+from training.prepare import prepare
 from training.run import Run
 from training.train import main, train
 
@@ -123,3 +124,21 @@ def test_methods_of_all_families_make_one_run(tmp_path, teacher) -> None:
     state = torch.load(tmp_path / "out/state.pt", weights_only=True)
     assert "terms.contrast.student_memory" in state["adapters"]
     load_checkpoint(tmp_path / "out/model.safetensors")
+
+
+def test_a_run_that_only_starts_from_the_teacher_does_not_ask_it_again(tmp_path, teacher) -> None:
+    run = write_run(tmp_path, distill={"teacher": teacher, "initialise": {}})
+    assert main(["--config", str(run)]) == 0
+    assert not any("distill" in name for name in read_log(tmp_path)[-1])
+
+
+def test_the_teacher_looks_at_the_students_area(tmp_path, caplog) -> None:
+    """As in SparseKD, where grids of other pillars end elsewhere; else maps would not align."""
+    grid = {"range_m": [-9.0, -9, -3, 9, 9, 1], "pillar_size_m": [0.5, 0.5]}
+    teacher = write_teacher(tmp_path, grid=grid)
+    run = load_config(write_run(tmp_path, distill={"teacher": teacher, "logit": {}}), TrainConfig)
+    parts = prepare(run, HERE)
+    assert parts.tutor is not None and parts.tutor.teacher.config.output_size == (32, 32)
+    teacher = write_teacher(tmp_path, grid={**grid, "pillar_size_m": [0.75, 0.75]})
+    assert main(["--config", str(tmp_path / "run.yaml")]) == 2
+    assert "wide must look at the area of the student" in caplog.text
