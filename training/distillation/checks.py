@@ -8,11 +8,11 @@ from pd_ros.detection.config import (
     AnchorHeadConfig,
     CenterHeadConfig,
     ModelConfig,
-    PillarEncoderConfig,
 )
 from training.config import TrainConfig
 from training.crop import area_of, over_area
 from training.distillation.config import DistillConfig
+from training.distillation.feature_checks import feature_problems, local_problems
 from training.distillation.initialise_checks import initialise_problems
 from training.distillation.term import Pair
 
@@ -36,8 +36,8 @@ def check_distillation(run: TrainConfig, student: ModelConfig) -> None:
             f" or area_m: {error}"
         ) from None
     pair = Pair(student, teacher)
-    problems = [*_networks(pair), *_heads(config, pair), *_local(config, pair)]
-    problems += [*_feature(config, pair), *_labels(config, pair)]
+    problems = [*_networks(pair), *_heads(config, pair), *local_problems(config, pair)]
+    problems += [*feature_problems(config, pair), *_labels(config, pair)]
     problems += [*_compared(run, pair), *_unlabelled(run), *_initialise(run, pair)]
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
@@ -104,44 +104,6 @@ def _on(config: DistillConfig, names: tuple[str, ...]) -> Iterator[str]:
 def _kinds(pair: Pair) -> str:
     student, teacher = (network.head.kind for network in pair)
     return f"{student} (student) and {teacher} (teacher)"
-
-
-def _local(config: DistillConfig, pair: Pair) -> Iterator[str]:
-    if config.local is None:
-        return
-    student, teacher = pair
-    same_cells = student.grid == teacher.grid
-    match config.local.tap:
-        case "pillars":
-            if not all(isinstance(each.encoder, PillarEncoderConfig) for each in pair):
-                yield "local.tap: pillars needs two networks of pillars; take stages"
-            elif not same_cells:
-                yield "local.tap: pillars needs the same grid in both networks; take logit alone"
-        case "stages":
-            strides = [(n.canvas_stride, n.backbone.strides) for n in pair]
-            fewest = min(len(network.backbone.widths) for network in pair)
-            missing = [number for number in config.local.stages if number >= fewest]
-            if not same_cells or strides[0] != strides[1]:
-                yield "local.tap: stages needs the same grid and strides in both networks"
-            elif missing:
-                yield f"local.stages: the backbones have no stages {missing}; count from 0"
-        case "neck":
-            if student.output_size != teacher.output_size:
-                yield "local.tap: neck needs maps of the same size in both networks"
-
-
-def _feature(config: DistillConfig, pair: Pair) -> Iterator[str]:
-    settings = config.feature
-    if settings is None:
-        return
-    widths = [sum(network.neck.widths) for network in pair]
-    if settings.mode in ("raw", "rois") and not settings.adapter and widths[0] != widths[1]:
-        yield (
-            f"feature.adapter: the necks have {widths[0]} and {widths[1]} channels (student,"
-            " teacher); an adapter is needed"
-        )
-    if settings.gaussian != "none" and not isinstance(pair.teacher.head, CenterHeadConfig):
-        yield "feature.gaussian: needs a teacher that finds centres; leave it at none"
 
 
 def _labels(config: DistillConfig, pair: Pair) -> Iterator[str]:
