@@ -7,7 +7,7 @@ from training.config import TrainConfig
 from training.loader import Batch
 from training.prepare import Prepared
 from training.run import learnt_parameters
-from training.step_loss import step_losses
+from training.step_loss import in_half, step_losses
 
 
 def estimate_memory(
@@ -29,7 +29,8 @@ def estimate_memory(
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        losses = step_losses(parts.model, parts.tutor, batch, config, 0)
+        half = in_half(config, batch.student.points.device)
+        losses = step_losses(parts.model, parts.tutor, batch, config, 0, half)
     size = sum(parameter.numel() * parameter.element_size() for parameter in learnt)
     memory = {
         "weights": size,

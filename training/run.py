@@ -26,7 +26,7 @@ from training.evaluate import score_model
 from training.guard import OutOfMemoryError, StopRequest, check_finite, clear_out_of_memory
 from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
-from training.step_loss import shares, step_losses
+from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch
 
 _LOG = logging.getLogger("training.run")
@@ -57,6 +57,7 @@ class Run:
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
+        self.half = in_half(config, world.device)
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
@@ -119,7 +120,7 @@ class Run:
     def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """One optimiser step; returns the loss and its terms (see ``training.step_loss``)."""
         on_device = move_batch(batch, self.world.device)
-        terms = step_losses(self.network, self.tutor, on_device, self.config, epoch)
+        terms = step_losses(self.network, self.tutor, on_device, self.config, epoch, self.half)
         check_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]

@@ -19,15 +19,19 @@ _PREFIX = "distill_"
 
 
 def step_losses(
-    network: nn.Module, tutor: Tutor | None, batch: Batch, config: TrainConfig, epoch: int
+    network: nn.Module,
+    tutor: Tutor | None,
+    batch: Batch,
+    config: TrainConfig,
+    epoch: int,
+    half: bool,
 ) -> dict[str, Tensor]:
     """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
 
-    Terms of distillation are called ``distill_METHOD``. ``epoch``: from 0.
+    Terms of distillation are called ``distill_METHOD``. ``epoch``: from 0; ``half``: whether the
+    networks run in bfloat16.
     """
-    with torch.autocast(
-        batch.student.points.device.type, torch.bfloat16, enabled=in_half(config, batch)
-    ):
+    with torch.autocast(batch.student.points.device.type, torch.bfloat16, enabled=half):
         output: ModelOutput = network(batch.student)
         taught = tutor.ask(batch) if tutor else None
     if tutor is not None and taught is not None:
@@ -42,10 +46,9 @@ def step_losses(
     return {"total": total, **terms}
 
 
-def in_half(config: TrainConfig, batch: Batch) -> bool:
-    """Whether the networks run in bfloat16."""
-    auto = config.precision == "auto" and has_bf16(batch.student.points.device)
-    return config.precision == "bf16" or auto
+def in_half(config: TrainConfig, device: torch.device) -> bool:
+    """Whether the networks of a run are to run in bfloat16."""
+    return config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
 
 
 def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]:
