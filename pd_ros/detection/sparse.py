@@ -50,7 +50,7 @@ class SparseEncoder(nn.Module):
             if number:
                 padding = (0, 1, 1) if number == len(widths) - 1 else (1, 1, 1)
                 stages.append(_strided(channels, width, 3, 2, padding))
-            block = _Residual if residual else _convolution
+            block = Residual if residual else _convolution
             stages += [
                 block(name, width if i or number else channels, width) for i in range(count)
             ]
@@ -153,7 +153,7 @@ def _strided(in_channels: int, width: int, kernel: Any, stride: Any, padding: An
     return spconv.SparseSequential(convolution, _norm(width), nn.ReLU())
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """Two submanifold convolutions with bias, and the input added (CenterPoint's voxel network).
 
     The bias is added here: spconv cannot on a CPU in evaluation.
