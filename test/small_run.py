@@ -1,4 +1,4 @@
-"""A training run small enough for tests, on frames of one car each."""
+"""Runs of the small network that take seconds."""
 
 import json
 from pathlib import Path

@@ -40,7 +40,7 @@ def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
     over the batch. A velocity that nobody knows costs nothing.
     """
     values = by_anchor(output)
-    per_match = _per_match(targets)
+    per_match = share_of_match(targets)
     box = values.box[targets.sample, targets.anchor]
     direction = values.direction[targets.sample, targets.anchor]
     turned = F.cross_entropy(direction, targets.direction, reduction="none")
@@ -53,7 +53,7 @@ def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
     )
 
 
-def _per_match(targets: AnchorTargets) -> Tensor:
+def share_of_match(targets: AnchorTargets) -> Tensor:
     """Weight of one anchor of each sample: ``[B]``."""
     batch = len(targets.label)
     matched = torch.bincount(targets.sample, minlength=batch).clamp(min=1)

@@ -62,9 +62,7 @@ class AnchorAssigner:
         """Boxes ``[M, 7]``, or ``[M, 9]`` of a head that tells velocities."""
         if not self._head.velocity:
             return frame.boxes
-        unknown = frame.boxes.new_full((len(frame.boxes), 2), torch.nan)
-        velocities = unknown if frame.velocities is None else frame.velocities
-        return torch.cat((frame.boxes, velocities), dim=1)
+        return torch.cat((frame.boxes, frame.all_velocities()), dim=1)
 
     def _assign(self, frame: Labels, label: Tensor) -> tuple[Tensor, Tensor]:
         """Write classes into ``label [N]``; returns matched anchors and their boxes' numbers."""

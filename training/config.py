@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, Probability
 from pd_ros.detection.point_config import ProposalConfig
+from training.bounds import Positive, Weight
+from training.distillation.config import DistillConfig
 
-Weight = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
 Beta = Annotated[float, Field(ge=0.1, lt=1)]
 
 
@@ -154,14 +154,6 @@ class RegionConfig(FrozenConfig):
 
     per_frame: PositiveInt = 128
     proposals: ProposalConfig = ProposalConfig(nms_iou_threshold=0.8, max_proposals=512)
-
-
-class DistillConfig(FrozenConfig):
-    """A teacher, and the weights of what the student learns from it."""
-
-    teacher: str  # checkpoint
-    heatmap: Weight = 10.0  # soft Gaussian logit KD
-    box: Weight = 0.2  # regression KD at ground-truth centres
 
 
 class TrainConfig(FrozenConfig):

@@ -21,6 +21,7 @@ class Frame(NamedTuple):
     num_points: NDArray[np.int64]  # [M] points inside each box
     # [M, 2] along x and y over the ground, m/s; NaN: unknown. None: of no object known.
     velocities: Float32 | None = None
+    labelled: bool = True  # False: nobody said what is in it; all of it is ignored
 
     def all_velocities(self) -> Float32:
         """Velocities ``[M, 2]`` whether any is known or not."""

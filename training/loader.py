@@ -45,6 +45,7 @@ class Batch(NamedTuple):
     targets: AnyTargets
     teacher: AnyBatch | None
     teacher_targets: AnyTargets | None
+    labels: tuple[Labels, ...] = ()  # what the targets were made of
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -177,14 +178,14 @@ class Collate:
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Inputs and targets of all samples."""
         points = [sample.points for sample in samples]
-        labels = [sample.labels for sample in samples]
+        labels = tuple(sample.labels for sample in samples)
         seeds = [sample.seed for sample in samples]
         student = make_batch(points, self._student, seeds)
         targets = self._student_targets(labels)
         if self._teacher is None or self._teacher_targets is None:
-            return Batch(student, targets, None, None)
+            return Batch(student, targets, None, None, labels)
         teacher = make_batch(points, self._teacher, seeds)
-        return Batch(student, targets, teacher, self._teacher_targets(labels))
+        return Batch(student, targets, teacher, self._teacher_targets(labels), labels)
 
 
 def make_loader(

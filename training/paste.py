@@ -70,6 +70,7 @@ class _Scene:
 
     def __init__(self, frame: Frame) -> None:
         self._points = frame.points
+        self._labelled = frame.labelled
         self._kept = np.ones(len(frame.points), dtype=bool)
         self._pasted: list[Float32] = []
         self._boxes = list(frame.boxes)
@@ -101,8 +102,9 @@ class _Scene:
     def frame(self) -> Frame:
         """The frame as it is now."""
         if not self._pasted:
-            return Frame(self._points, *self._rows())
-        return Frame(np.concatenate((self._points[self._kept], *self._pasted)), *self._rows())
+            return Frame(self._points, *self._rows(), self._labelled)
+        points = np.concatenate((self._points[self._kept], *self._pasted))
+        return Frame(points, *self._rows(), self._labelled)
 
     def _rows(self) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64], Float32]:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)

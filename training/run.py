@@ -16,24 +16,27 @@ from tqdm import tqdm
 
 from pd_ros.cloud_record import KEY as CLOUD_KEY
 from pd_ros.cloud_record import CloudRecord
-from pd_ros.detection.checkpoint import Checkpoint, save_checkpoint
-from pd_ros.detection.device import has_bf16
+from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import AnyModel
 from pd_ros.detection.model_config import AnyModelConfig
-from pd_ros.detection.types import AnyOutput, ModelOutput
 from training.average import average_of
 from training.config import TrainConfig
 from training.crop import rebuild
+from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
 from training.loader import Batch
-from training.network_input import network_input
 from training.state import Progress, Stateful, load_state, save_state
-from training.step_loss import loss_terms
+from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch
 
 _LOG = logging.getLogger("training.run")
+
+
+def learnt_parameters(model: nn.Module, tutor: Tutor | None) -> list[nn.Parameter]:
+    """Everything that learns: the network, and the adapters of distillation."""
+    return [*model.parameters(), *(tutor.distillation.parameters() if tutor else ())]
 
 
 class Run:
@@ -44,7 +47,7 @@ class Run:
         config: TrainConfig,
         model_config: AnyModelConfig,
         model: AnyModel,
-        teacher: Checkpoint | None,
+        tutor: Tutor | None,
         optimizer: AdamW,
         scheduler: LRScheduler,
         world: World,
@@ -52,13 +55,11 @@ class Run:
         self.config = config
         self.model_config = model_config
         self.model = model
-        self.teacher = teacher
+        self.tutor = tutor
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
-        self.half = config.precision == "bf16" or (
-            config.precision == "auto" and has_bf16(world.device)
-        )
+        self.half = in_half(config, world.device)
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
@@ -114,35 +115,25 @@ class Run:
     def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
         try:
             with clear_out_of_memory(self.config.schedule.batch_size):
-                return self.step(batch)
+                return self.step(batch, progress.epoch)
         except OutOfMemoryError:
             self.save(progress)
             raise
 
-    def step(self, batch: Batch) -> dict[str, Tensor]:
-        """One optimiser step; returns the loss and its terms (see ``loss_terms``), on the CPU."""
-        batch = move_batch(batch, self.world.device)
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=self.half):
-            output: AnyOutput = self.network(*network_input(batch, self.config))
-            taught = self.ask_teacher(batch)
-        terms = loss_terms(output, taught, batch, self.config)
+    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
+        """One optimiser step; returns what ``training.step_loss`` gives, on the CPU."""
+        on_device = move_batch(batch, self.world.device)
+        terms = step_losses(self.network, self.tutor, on_device, self.config, epoch, self.half)
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.config.schedule.clip_norm)
+        learnt = learnt_parameters(self.model, self.tutor)
+        nn.utils.clip_grad_norm_(learnt, self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return read
-
-    @torch.no_grad()
-    def ask_teacher(self, batch: Batch) -> ModelOutput | None:
-        """The teacher's maps of the same clouds; none without a teacher."""
-        if self.teacher is None or batch.teacher is None:
-            return None
-        output: ModelOutput = self.teacher.model(batch.teacher)
-        return output
 
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
@@ -157,6 +148,8 @@ class Run:
             "optimizer": self.optimizer,
             "scheduler": self.scheduler,
         }
+        if self.tutor is not None and self.tutor.distillation.state_dict():
+            parts["adapters"] = self.tutor.distillation
         return parts | ({"average": self.average} if self.average is not None else {})
 
     def finish_epoch(
@@ -166,6 +159,7 @@ class Run:
         figures: dict[str, object] = {
             "epoch": progress.epoch + 1,
             **losses,
+            "shares": shares(losses, self.config),
             "learning_rate": self.scheduler.get_last_lr()[0],
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),

@@ -24,7 +24,7 @@ from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
 from training.distributed import World, join_world
 from training.loader import Batch
-from training.train import prepare
+from training.train import start
 
 _LOG = logging.getLogger("training.step_benchmark")
 _PRECISIONS = ("fp32", "bf16")
@@ -77,7 +77,7 @@ def measure_steps(model: Path, options: argparse.Namespace, world: World) -> Ste
     waited, count = 0.0, len(_PRECISIONS) * (options.steps + _WARM_UP)
     with TemporaryDirectory() as folder:
         config = _config(model, options, count, Path(folder))
-        run, loader, _ = prepare(config, world)
+        run, loader, _ = start(config, world)
         run.network.train()
         batches: Iterator[Batch] = iter(loader)
         for number in tqdm(range(count), desc=model.stem, leave=False):
@@ -86,7 +86,7 @@ def measure_steps(model: Path, options: argparse.Namespace, world: World) -> Ste
             came = time.perf_counter()
             precision = _PRECISIONS[number % len(_PRECISIONS)]
             run.half = precision == "bf16"
-            run.step(batch)  # reads its losses at the end: a GPU is waited for
+            run.step(batch, 0)  # reads its losses at the end: a GPU is waited for
             if number >= len(_PRECISIONS) * _WARM_UP:
                 times[precision].append(1000 * (time.perf_counter() - came))
                 waited += 1000 * (came - began)

@@ -1,31 +1,79 @@
 """Everything that one training step is to lower, by name."""
 
-from torch import Tensor
+from collections.abc import Mapping
 
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.device import has_bf16
+from pd_ros.detection.frozen_config import FrozenConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput, PointRcnnOutput
 from training.anchor_losses import AnchorLoss, anchor_loss
 from training.anchor_targets import AnchorTargets
 from training.config import TrainConfig
-from training.distill import distill_loss
+from training.distillation.term import Lesson
+from training.distillation.tutor import Tutor
 from training.loader import Batch
 from training.losses import DetectionLoss, detection_loss
+from training.network_input import network_input
 from training.point_losses import PointRcnnLoss, point_rcnn_loss
 from training.point_targets import PointTargets
 from training.targets import Targets
 
+_PREFIX = "distill_"
 
-def loss_terms(
-    output: AnyOutput, taught: ModelOutput | None, batch: Batch, config: TrainConfig
+
+def step_losses(
+    network: nn.Module,
+    tutor: Tutor | None,
+    batch: Batch,
+    config: TrainConfig,
+    epoch: int,
+    half: bool,
 ) -> dict[str, Tensor]:
-    """Terms of the loss before their weights, and ``total``, which is weighted, first."""
+    """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
+
+    Terms of distillation are called ``distill_METHOD``. ``epoch``: from 0; ``half``: whether the
+    networks run in bfloat16.
+    """
+    with torch.autocast(batch.student.points.device.type, torch.bfloat16, enabled=half):
+        output: AnyOutput = network(*network_input(batch, config))
+        taught = tutor.ask(batch) if tutor else None
+    if tutor is not None and taught is not None:
+        batch = tutor.relabel(batch, taught)
     detection, total = _detection(output, batch, config)
     terms = detection._asdict()
-    if taught is not None and config.distill and isinstance(batch.teacher_targets, Targets):
+    if tutor is not None and taught is not None:
         assert isinstance(output, ModelOutput)
-        distilled = distill_loss(output, taught, batch.teacher_targets)
-        total = total + distilled.total(config.distill)
-        terms |= {f"distill_{name}": term for name, term in distilled._asdict().items()}
+        lesson = Lesson(output, taught, batch, epoch)
+        distilled, weighted = tutor.terms(lesson, epoch / config.schedule.epochs)
+        total = total + weighted
+        terms |= {f"{_PREFIX}{name}": term for name, term in distilled.items()}
     return {"total": total, **terms}
+
+
+def in_half(config: TrainConfig, device: torch.device) -> bool:
+    """Whether the networks of a run are to run in bfloat16."""
+    return config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
+
+
+def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]:
+    """What part of the total each term is, with its weight; ``total`` is not among them."""
+    detection = _weights(losses, config)
+    methods = config.distill.methods if config.distill else {}
+    parts = {}
+    for name in losses.keys() - {"total"}:
+        method = methods.get(name.removeprefix(_PREFIX))
+        weight = method.weight if method else getattr(detection, name)
+        parts[name] = round(weight * losses[name] / (losses["total"] or 1.0), 4)
+    return dict(sorted(parts.items()))
+
+
+def _weights(losses: Mapping[str, float], config: TrainConfig) -> FrozenConfig:
+    """Weights of the detection loss that has these terms."""
+    if "direction" in losses:
+        return config.anchor_loss
+    return config.point_loss if "point_box" in losses else config.loss
 
 
 def _detection(

@@ -15,14 +15,15 @@ AnyTargets = Targets | AnchorTargets | PointTargets
 
 
 def make_target_maker(
-    config: AnyModelConfig, box_radius: int
+    config: AnyModelConfig, box_radius: int, shared_cells: bool = False
 ) -> Callable[[Sequence[Labels]], AnyTargets]:
     """From the labels of a batch to the targets of a network.
 
-    ``box_radius`` is for heads that find centres; see ``training.targets.box_cells``.
+    ``box_radius`` and ``shared_cells`` are for heads that find centres; see
+    ``training.targets.box_cells``.
     """
     if isinstance(config, PointRcnnConfig):
         return partial(make_point_targets, sizes_m=config.sizes_m)
     if isinstance(config.head, AnchorHeadConfig):
         return AnchorAssigner(config)
-    return partial(make_targets, config=config, box_radius=box_radius)
+    return partial(make_targets, config=config, box_radius=box_radius, shared_cells=shared_cells)

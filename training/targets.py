@@ -1,6 +1,6 @@
 """Boxes -> what the CenterPoint head should say (CenterPoint section 3; CornerNet's radius)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,6 +12,8 @@ from training.labels import Labels
 
 _MIN_OVERLAP = 0.1
 _MIN_RADIUS = 2
+# From a sample's number, boxes [N, 7] and classes [N] to columns and rows [N, 2].
+Place = Callable[[int, Tensor, Tensor], Tensor]
 
 
 class Cells(NamedTuple):
@@ -33,10 +35,17 @@ class Targets(NamedTuple):
     weight: Tensor  # [M] in (0, 1]
 
 
-def make_targets(labels: Sequence[Labels], config: ModelConfig, box_radius: int = 0) -> Targets:
+def make_targets(
+    labels: Sequence[Labels],
+    config: ModelConfig,
+    box_radius: int = 0,
+    shared_cells: bool = False,
+    place: Place | None = None,
+) -> Targets:
     """Targets of a batch of frames; objects whose centre is out of range are left out.
 
-    ``box_radius``: see :func:`box_cells`.
+    ``box_radius``, ``shared_cells``: see :func:`box_cells`. ``place``: where each object's peak
+    is, if not in the cell of its centre.
     """
     rows, columns = config.output_size
     heatmap = torch.zeros(len(labels), len(config.classes), rows, columns)
@@ -44,36 +53,44 @@ def make_targets(labels: Sequence[Labels], config: ModelConfig, box_radius: int 
     samples, found = [], []
     for i, frame in enumerate(labels):
         kept = _in_range(frame.boxes, config)
-        _draw(heatmap[i], frame.boxes[kept], frame.classes[kept], config)
-        counted[i] = ~_covered(frame.ignored, config)
-        found.append(box_cells(frame.boxes[kept], config, box_radius))
+        boxes, classes = frame.boxes[kept], frame.classes[kept]
+        centre = place(i, boxes, classes) if place else centre_cells(boxes, config)
+        _draw(heatmap[i], boxes, classes, centre, config)
+        counted[i] = ~covered_cells(frame.ignored, config)
+        found.append(box_cells(boxes, config, box_radius, shared_cells, centre))
         samples.append(torch.full_like(found[-1].cell, i))
     counted |= heatmap.amax(dim=1) > 0  # an object beside an ignored one still counts
     cells = (torch.cat(parts) for parts in zip(*found, strict=True))
     return Targets(heatmap, counted, torch.cat(samples), *cells)
 
 
-def box_cells(boxes: Tensor, config: ModelConfig, radius: int) -> Cells:
+def box_cells(
+    boxes: Tensor,
+    config: ModelConfig,
+    radius: int,
+    shared_cells: bool = False,
+    centre: Tensor | None = None,
+) -> Cells:
     """Cells that learn the boxes ``[N, 7]``: those within ``radius`` rows and columns of a centre.
 
+    ``centre``: ``[N, 2]`` column and row; None: the cells that the boxes' centres are in.
     0 is CenterPoint's rule, one cell per object. With more, each object teaches its neighbourhood
     too, weighted by a Gaussian, which makes far fewer steps do (TTFNet section 3.3). A cell
-    between two objects learns the one whose centre is nearer.
+    between two objects learns the one whose centre is nearer; with ``shared_cells``, both.
     """
     rows, columns = config.output_size
-    position = _position(boxes, config)
     step = torch.arange(-radius, radius + 1)
     around = torch.cartesian_prod(step, step).view(-1, 2)
-    column_row = (_centre(position, config)[:, None] + around).flatten(0, 1)
+    centre = centre_cells(boxes, config) if centre is None else centre
+    column_row = (centre[:, None] + around).flatten(0, 1)
     inside = ((column_row >= 0) & (column_row < torch.tensor([columns, rows]))).all(dim=1)
     sigma = (radius + 1) / 2
     weight = torch.exp(-(around.float() ** 2).sum(dim=1) / (2 * sigma * sigma))
     weight, column_row = weight.repeat(len(boxes))[inside], column_row[inside]
     owner = torch.arange(len(boxes)).repeat_interleave(len(around))[inside]
     cell = column_row[:, 1] * columns + column_row[:, 0]
-    first = heaviest_of_each(cell, weight)
-    offset = position[owner] - column_row
-    return Cells(cell[first], _encode(offset, boxes[owner])[first], weight[first])
+    first = torch.arange(len(cell)) if shared_cells else heaviest_of_each(cell, weight)
+    return Cells(cell[first], encode_at(column_row, boxes[owner], config)[first], weight[first])
 
 
 def gaussian_radius(length_cells: float, width_cells: float) -> int:
@@ -104,10 +121,10 @@ def _position(boxes: Tensor, config: ModelConfig) -> Tensor:
     return position / boxes.new_tensor(config.output_cell_m)
 
 
-def _centre(position: Tensor, config: ModelConfig) -> Tensor:
+def centre_cells(boxes: Tensor, config: ModelConfig) -> Tensor:
     """The cell each centre is in, ``[N, 2]`` column and row; rounding never leaves the map."""
     rows, columns = config.output_size
-    return torch.minimum(position.long(), torch.tensor([columns - 1, rows - 1]))
+    return torch.minimum(_position(boxes, config).long(), torch.tensor([columns - 1, rows - 1]))
 
 
 def heaviest_of_each(cell: Tensor, weight: Tensor) -> Tensor:
@@ -118,17 +135,26 @@ def heaviest_of_each(cell: Tensor, weight: Tensor) -> Tensor:
     return order[torch.cat((ranked.new_ones(len(ranked[:1])).bool(), ranked[1:] != ranked[:-1]))]
 
 
-def _encode(offset: Tensor, boxes: Tensor) -> Tensor:
+def encode_at(cells: Tensor, boxes: Tensor, config: ModelConfig) -> Tensor:
+    """What cells ``[M, 2]`` (column, row) should say of boxes ``[M, 7]``: ``[M, 8]``."""
+    offset = _position(boxes, config) - cells
     yaw = boxes[:, 6:]
     return torch.cat((offset, boxes[:, 2:3], boxes[:, 3:6].log(), yaw.cos(), yaw.sin()), dim=1)
 
 
-def _draw(heatmap: Tensor, boxes: Tensor, classes: Tensor, config: ModelConfig) -> None:
-    rows, columns = config.output_size
+def radius_of(box: Tensor, config: ModelConfig) -> int:
+    """Cells by which a box ``[7]`` may be off on a network's map; see :func:`gaussian_radius`."""
     cell_x, cell_y = config.output_cell_m
-    places = _centre(_position(boxes, config), config).tolist()
-    for box, label, (column, row) in zip(boxes, classes.tolist(), places, strict=True):
-        radius = gaussian_radius(float(box[3]) / cell_x, float(box[4]) / cell_y)
+    return gaussian_radius(float(box[3]) / cell_x, float(box[4]) / cell_y)
+
+
+def _draw(
+    heatmap: Tensor, boxes: Tensor, classes: Tensor, centre: Tensor, config: ModelConfig
+) -> None:
+    rows, columns = config.output_size
+    peaks = zip(boxes, classes.tolist(), centre.tolist(), strict=True)
+    for box, label, (column, row) in peaks:
+        radius = radius_of(box, config)
         top, left = max(0, row - radius), max(0, column - radius)
         bottom, right = min(rows, row + radius + 1), min(columns, column + radius + 1)
         y = torch.arange(top, bottom) - row
@@ -139,7 +165,7 @@ def _draw(heatmap: Tensor, boxes: Tensor, classes: Tensor, config: ModelConfig) 
         torch.maximum(window, bump, out=window)
 
 
-def _covered(boxes: Tensor, config: ModelConfig) -> Tensor:
+def covered_cells(boxes: Tensor, config: ModelConfig) -> Tensor:
     """Cells ``[H, W]`` whose centre lies in one of the boxes ``[I, 7]``, whatever their height."""
     covered = torch.zeros(config.output_size, dtype=torch.bool)
     cell = torch.tensor(config.output_cell_m)

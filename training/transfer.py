@@ -8,12 +8,13 @@ from training.target_maker import AnyTargets
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
-    """All tensors of a batch on a device; on the CPU nothing is copied."""
+    """A batch on a device, but for its labels; on the CPU nothing is copied."""
     return Batch(
         _move_input(batch.student, device),
-        _move_targets(batch.targets, device),
+        move_targets(batch.targets, device),
         None if batch.teacher is None else _move_input(batch.teacher, device),
-        None if batch.teacher_targets is None else _move_targets(batch.teacher_targets, device),
+        None if batch.teacher_targets is None else move_targets(batch.teacher_targets, device),
+        batch.labels,
     )
 
 
@@ -30,5 +31,6 @@ def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:
     )
 
 
-def _move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:
+def move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:
+    """All tensors of a batch's targets on a device."""
     return type(targets)(*(field.to(device) for field in targets))

@@ -45,6 +45,27 @@ class BevBackbone(nn.Module):
             maps.append(canvas)
         return tuple(maps)
 
+    def with_linear(self, canvas: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """The same maps, and each before the last ReLU of its stage (Heo et al. 2019)."""
+        maps: list[Tensor] = []
+        linear: list[Tensor] = []
+        for stage in self._sequences():
+            block = stage[-1]
+            assert isinstance(block, nn.Sequential)
+            linear.append(block[:-1](stage[:-1](canvas)))
+            canvas = torch.relu(linear[-1])
+            maps.append(canvas)
+        return tuple(maps), tuple(linear)
+
+    def last_norm(self, stage: int) -> nn.BatchNorm2d:
+        """The batch norm before the last ReLU of a stage."""
+        block = self._sequences()[stage][-1]
+        assert isinstance(block, nn.Sequential) and isinstance(block[1], nn.BatchNorm2d)
+        return block[1]
+
+    def _sequences(self) -> list[nn.Sequential]:
+        return [stage for stage in self.stages if isinstance(stage, nn.Sequential)]
+
 
 class Neck(nn.Module):
     """Bring every stage to the finest resolution by transposed convolution, and concatenate."""

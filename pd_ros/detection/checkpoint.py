@@ -5,9 +5,10 @@ Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (the networ
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -70,20 +71,31 @@ def save_checkpoint(
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a detector; ``ValueError`` says what is wrong with a file that is none of ours."""
+    with _open(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        config, training = _parse_metadata(path, file.metadata() or {})
+    model = build_model(config)
+    _fill(path, model, tensors)
+    return Checkpoint(model.eval(), config, training)
+
+
+def read_config(path: Path) -> AnyModelConfig:
+    """Config of the network in a file, without its weights; ``ValueError`` as above."""
+    with _open(path) as file:
+        return _parse_metadata(path, file.metadata() or {})[0]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such checkpoint; give the path of a .safetensors file")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            yield file
     except (SafetensorError, OSError) as error:
         raise ValueError(
             f"{path}: is not a whole .safetensors file ({error}); copy or train it again"
         ) from None
-    config, training = _parse_metadata(path, metadata)
-    model = build_model(config)
-    _fill(path, model, tensors)
-    return Checkpoint(model.eval(), config, training)
 
 
 def _parse_metadata(

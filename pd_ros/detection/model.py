@@ -51,6 +51,7 @@ class BevDetector(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.dense = dense
+        self.keeps_linear = False  # whether the output has the stages before their last ReLU
         self._format = torch.contiguous_format
 
     def arrange(self, memory_format: torch.memory_format) -> None:
@@ -62,7 +63,13 @@ class BevDetector(nn.Module):
         """All named features and maps of a batch of clouds; no points give an empty canvas."""
         features = self.encoder(batch)
         canvas = self.encoder.canvas(features, batch)
-        stages, neck, maps = self.dense(canvas.contiguous(memory_format=self._format))
+        canvas = canvas.contiguous(memory_format=self._format)
+        if self.keeps_linear:
+            stages, linear = self.dense.backbone.with_linear(canvas)
+            levels = self.dense.neck(stages)
+            maps = self.dense.head_maps(levels)
+            return ModelOutput(features, batch.cells, stages, levels[0], *maps, linear)
+        stages, neck, maps = self.dense(canvas)
         return ModelOutput(features, batch.cells, stages, neck, *maps)
 
 
@@ -127,6 +134,5 @@ def _build_neck(config: ModelConfig) -> Neck | PyramidNeck:
 def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHead:
     head, classes = config.head, len(config.classes)
     if isinstance(head, AnchorHeadConfig):
-        anchors = len(head.anchors) * len(head.rotations_rad)
-        return AnchorHead(in_channels, anchors, classes, head.box_values)
+        return AnchorHead(in_channels, head.per_cell, classes, head.box_values)
     return CenterHead(in_channels, head.width, classes)

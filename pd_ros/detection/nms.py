@@ -21,6 +21,8 @@ def nms(
     than ``iou_threshold``. At most ``max_keep`` are kept; no boxes give no indices.
     """
     order = torch.argsort(scores, descending=True, stable=True)
+    if iou_threshold >= 1:  # no overlap is greater
+        return order[:max_keep]
     most = len(order) if max_keep is None else max_keep
     kept = order[:0]
     for block in torch.split(order, _BLOCK):

@@ -108,6 +108,11 @@ class AnchorHeadConfig(FrozenConfig):
     velocity: bool = False  # its boxes move: velocity along x and y, m/s
 
     @property
+    def per_cell(self) -> int:
+        """Anchors of a cell."""
+        return len(self.anchors) * len(self.rotations_rad)
+
+    @property
     def box_values(self) -> int:
         """Values of one box."""
         return 9 if self.velocity else 7

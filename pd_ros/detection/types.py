@@ -84,6 +84,7 @@ class ModelOutput(NamedTuple):
     box: Tensor
     direction: Tensor | None = None  # logits; of an anchor head only
     coarser: tuple[HeadMaps, ...] = ()  # of a pyramid's other levels, finest first
+    linear_stages: tuple[Tensor, ...] = ()  # the stages before their last ReLU, where asked for
 
     @property
     def levels(self) -> tuple[HeadMaps, ...]:

@@ -3,10 +3,9 @@ import torch
 from small_model import small_anchor_config, small_config, small_pyramid_config
 
 from pd_ros.detection.anchors import level_anchors
-from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.model import build_model
 from pd_ros.detection.pillars import pillarize
-from training.crop import crop_checkpoint, crop_grid, rebuild
+from training.crop import area_of, crop_grid, over_area, rebuild
 
 CONFIG = small_config()
 AREA = (-8.0, -4.0, 8.0, 4.0)
@@ -30,14 +29,6 @@ def test_the_same_network_sees_the_same_of_the_area() -> None:
     assert part.heatmap.shape[2:] == cropped.output_size
 
 
-def test_a_teacher_is_cropped_in_evaluation_mode() -> None:
-    teacher = Checkpoint(build_model(CONFIG).eval(), CONFIG, {"epoch": 1})
-    cropped = crop_checkpoint(teacher, AREA)
-    assert not cropped.model.training
-    assert cropped.config.grid.range_m[:2] == AREA[:2]
-    assert cropped.training == {"epoch": 1}
-
-
 def test_anchors_stand_where_they_stood_or_are_refused() -> None:
     config = small_pyramid_config()
     for part, whole in zip(
@@ -47,6 +38,10 @@ def test_anchors_stand_where_they_stood_or_are_refused() -> None:
         torch.testing.assert_close(part, whole[quarter:-quarter])
     with pytest.raises(ValueError, match="small_anchors stand from border to border"):
         crop_grid(small_anchor_config(), AREA)
+    with pytest.raises(ValueError, match="small_anchors stand from border to border"):
+        over_area(small_anchor_config(), (-9.0, -9.0, 9.0, 9.0))
+    whole = area_of(small_anchor_config())
+    assert over_area(small_anchor_config(), whole) == small_anchor_config()
 
 
 @pytest.mark.parametrize(

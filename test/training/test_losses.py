@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from pd_ros.detection.types import ModelOutput
-from training.config import DistillConfig, LossConfig
-from training.distill import distill_loss, masked_squared_error
+from training.config import LossConfig
 from training.losses import box_error, detection_loss, focal_loss, gather_cells, weighted_mean
 from training.targets import Targets
 
@@ -80,44 +79,3 @@ def test_cells_are_gathered_row_by_row() -> None:
     box_map = torch.arange(2 * 8 * 6.0).view(2, 8, 2, 3)
     picked = gather_cells(box_map, torch.tensor([1, 0]), torch.tensor([4, 0]))
     torch.testing.assert_close(picked, torch.stack((box_map[1, :, 1, 1], box_map[0, :, 0, 0])))
-
-
-def test_masked_error_by_hand() -> None:
-    student = torch.tensor([[[[0.5, 0.2]], [[0.1, 0.9]]]])
-    teacher = torch.tensor([[[[0.7, 0.2]], [[0.1, 0.5]]]])
-    mask = torch.tensor([[[1.0, 0.5]]])
-    expected = (1.0 * 0.04 + 0.5 * 0.16) / (1.5 + 1e-6)
-    assert masked_squared_error(student, teacher, mask).item() == pytest.approx(expected)
-
-
-def test_distillation_of_equal_outputs_is_zero_and_the_teacher_gets_no_gradient() -> None:
-    heatmap = torch.randn(1, 1, 2, 2, requires_grad=True)
-    box = torch.randn(1, 8, 2, 2, requires_grad=True)
-    teacher_heatmap = heatmap.detach().clone().requires_grad_()
-    teacher = output(teacher_heatmap, box.detach().clone().requires_grad_())
-    loss = distill_loss(output(heatmap, box), teacher, one_object())
-    assert (loss.heatmap.item(), loss.box.item()) == (0, 0)
-    other = distill_loss(output(heatmap + 1, box + 1), teacher, one_object())
-    other.total(DistillConfig(teacher="x")).backward()
-    assert heatmap.grad is not None and heatmap.grad.abs().sum() > 0
-    assert teacher_heatmap.grad is None and teacher.box.grad is None
-
-
-def test_mask_is_confidence_times_gaussian() -> None:
-    """Only the object's own cell counts: an error elsewhere costs nothing (SparseKD 1.3)."""
-    student, teacher = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
-    student[0, 0, 1, 1] = 3.0
-    box = torch.zeros(1, 8, 2, 2)
-    loss = distill_loss(output(student, box), output(teacher, box), one_object())
-    assert loss.heatmap.item() == 0
-    student[0, 0, 0, 1] = 1.0
-    loss = distill_loss(output(student, box), output(teacher, box), one_object())
-    gap = 1 / (1 + math.exp(-1)) - 0.5
-    assert loss.heatmap.item() == pytest.approx(0.5 * gap**2 / (0.5 + 1e-6), rel=1e-4)
-
-
-def test_other_resolutions_are_resized_and_boxes_not_compared() -> None:
-    student = output(torch.zeros(1, 1, 2, 2), torch.ones(1, 8, 2, 2))
-    teacher = output(torch.zeros(1, 1, 4, 4), torch.zeros(1, 8, 4, 4))
-    loss = distill_loss(student, teacher, one_object(4))
-    assert (loss.heatmap.item(), loss.box.item()) == (0, 0)

@@ -130,10 +130,11 @@ def test_its_run_can_be_inspected(tmp_path) -> None:
 
 
 def test_what_it_cannot_do_yet_is_refused(tmp_path, checkpoint, caplog) -> None:
-    distils = write_run(tmp_path, SMALL_POINTS, distill={"teacher": str(checkpoint)})
+    distill = {"teacher": str(checkpoint), "logit": {}}
+    distils = write_run(tmp_path, SMALL_POINTS, distill=distill)
     assert main(["--config", str(distils)]) == 2
     assert "networks on raw points, like small_points, cannot be distilled yet" in caplog.text
-    taught_by_one = write_run(tmp_path, distill={"teacher": str(checkpoint)})
+    taught_by_one = write_run(tmp_path, distill=distill)
     caplog.clear()
     assert main(["--config", str(taught_by_one)]) == 2
     assert "like small_points, cannot be distilled yet" in caplog.text

@@ -127,13 +127,13 @@ def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:
     run = write_run(
         tmp_path,
         area_m=[-8, -4, 8, 4],
-        distill={"teacher": str(tmp_path / "teacher/model.safetensors")},
+        distill={"teacher": str(tmp_path / "teacher/model.safetensors"), "logit": {}},
         validation=[{"path": str(tmp_path / "frames")}],
     )
     assert main(["--config", str(run)]) == 0
     whole = load_checkpoint(tmp_path / "out/model.safetensors").config
     assert list(whole.grid.range_m) == SMALL["grid"]["range_m"]
-    assert read_log(tmp_path)[-1]["distill_heatmap"] > 0
+    assert read_log(tmp_path)[-1]["distill_logit"] > 0
 
 
 def test_checkpoint_records_the_run(tmp_path) -> None:
@@ -192,11 +192,12 @@ def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
     assert main(["--config", str(write_run(tmp_path))]) == 0
     teacher = tmp_path / "out/model.safetensors"
     before = teacher.read_bytes()
-    run = write_run(tmp_path, distill={"teacher": str(teacher)}, out=str(tmp_path / "student/out"))
+    distill = {"teacher": str(teacher), "logit": {}, "regression": {}}
+    run = write_run(tmp_path, distill=distill, out=str(tmp_path / "student/out"))
     assert main(["--config", str(run)]) == 0
     log = read_log(tmp_path / "student")
-    assert log[0]["distill_heatmap"] > 0
-    assert log[0]["distill_box"] > 0
+    assert log[0]["distill_logit"] > 0
+    assert log[0]["distill_regression"] > 0
     assert teacher.read_bytes() == before
 
 
@@ -207,7 +208,8 @@ def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
         ({"data": [{"path": "nowhere"}]}, "nowhere: expected .npz sweeps"),
         ({"data": [{"path": "$NOT_SET_ANYWHERE/x"}]}, "environment variable is not set"),
         ({"model": "none.yaml"}, "none.yaml: cannot be read"),
-        ({"distill": {"teacher": "none.safetensors"}}, "no such checkpoint"),
+        ({"distill": {"teacher": "none.safetensors", "logit": {}}}, "no such checkpoint"),
+        ({"distill": {"teacher": "none.safetensors"}}, "but no method"),
         ({"schedule": {"epochs": 1, "frames_per_epoch": 1, "batch_size": 2}}, "frames_per_epoch"),
     ],
 )
@@ -262,11 +264,11 @@ def test_asked_to_stop_it_saves_and_goes_on_as_if_nothing_had_happened(tmp_path,
     other = write_run(tmp_path, schedule=schedule, out=str(tmp_path / "other"))
     original, steps = Run.step, []
 
-    def step(self, batch):
+    def step(self, batch, epoch):
         steps.append(batch)
         if len(steps) == 5:
             os.kill(os.getpid(), signal.SIGINT)
-        return original(self, batch)
+        return original(self, batch, epoch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.run.Run.step", step)
@@ -302,11 +304,11 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog
     run = write_run(tmp_path)
     original, steps = Run.step, []
 
-    def step(self, batch):
+    def step(self, batch, epoch):
         steps.append(batch)
         if len(steps) == 4:
             raise error
-        return original(self, batch)
+        return original(self, batch, epoch)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.run.Run.step", step)

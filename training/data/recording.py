@@ -5,7 +5,7 @@ those of the topic ``/ground_truth`` with the same stamp. Clouds without any are
 
 With ``labelled: false`` all clouds are read, and one ignored box covers all of each: neither
 objects nor their absence are learnt from it, only what a teacher says without asking for labels
-(logit KD with a Gaussian mask asks for them).
+(logit KD with a Gaussian mask asks for them), or, with ``distill.unlabelled``, its boxes.
 """
 
 import weakref
@@ -93,7 +93,8 @@ class RecordingFrames:
         points = self._source.decode(message, place.stamp_ns)
         if not self._labelled:
             everywhere = np.array([_ALL_AROUND], dtype=np.float32)
-            return Frame(points, everywhere, self.labels(index), np.array([len(points)]))
+            count = np.array([len(points)])
+            return Frame(points, everywhere, self.labels(index), count, labelled=False)
         boxes = self._boxes(index)
         return Frame(points, boxes, self.labels(index), count_inside(points, boxes))
 

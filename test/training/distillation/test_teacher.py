@@ -1,0 +1,24 @@
+import pytest
+from small_model import save_eager_model, small_config, small_point_config
+
+from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.model import build_model
+from training.distillation.teacher import load_teacher
+
+AREA = (-8.0, -4.0, 8.0, 4.0)
+
+
+def test_a_teacher_looks_at_an_area_in_evaluation_mode(tmp_path) -> None:
+    path = save_eager_model(tmp_path)
+    model, config = load_teacher(path, AREA)
+    assert not model.training
+    assert config.grid.range_m[:2] == AREA[:2] and config.output_size == (8, 16)
+    assert load_teacher(path).config == small_config()
+
+
+def test_a_network_on_points_is_no_teacher(tmp_path) -> None:
+    config = small_point_config()
+    path = tmp_path / "points.safetensors"
+    save_checkpoint(path, build_model(config), config, {})
+    with pytest.raises(ValueError, match="raw points, like small_points, cannot be distilled yet"):
+        load_teacher(path)

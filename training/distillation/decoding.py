@@ -1,0 +1,49 @@
+"""How boxes are decoded in training: more of them than a vehicle gets, or other ones."""
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decoder import BevDecoder, make_decoder
+from pd_ros.detection.part_config import DecodeConfig
+from pd_ros.detection.types import Detections, ModelOutput
+
+# SparseKD section 2.3: so many candidates, of so much score at least.
+_CANDIDATES, _SCORE = 500, 0.1
+# Where scores are calibrated, so little is looked at.
+LEAST_SCORE = 0.05
+
+
+class BoxDecoder:
+    """Boxes of a network by other rules than its own, with gradient where the maps have it.
+
+    ``nms_iou``: the network's own where None; 1 suppresses nothing.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        nms_iou: float | None = None,
+        score: float = _SCORE,
+        most: int = _CANDIDATES,
+    ) -> None:
+        rules = DecodeConfig(
+            max_candidates=max(most, _CANDIDATES),
+            score_threshold=score,
+            nms_iou_threshold=config.decode.nms_iou_threshold if nms_iou is None else nms_iou,
+            nms_per_class=config.decode.nms_per_class,
+            max_detections=most,
+        )
+        self._config = config.model_copy(update={"decode": rules})
+        self._made: BevDecoder | None = None
+
+    def __call__(self, output: ModelOutput) -> list[Detections]:
+        """Boxes of every sample, by falling score."""
+        if self._made is None:  # only now is it known on which device
+            self._made = make_decoder(self._config, output.heatmap.device)
+        return self._made(output)
+
+
+def on_cpu(found: Detections) -> Detections:
+    """The same boxes as constants, where labels are."""
+    velocities = None if found.velocities is None else found.velocities.detach().cpu()
+    return Detections(
+        found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu(), velocities
+    )

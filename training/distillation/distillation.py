@@ -1,0 +1,105 @@
+"""All methods of a run together: which terms there are, and what they add up to."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.model import BevDetector
+from pd_ros.detection.types import HeadMaps, ModelOutput
+from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
+from training.distillation.attention import Attention
+from training.distillation.attention_guided import AttentionGuided
+from training.distillation.config import DistillConfig
+from training.distillation.consistency import Consistency
+from training.distillation.contrast import Contrast
+from training.distillation.feature import build_feature
+from training.distillation.fine_grained import FineGrained
+from training.distillation.fitnets import FitNets
+from training.distillation.gid import GidFeature, GidResponse
+from training.distillation.hinton import Hinton
+from training.distillation.local import build_local
+from training.distillation.logit import Logit
+from training.distillation.method_config import MethodConfig
+from training.distillation.mimic import Mimic
+from training.distillation.overhaul import Overhaul
+from training.distillation.rank_distribution import RankDistribution
+from training.distillation.regression import Regression
+from training.distillation.similarity import Similarity
+from training.distillation.term import Lesson, Pair, Term
+
+
+def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
+    """The terms of the methods that are on, with fresh adapters, by the methods' names."""
+    c = config
+    terms: dict[str, Term | None] = {
+        "local": build_local(c.local, pair) if c.local else None,
+        "logit": Logit(c.logit) if c.logit else None,
+        "rank_distribution": (
+            RankDistribution(c.rank_distribution) if c.rank_distribution else None
+        ),
+        "regression": Regression(c.regression) if c.regression else None,
+        "feature": build_feature(c.feature, pair) if c.feature else None,
+        "hinton": Hinton(c.hinton) if c.hinton else None,
+        "fitnets": FitNets(c.fitnets, pair) if c.fitnets else None,
+        "attention": Attention(c.attention) if c.attention else None,
+        "similarity": Similarity(c.similarity) if c.similarity else None,
+        "contrast": Contrast(c.contrast, pair) if c.contrast else None,
+        "overhaul": Overhaul(c.overhaul, pair, teacher) if c.overhaul else None,
+        "attention_guided": (
+            AttentionGuided(c.attention_guided, pair) if c.attention_guided else None
+        ),
+        "consistency": Consistency(c.consistency, pair) if c.consistency else None,
+        "gid_response": GidResponse(c.gid_response, pair) if c.gid_response else None,
+        "gid_feature": GidFeature(c.gid_feature, pair) if c.gid_feature else None,
+        "mimic": Mimic(c.mimic, pair) if c.mimic else None,
+        "fine_grained": FineGrained(c.fine_grained, pair) if c.fine_grained else None,
+        "anchor_logit": AnchorLogit(c.anchor_logit, pair) if c.anchor_logit else None,
+        "anchor_regression": AnchorRegression() if c.anchor_regression else None,
+    }
+    return {name: term for name, term in terms.items() if term is not None}
+
+
+class Distillation(nn.Module):
+    """Terms with their settings. All of its parameters belong to adapters."""
+
+    def __init__(self, terms: Mapping[str, Term], settings: Mapping[str, MethodConfig]) -> None:
+        super().__init__()
+        assert terms.keys() == settings.keys()
+        self.terms = nn.ModuleDict(terms)
+        self.settings = dict(settings)
+
+    @property
+    def members(self) -> dict[str, Term]:
+        """The terms by the names of their methods."""
+        return {name: term for name, term in self.terms.items() if isinstance(term, Term)}
+
+    def forward(self, lesson: Lesson, progress: float) -> dict[str, Tensor]:
+        """Terms before their weights that count after a share ``progress`` of the run."""
+        lesson = replace(lesson, teacher=without_gradient(lesson.teacher))
+        counting = [name for name, each in self.settings.items() if each.counts(progress)]
+        return {name: self.terms[name](lesson) for name in counting}
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """Weighted sum of terms; 0 of none."""
+        weighted = [self.settings[name].weight * term for name, term in terms.items()]
+        return sum(weighted[1:], start=weighted[0]) if weighted else torch.zeros(())
+
+
+def without_gradient(output: ModelOutput) -> ModelOutput:
+    """The same values, as constants."""
+    finest, *coarser = (_constant(level) for level in output.levels)
+    return ModelOutput(
+        output.pillar_features.detach(),
+        output.pillar_cells,
+        tuple(stage.detach() for stage in output.stages),
+        output.neck.detach(),
+        *finest._replace(coarser=tuple(coarser)),
+        tuple(stage.detach() for stage in output.linear_stages),
+    )
+
+
+def _constant(level: HeadMaps) -> HeadMaps:
+    direction = None if level.direction is None else level.direction.detach()
+    return HeadMaps(level.heatmap.detach(), level.box.detach(), direction)

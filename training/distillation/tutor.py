@@ -1,0 +1,116 @@
+"""A run's teacher: what it says to each batch, and what the student loses by it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.model import AnyModel, BevDetector
+from pd_ros.detection.types import ModelOutput
+from training.config import TrainConfig
+from training.crop import area_of
+from training.distillation.calibrate import calibrate
+from training.distillation.channels import CopiedLayer
+from training.distillation.config import DistillConfig
+from training.distillation.distillation import Distillation, build_terms
+from training.distillation.initialise import initialise
+from training.distillation.label_assignment import TeacherAssignment
+from training.distillation.teacher import Teacher, load_teacher
+from training.distillation.teacher_labels import TeacherLabels
+from training.distillation.term import Lesson, Pair
+from training.distillation.unlabelled import UnlabelledBoxes
+from training.distributed import World
+from training.loader import Batch
+
+# From a batch and the teacher's maps to the batch with the targets that the student learns.
+Relabel = Callable[[Batch, ModelOutput], Batch]
+
+
+class Tutor:
+    """The teacher, which never changes, and the terms of the methods with their adapters."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        distillation: Distillation,
+        relabel: Sequence[Relabel],
+        world: World,
+    ) -> None:
+        self.teacher = teacher
+        self.distillation = distillation
+        self._relabel = relabel
+        self._network: nn.Module = distillation
+        if world.processes > 1 and any(True for _ in distillation.parameters()):
+            # A batch without objects leaves some adapters unused.
+            self._network = DistributedDataParallel(distillation, find_unused_parameters=True)
+
+    @torch.no_grad()
+    def ask(self, batch: Batch) -> ModelOutput:
+        """The teacher's maps of the same clouds."""
+        assert batch.teacher is not None
+        output: ModelOutput = self.teacher.model(batch.teacher)
+        return output
+
+    def relabel(self, batch: Batch, taught: ModelOutput) -> Batch:
+        """The batch with the targets that the teacher's boxes give, where they are labels."""
+        for each in self._relabel:
+            batch = each(batch, taught)
+        return batch
+
+    def terms(self, lesson: Lesson, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+        """Terms before their weights, and their weighted sum."""
+        terms: dict[str, Tensor] = self._network(lesson, progress)
+        return terms, self.distillation.total(terms)
+
+
+def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor | None:
+    """The tutor of a run; none if no teacher is asked in its steps.
+
+    ``student``: its config as it is trained; the teacher looks at the same area. Raises
+    ``ValueError`` for a checkpoint that cannot be read.
+    """
+    if config.distill is None or not config.distill.teaches:
+        return None
+    teacher = load_teacher(Path(config.distill.teacher), area_of(student))
+    freeze(teacher, config.distill, world.device)
+    pair = Pair(student, teacher.config)
+    terms = build_terms(config.distill, pair, teacher.model)
+    distillation = Distillation(terms, config.distill.methods).to(world.device)
+    return Tutor(teacher, distillation, list(_relabels(config, teacher, pair, world)), world)
+
+
+def _relabels(
+    config: TrainConfig, teacher: Teacher, pair: Pair, world: World
+) -> Iterator[Relabel]:
+    """What changes the labels of a batch, in its order."""
+    assert config.distill is not None
+    methods, radius = config.distill, config.loss.box_radius
+    if methods.unlabelled is not None:
+        calibration = calibrate(teacher, config, methods.unlabelled, world.device)
+        yield UnlabelledBoxes(methods.unlabelled, pair, calibration, radius)
+    if methods.labels is not None:
+        yield TeacherLabels(methods.labels, pair, radius)
+    if methods.assignment is not None:
+        yield TeacherAssignment(methods.assignment, pair, radius)
+
+
+def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> None:
+    """Bring a teacher to a device, where it will not learn."""
+    teacher.model.to(device).requires_grad_(False)
+    teacher.model.arrange(torch.channels_last)
+    teacher.model.keeps_linear = config.overhaul is not None
+    for module in teacher.model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.train(config.teacher_norm == "batch")
+
+
+def start_from_teacher(student: AnyModel, config: DistillConfig | None) -> list[CopiedLayer]:
+    """Initialise a student on the CPU, if the config asks for it; the layers that got weights."""
+    if config is None or config.initialise is None:
+        return []
+    source = load_teacher(Path(config.initialise.checkpoint or config.teacher)).model
+    assert isinstance(student, BevDetector)
+    return initialise(student, source, config.initialise)

@@ -1,0 +1,82 @@
+"""The parts of a run before its first step: networks with their weights, and data."""
+
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import torch
+from torch import nn
+
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.device import training_format
+from pd_ros.detection.model import AnyModel, BevDetector, build_model
+from pd_ros.detection.model_config import AnyModelConfig, load_model_config
+from training.config import TrainConfig
+from training.crop import crop_grid, rebuild
+from training.distillation.channels import CopiedLayer
+from training.distillation.checks import check_distillation
+from training.distillation.tutor import Tutor, make_tutor, start_from_teacher
+from training.distributed import World
+from training.loader import Collate, DrawSampler, TrainingFrames
+
+
+class Prepared(NamedTuple):
+    """The networks and the data of a run."""
+
+    network: AnyModelConfig
+    trained_on: AnyModelConfig  # the same on the area that is trained on
+    model: AnyModel
+    copied: list[CopiedLayer]  # layers that started from a part of a teacher
+    tutor: Tutor | None
+    frames: TrainingFrames
+    sampler: DrawSampler
+    collate: Collate
+
+
+def prepare(config: TrainConfig, world: World) -> Prepared:
+    """Check, build and load; writes nothing. ``ValueError`` for bad configs, weights or data."""
+    torch.manual_seed(config.seed)
+    network = load_model_config(Path(config.model))
+    trained_on = crop_grid(network, config.area_m) if config.area_m else network
+    pair = check_distillation(config, trained_on)
+    model = rebuild(_start_model(config, network), trained_on)
+    copied = start_from_teacher(model, config.distill)
+    model = _to_device(model, config, world)
+    tutor = make_tutor(config, pair.student, world) if pair else None
+    frames = TrainingFrames(config, network.classes, network.features)
+    sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
+    taught_on = tutor.teacher.config if tutor else None
+    collate = Collate(trained_on, taught_on, config.loss.box_radius)
+    return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate)
+
+
+def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
+    model = model.to(world.device)
+    if isinstance(model, BevDetector):
+        model.keeps_linear = config.distill is not None and config.distill.overhaul is not None
+    model.arrange(training_format(world.device))
+    _set_norm_momentum(model, config.schedule.norm_momentum)
+    if config.schedule.sync_norm and world.processes > 1:
+        if world.device.type != "cuda":
+            raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
+        synced = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = cast("AnyModel", synced)
+    return model
+
+
+def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:
+    """Fresh weights, or those of the checkpoint to start from."""
+    if config.initialise_from is None:
+        return build_model(model_config)
+    start = load_checkpoint(Path(config.initialise_from))
+    if start.config != model_config:
+        raise ValueError(
+            f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
+            f" with another config than {config.model}; give a checkpoint of the same network"
+        )
+    return start.model
+
+
+def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.momentum = momentum
