@@ -16,15 +16,13 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from diagnostic_msgs.msg import DiagnosticArray
-from live_node import Client, cloud, ros, running_node
+from live_node import PATIENCE_S, Client, cloud, ros, running_node
 from visualization_msgs.msg import MarkerArray
 
 from pd_ros.health import Level
 from pd_ros.replay.recording import open_recording
 from pd_ros.spinning import spinning
 
-# Two nodes start on what a busy machine has left.
-PATIENCE_S = 180.0
 NAMESPACE = f"/test_comparison_{os.getpid()}"
 
 
