@@ -20,7 +20,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 XYZI = (("x", "f4"), ("y", "f4"), ("z", "f4"), ("intensity", "f4"))
 _DATATYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
 
