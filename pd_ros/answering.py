@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from pd_ros.box_points import count_points
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.stage_clock import StageClock
 from pd_ros.detection.types import Detections
-from pd_ros.frames import Matrix, TransformError, TransformSource, inverse, move_boxes, move_points
+from pd_ros.frames import Matrix, TransformError, TransformSource, inverse, move_points
 from pd_ros.loading import model_sweeps
+from pd_ros.placed_boxes import count_points, move_boxes
 from pd_ros.pointcloud import Float32, decode_points
 from pd_ros.region import crop, thin_out
 from pd_ros.settings import Settings, Setup

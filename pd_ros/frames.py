@@ -1,13 +1,10 @@
-"""Points and boxes from one frame to another; where the transforms come from is ROS' business."""
+"""Points from one frame to another; where the transforms come from is ROS' business."""
 
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from pd_ros.detection.boxes import wrap_angle
 from pd_ros.pointcloud import Float32
 
 Matrix = NDArray[np.float64]  # [4, 4], rigid: to the target frame from the source frame
@@ -34,23 +31,6 @@ def move_points(points: Float32, target_from_source: Matrix) -> Float32:
     rotation = target_from_source[:3, :3].astype(np.float32)
     moved[:, :3] = points[:, :3] @ rotation.T + target_from_source[:3, 3].astype(np.float32)
     return moved
-
-
-def move_boxes(boxes: Tensor, target_from_source: Matrix) -> Tensor:
-    """Boxes ``[M, 7]`` in another frame.
-
-    They stay upright there: of the rotation only what it does to the heading, seen from above,
-    counts.
-    """
-    matrix = torch.from_numpy(target_from_source)
-    rotation = matrix[:3, :3]
-    wide = boxes.double()
-    centre = wide[:, :3] @ rotation.T + matrix[:3, 3]
-    yaw = wide[:, 6]
-    heading = torch.stack((yaw.cos(), yaw.sin(), torch.zeros_like(yaw)), dim=1) @ rotation.T
-    turned = wrap_angle(torch.atan2(heading[:, 1], heading[:, 0]))
-    moved = torch.cat((centre, wide[:, 3:6], turned[:, None]), dim=1)
-    return moved.to(boxes.dtype)
 
 
 def rigid(translation: tuple[float, float, float], quaternion: tuple[float, ...]) -> Matrix:

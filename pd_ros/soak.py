@@ -24,7 +24,7 @@ from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak
 from pd_ros.spinning import spinning
 
-_START_S, _ANSWER_S, _STOP_S = 120.0, 10.0, 20.0
+_START_S, _ANSWER_S, _STOP_S = 120.0, 10.0, 60.0
 _SAMPLE_S = 1.0
 
 

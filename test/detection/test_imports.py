@@ -22,3 +22,11 @@ def test_a_fresh_interpreter_loads_no_ros_and_no_training(module) -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "pd_ros" in loaded
     assert not loaded & {"rclpy", "training", "sensor_msgs", "vision_msgs"}
+
+
+def test_the_node_listens_to_signals_before_torch_is_loaded() -> None:
+    """Torch takes seconds; Ctrl-C meanwhile would be a traceback."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+    code = "import sys, pd_ros.node; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torch" not in done.stdout.split()

@@ -9,7 +9,6 @@ import torch
 from small_model import save_eager_model, small_config
 
 from pd_ros.answering import Answerer
-from pd_ros.box_points import count_points
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.cloud_layout import CloudField, CloudLayout
 from pd_ros.detection.boxes import points_in_boxes
@@ -18,6 +17,7 @@ from pd_ros.detection.model import build_model
 from pd_ros.detection.types import Detections
 from pd_ros.frames import TransformError, move_points, rigid
 from pd_ros.loading import CheckpointFile, load_detector, model_sweeps
+from pd_ros.placed_boxes import count_points
 from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 

@@ -1,10 +1,11 @@
-"""How many points lie in each of many boxes."""
+"""Boxes among the points that they were found in, and in another frame."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pd_ros.detection.boxes import points_in_boxes
+from pd_ros.detection.boxes import points_in_boxes, wrap_angle
+from pd_ros.frames import Matrix
 from pd_ros.pointcloud import Float32
 
 
@@ -23,3 +24,20 @@ def count_points(points: Float32, boxes: Tensor) -> Tensor:
         for a, b, box in zip(first.tolist(), end.tolist(), boxes, strict=True)
     ]
     return torch.tensor(counts, dtype=torch.int64)
+
+
+def move_boxes(boxes: Tensor, target_from_source: Matrix) -> Tensor:
+    """Boxes ``[M, 7]`` in another frame.
+
+    They stay upright there: of the rotation only what it does to the heading, seen from above,
+    counts.
+    """
+    matrix = torch.from_numpy(target_from_source)
+    rotation = matrix[:3, :3]
+    wide = boxes.double()
+    centre = wide[:, :3] @ rotation.T + matrix[:3, 3]
+    yaw = wide[:, 6]
+    heading = torch.stack((yaw.cos(), yaw.sin(), torch.zeros_like(yaw)), dim=1) @ rotation.T
+    turned = wrap_angle(torch.atan2(heading[:, 1], heading[:, 0]))
+    moved = torch.cat((centre, wide[:, 3:6], turned[:, None]), dim=1)
+    return moved.to(boxes.dtype)
