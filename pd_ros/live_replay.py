@@ -5,12 +5,10 @@ python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/resu
 
 import argparse
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +21,7 @@ from pd_ros.evaluation.lidar import format_table
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node import DEFAULT_CHECKPOINT
+from pd_ros.node_process import node_process
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
@@ -30,7 +29,7 @@ from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
 from pd_ros.spinning import spinning
 
-_START_S, _ANSWER_S, _STOP_S = 60.0, 3.0, 10.0
+_START_S, _ANSWER_S = 60.0, 3.0
 _EXAMPLE = """example:
   python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/result
 """
@@ -76,7 +75,7 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
     rclpy.init(args=[])
     try:
         player = LivePlayer(namespace)
-        with spinning(player), _detector(options, namespace) as process:
+        with spinning(player), node_process(namespace, _arguments(options)) as process:
             _wait_until_heard(player, process)
             with open_recording(source.path) as recording, _bar(source.count) as bar:
                 player.play(recording.raw_messages(source.topic), options.rate, bar.update)
@@ -87,29 +86,14 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
         rclpy.try_shutdown()
 
 
-@contextmanager
-def _detector(options: argparse.Namespace, namespace: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the real node as its own process; it must end well when told to stop."""
-    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
-    command += [
-        "-p",
-        f"model.checkpoint:={options.model}",
-        "-p",
-        f"model.device:={options.device}",
-    ]
-    command += ["-p", f"postprocess.score_threshold.default:={options.score_threshold}"]
-    process = subprocess.Popen(command)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            code = process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
-    if code != 0:
-        raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
+def _arguments(options: argparse.Namespace) -> list[str]:
+    """What the node is started with."""
+    threshold = "postprocess.score_threshold.default"
+    return [
+        "-p", f"model.checkpoint:={options.model}",
+        "-p", f"model.device:={options.device}",
+        "-p", f"{threshold}:={options.score_threshold}",
+    ]  # fmt: skip
 
 
 def _wait_until_heard(player: LivePlayer, process: subprocess.Popen[bytes]) -> None:

@@ -6,12 +6,10 @@ python -m pd_ros.soak --minutes 20 --rate 20
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import rclpy
@@ -20,11 +18,12 @@ from tqdm import tqdm
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.memory import keep_freed_memory, resident_kb
 from pd_ros.node import DEFAULT_CHECKPOINT
+from pd_ros.node_process import node_process
 from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak
 from pd_ros.spinning import spinning
 
-_START_S, _ANSWER_S, _STOP_S = 120.0, 10.0, 60.0
+_START_S, _ANSWER_S = 120.0, 10.0
 _SAMPLE_S = 1.0
 
 
@@ -52,7 +51,8 @@ def _soak(options: argparse.Namespace) -> SoakReport:
     rclpy.init(args=[])
     try:
         client = SoakClient(namespace, options.seed, options.points, options.faults)
-        with spinning(client), _node(options, namespace) as process:
+        arguments = ["-p", f"model.checkpoint:={options.model}", "--log-level", "fatal"]
+        with spinning(client), node_process(namespace, arguments) as process:
             client.wait_until_heard(_START_S, process)
             samples = _play(client, process, options)
             client.wait_for_counts(_ANSWER_S)
@@ -77,25 +77,6 @@ def _play(
             memory_kb, load = resident_kb(str(process.pid)), os.getloadavg()[0]
             samples.append(Sample(at_s, memory_kb, client.take_latencies(), load))
     return samples
-
-
-@contextmanager
-def _node(options: argparse.Namespace, namespace: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the real node as its own process; it must end well when told to stop."""
-    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
-    command += ["-p", f"model.checkpoint:={options.model}", "--log-level", "fatal"]
-    process = subprocess.Popen(command)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            code = process.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
-    if code != 0:
-        raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
