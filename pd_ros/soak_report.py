@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-_WARM_UP_SHARE, _WARM_UP_S = 0.2, 60.0  # the shorter one
+_WARM_UP_SHARE, _WARM_UP_S = 0.2, 240.0  # the shorter one: so long the allocator finds its size
 _PART = 0.25  # of what is left: the beginning and the end that are compared
 
 
