@@ -46,7 +46,7 @@ AS_IT_IS = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "sh
 def test_learns_one_frame(tmp_path) -> None:
     """Every loss falls, and the detector then finds the one car of the frame at its place."""
     write_frames(tmp_path / "frames", count=1)
-    schedule = {"epochs": 3, "frames_per_epoch": 120, "batch_size": 2}
+    schedule = {"epochs": 5, "frames_per_epoch": 120, "batch_size": 2}
     run = write_run(
         tmp_path,
         LEARNER,
