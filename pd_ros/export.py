@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
+from pd_ros.detection.types import HeadMaps
 
 _EXAMPLE = """example:
   python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
@@ -42,9 +43,9 @@ class _Maps(nn.Module):
         self.dense = dense
 
     def forward(self, canvas: Tensor) -> tuple[Tensor, ...]:
-        """Canvas ``[1, C, rows, columns]`` -> heatmap, box, and direction if the head has one."""
+        """Canvas ``[1, C, rows, columns]`` -> heatmap, box, and what else the head has."""
         maps = self.dense(canvas)[2]
-        return tuple(values for values in maps if values is not None)
+        return tuple(values for values in maps if isinstance(values, Tensor))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,12 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def export_dense(checkpoint: Checkpoint, path: Path) -> None:
     """Write backbone, neck and head, batch norm folded, in float32, of a fixed size.
 
-    The input is ``canvas [1, C, rows, columns]``, the outputs are ``heatmap``, ``box`` and, of an
-    anchor head, ``direction`` as in ``ModelOutput``. Folds the checkpoint's network in place.
+    The input is ``canvas [1, C, rows, columns]``, the outputs are ``heatmap``, ``box`` and, of
+    heads that have them, ``direction`` and ``quality`` as in ``ModelOutput``. Folds the
+    checkpoint's network in place.
     Raises ``ValueError`` where onnx is not installed.
     """
     network, canvas = _dense_and_canvas(checkpoint)
-    names = ["heatmap", "box", "direction"][: len(network(canvas))]
+    maps = network.dense(canvas)[2]
+    names = [name for name in HeadMaps._fields if isinstance(getattr(maps, name), Tensor)]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.onnx.export(

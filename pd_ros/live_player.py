@@ -35,7 +35,6 @@ class LivePlayer(Node):
         self.create_subscription(Detection3DArray, "detections", self._on_answer, 10, raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
-    @property
     def is_heard(self) -> bool:
         """Whether a detector listens, and answers where this node hears it."""
         listeners = self._publisher.get_subscription_count()

@@ -5,7 +5,6 @@ python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/resu
 
 import argparse
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from pd_ros.evaluation.lidar import format_table
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node import DEFAULT_CHECKPOINT
-from pd_ros.node_process import node_process
+from pd_ros.node_process import node_process, wait_until
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
@@ -76,7 +75,7 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
     try:
         player = LivePlayer(namespace)
         with spinning(player), node_process(namespace, _arguments(options)) as process:
-            _wait_until_heard(player, process)
+            wait_until(player.is_heard, process, _START_S)
             with open_recording(source.path) as recording, _bar(source.count) as bar:
                 player.play(recording.raw_messages(source.topic), options.rate, bar.update)
             player.wait_for_answers(_ANSWER_S)
@@ -94,18 +93,6 @@ def _arguments(options: argparse.Namespace) -> list[str]:
         "-p", f"model.device:={options.device}",
         "-p", f"{threshold}:={options.score_threshold}",
     ]  # fmt: skip
-
-
-def _wait_until_heard(player: LivePlayer, process: subprocess.Popen[bytes]) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while not player.is_heard:
-        if process.poll() is not None:
-            raise ValueError(
-                f"node: ended with exit code {process.returncode} at its start; see its log above"
-            )
-        if time.monotonic() > deadline_s:
-            raise TimeoutError(f"node: expected it to listen within {_START_S} s, it does not")
-        time.sleep(0.05)
 
 
 def _bar(count: int) -> "tqdm[NoReturn]":

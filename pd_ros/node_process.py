@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 _STOP_S = 60.0
+_LOOK_S = 0.05
 
 
 @contextmanager
@@ -28,3 +30,21 @@ def node_process(namespace: str, arguments: Sequence[str]) -> Iterator["subproce
             raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
     if code != 0:
         raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
+
+
+def wait_until(
+    is_heard: Callable[[], bool], process: "subprocess.Popen[bytes]", timeout_s: float
+) -> None:
+    """Wait until the node listens and answers.
+
+    Raises ``ValueError`` if it ends before, and ``TimeoutError`` if that takes too long.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not is_heard():
+        if process.poll() is not None:
+            raise ValueError(
+                f"node: ended with exit code {process.returncode} at its start; see its log above"
+            )
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"node: expected it to listen within {timeout_s} s, it does not")
+        time.sleep(_LOOK_S)

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.memory import keep_freed_memory, resident_kb
 from pd_ros.node import DEFAULT_CHECKPOINT
-from pd_ros.node_process import node_process
+from pd_ros.node_process import node_process, wait_until
 from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak
 from pd_ros.spinning import spinning
@@ -53,7 +53,7 @@ def _soak(options: argparse.Namespace) -> SoakReport:
         client = SoakClient(namespace, options.seed, options.points, options.faults)
         arguments = ["-p", f"model.checkpoint:={options.model}", "--log-level", "fatal"]
         with spinning(client), node_process(namespace, arguments) as process:
-            client.wait_until_heard(_START_S, process)
+            wait_until(client.is_heard, process, _START_S)
             samples = _play(client, process, options)
             client.wait_for_counts(_ANSWER_S)
         return report_soak(samples, client.result(), 60 * options.minutes)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import rclpy
@@ -20,6 +21,9 @@ from sensor_msgs.msg import PointCloud2, PointField
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
+from pd_ros.spinning import spinning
+
+ClientT = TypeVar("ClientT", bound="Client")
 PATIENCE_S = 180.0  # a busy machine is no failure
 XYZI = (("x", "f4"), ("y", "f4"), ("z", "f4"), ("intensity", "f4"))
 _DATATYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
@@ -151,6 +155,14 @@ def start_node(namespace: str, checkpoint: Path, *arguments: str) -> subprocess.
     return subprocess.Popen(
         [*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True
     )
+
+
+@contextmanager
+def heard(client: ClientT) -> Iterator[ClientT]:
+    """A client that spins, once the node listens and its answers can be heard."""
+    with spinning(client):
+        client.wait_until_heard()
+        yield client
 
 
 @contextmanager

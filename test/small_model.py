@@ -34,6 +34,14 @@ ANCHORS = {
 }
 
 
+DIRECTED = {"width": 8, "direction": True, "quality": 0.5}
+
+
+def small_directed_config(**changes: object) -> ModelConfig:
+    """The same network with a head that tells directions and qualities."""
+    return small_config(name="small_directed", head=DIRECTED, **changes)
+
+
 def small_anchor_config(**changes: object) -> ModelConfig:
     """The same network with an anchor head."""
     return small_config(name="small_anchors", head=ANCHORS, **changes)

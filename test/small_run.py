@@ -4,8 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 from small_model import SMALL
+
+from training.config import TrainConfig
+from training.distributed import World
+from training.run import Run
+from training.train import train
 
 
 def write_frames(folder: Path, count: int = 4) -> None:
@@ -50,3 +56,17 @@ def write_run(folder: Path, network: dict[str, object] = SMALL, **changes: objec
 
 def read_log(folder: Path) -> list[dict[str, float]]:
     return [json.loads(line) for line in (folder / "out/log.jsonl").read_text().splitlines()]
+
+
+def train_until_saved(config: TrainConfig, world: World) -> None:
+    """A run that is killed when it has saved its state for the first time."""
+    original = Run.save
+
+    def save_and_die(self, progress):
+        original(self, progress)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.run.Run.save", save_and_die)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, world)

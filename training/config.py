@@ -122,7 +122,9 @@ class LossConfig(FrozenConfig):
     box: Weight = 2.0
     # Share of the yaw's loss that tells front from back; the rest is content with either. 1 is
     # the paper's plain L1, which answers "half of them look back" with no direction at all.
-    heading: Probability = 1.0
+    heading: Probability = 1.0  # 1 for a head with direction, whose box says an axis only
+    direction: Weight = 0.5  # of a head that tells it
+    quality: Weight = 1.0  # of a head that tells it
     # Of the box's values: offset x, y (cells), z (m), log of length, width, height, cos, sin.
     code_weights: tuple[Weight, Weight, Weight, Weight, Weight, Weight, Weight, Weight] = (1,) * 8
     # Cells around a centre that learn its box too. The paper's 0 suits runs of many epochs.

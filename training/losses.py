@@ -4,7 +4,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from pd_ros.detection.boxes import paired_bev_iou
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import boxes_of, rows_at
 from pd_ros.detection.types import ModelOutput
 from training.config import LossConfig
 from training.targets import Targets
@@ -17,18 +21,53 @@ class DetectionLoss(NamedTuple):
 
     heatmap: Tensor
     box: Tensor
+    direction: Tensor | None = None  # of heads that tell it
+    quality: Tensor | None = None
+
+    @property
+    def named(self) -> dict[str, Tensor]:
+        """The terms that there are, by name."""
+        return {name: term for name, term in self._asdict().items() if term is not None}
 
     def total(self, weights: LossConfig) -> Tensor:
         """Weighted sum."""
-        return weights.heatmap * self.heatmap + weights.box * self.box
+        parts = [getattr(weights, name) * term for name, term in self.named.items()]
+        return torch.stack(parts).sum()
 
 
-def detection_loss(output: ModelOutput, targets: Targets, config: LossConfig) -> DetectionLoss:
+def detection_loss(
+    output: ModelOutput, targets: Targets, config: LossConfig, network: ModelConfig
+) -> DetectionLoss:
     """Focal loss of the heatmap and L1 of the boxes at object centres (CenterPoint section 4)."""
     heatmap = focal_loss(probabilities(output.heatmap), targets.heatmap, targets.counted)
-    predicted = gather_cells(output.box, targets.sample, targets.cell)
+    predicted = rows_at(output.box, targets.sample, targets.cell)
     error = box_error(predicted, targets.box, config)
-    return DetectionLoss(heatmap, weighted_mean(error, targets.weight))
+    direction, quality = output.direction, output.quality
+    if direction is not None:
+        logits = rows_at(direction, targets.sample, targets.cell)
+        direction = weighted_mean(direction_error(logits, targets.facing), targets.weight)
+    if quality is not None:
+        logits = rows_at(quality, targets.sample, targets.cell).squeeze(1)
+        error_of = quality_error(logits, overlap(predicted, targets.box, network))
+        quality = weighted_mean(error_of, targets.weight)
+    return DetectionLoss(heatmap, weighted_mean(error, targets.weight), direction, quality)
+
+
+def direction_error(logits: Tensor, facing: Tensor) -> Tensor:
+    """Cross-entropy ``[M]`` of looking along ``facing`` or back, of directions ``[M, 2]``."""
+    return F.softplus(-(logits * facing).sum(dim=1))
+
+
+def quality_error(logits: Tensor, overlap: Tensor) -> Tensor:
+    """Cross-entropy ``[M]`` of logits ``[M]`` against overlaps ``[M]``."""
+    return F.binary_cross_entropy_with_logits(logits, overlap, reduction="none")
+
+
+@torch.no_grad()
+def overlap(predicted: Tensor, target: Tensor, network: ModelConfig) -> Tensor:
+    """Bird's-eye IoU ``[M]`` of the boxes that the same cells mean by values ``[M, 8]``."""
+    cell = predicted.new_zeros(len(predicted), 2)
+    return paired_bev_iou(*(boxes_of(cell, each, None, network) for each in (predicted, target)))
 
 
 def box_error(predicted: Tensor, target: Tensor, config: LossConfig) -> Tensor:
@@ -65,8 +104,3 @@ def focal_loss(probability: Tensor, target: Tensor, counted: Tensor) -> Tensor:
     negative = torch.log(1 - probability) * probability**2 * (1 - target) ** 4
     loss = torch.where(peak, positive, negative) * counted[:, None]
     return -loss.sum() / peak.sum().clamp(min=1)
-
-
-def gather_cells(box_map: Tensor, sample: Tensor, cell: Tensor) -> Tensor:
-    """Rows ``[M, 8]`` of a box map ``[B, 8, H, W]`` at flat cells of given samples."""
-    return box_map.float().flatten(2)[sample, :, cell]

@@ -30,7 +30,7 @@ def estimate_memory(
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         half = in_half(config, batch.student.points.device)
-        losses = step_losses(parts.model, parts.tutor, batch, config, 0, half)
+        losses = step_losses(parts.model, parts.tutor, batch, config, parts.trained_on, 0, half)
     size = sum(parameter.numel() * parameter.element_size() for parameter in learnt)
     memory = {
         "weights": size,

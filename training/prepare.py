@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import tells_direction
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
@@ -36,6 +38,7 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     """Check, build and load; writes nothing. ``ValueError`` for bad configs, weights or data."""
     torch.manual_seed(config.seed)
     network = load_model_config(Path(config.model))
+    _check_heading(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
     model = rebuild(_start_model(config, network), trained_on)
@@ -74,6 +77,16 @@ def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:
             f" with another config than {config.model}; give a checkpoint of the same network"
         )
     return start.model
+
+
+def _check_heading(config: TrainConfig, network: AnyModelConfig) -> None:
+    """An axis has no front and back that a part of the loss could leave out."""
+    told = isinstance(network, ModelConfig) and tells_direction(network)
+    if told and config.loss.heading != 1:
+        raise ValueError(
+            f"loss.heading: expected 1 for {network.name}, whose head tells the direction apart"
+            f" from the box, got {config.loss.heading}; leave it out"
+        )
 
 
 def _set_norm_momentum(model: nn.Module, momentum: float) -> None:

@@ -123,7 +123,9 @@ class Run:
     def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
         """One optimiser step; returns what ``training.step_loss`` gives, on the CPU."""
         on_device = move_batch(batch, self.world.device)
-        terms = step_losses(self.network, self.tutor, on_device, self.config, epoch, self.half)
+        terms = step_losses(
+            self.network, self.tutor, on_device, self.config, self.model_config, epoch, self.half
+        )
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]

@@ -5,18 +5,20 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.frozen_config import FrozenConfig
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput, PointRcnnOutput
-from training.anchor_losses import AnchorLoss, anchor_loss
+from training.anchor_losses import anchor_loss
 from training.anchor_targets import AnchorTargets
 from training.config import TrainConfig
 from training.distillation.term import Lesson
 from training.distillation.tutor import Tutor
 from training.loader import Batch
-from training.losses import DetectionLoss, detection_loss
+from training.losses import detection_loss
 from training.network_input import network_input
-from training.point_losses import PointRcnnLoss, point_rcnn_loss
+from training.point_losses import point_rcnn_loss
 from training.point_targets import PointTargets
 from training.targets import Targets
 
@@ -28,12 +30,14 @@ def step_losses(
     tutor: Tutor | None,
     batch: Batch,
     config: TrainConfig,
+    shape: AnyModelConfig,
     epoch: int,
     half: bool,
 ) -> dict[str, Tensor]:
     """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
 
-    Terms of distillation are called ``distill_METHOD``. ``epoch``: from 0; ``half``: whether the
+    Terms of distillation are called ``distill_METHOD``. ``shape``: the network's config;
+    ``epoch``: from 0; ``half``: whether the
     networks run in bfloat16.
     """
     with torch.autocast(batch.student.points.device.type, torch.bfloat16, enabled=half):
@@ -41,8 +45,7 @@ def step_losses(
         taught = tutor.ask(batch) if tutor else None
     if tutor is not None and taught is not None:
         batch = tutor.relabel(batch, taught)
-    detection, total = _detection(output, batch, config)
-    terms = detection._asdict()
+    terms, total = _detection(output, batch, config, shape)
     if tutor is not None and taught is not None:
         assert isinstance(output, ModelOutput)
         lesson = Lesson(output, taught, batch, epoch)
@@ -71,21 +74,22 @@ def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]
 
 def _weights(losses: Mapping[str, float], config: TrainConfig) -> FrozenConfig:
     """Weights of the detection loss that has these terms."""
-    if "direction" in losses:
+    if "classes" in losses:
         return config.anchor_loss
     return config.point_loss if "point_box" in losses else config.loss
 
 
 def _detection(
-    output: AnyOutput, batch: Batch, config: TrainConfig
-) -> tuple[DetectionLoss | AnchorLoss | PointRcnnLoss, Tensor]:
+    output: AnyOutput, batch: Batch, config: TrainConfig, shape: AnyModelConfig
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Terms by name, and their weighted sum."""
     if isinstance(output, PointRcnnOutput):
         assert isinstance(batch.targets, PointTargets)
         points = point_rcnn_loss(output, batch.targets, config.point_loss)
-        return points, points.total(config.point_loss)
+        return points._asdict(), points.total(config.point_loss)
     if isinstance(batch.targets, AnchorTargets):
         anchors = anchor_loss(output, batch.targets)
-        return anchors, anchors.total(config.anchor_loss)
-    assert isinstance(batch.targets, Targets)
-    centres = detection_loss(output, batch.targets, config.loss)
-    return centres, centres.total(config.loss)
+        return anchors._asdict(), anchors.total(config.anchor_loss)
+    assert isinstance(batch.targets, Targets) and isinstance(shape, ModelConfig)
+    centres = detection_loss(output, batch.targets, config.loss, shape)
+    return centres.named, centres.total(config.loss)

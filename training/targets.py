@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import tells_direction
 from training.labels import Labels
 
 _MIN_OVERLAP = 0.1
@@ -21,6 +22,7 @@ class Cells(NamedTuple):
 
     cell: Tensor  # [M] int64, row * columns + column
     box: Tensor  # [M, 8] as in ModelOutput.box
+    facing: Tensor  # [M, 2] cos and sin of the object's yaw
     weight: Tensor  # [M] 1 at an object's centre, less beside it
 
 
@@ -32,6 +34,7 @@ class Targets(NamedTuple):
     sample: Tensor  # [M] int64
     cell: Tensor  # [M] int64, row * columns + column
     box: Tensor  # [M, 8] as in ModelOutput.box
+    facing: Tensor  # [M, 2] cos and sin of the object's yaw
     weight: Tensor  # [M] in (0, 1]
 
 
@@ -90,7 +93,9 @@ def box_cells(
     owner = torch.arange(len(boxes)).repeat_interleave(len(around))[inside]
     cell = column_row[:, 1] * columns + column_row[:, 0]
     first = torch.arange(len(cell)) if shared_cells else heaviest_of_each(cell, weight)
-    return Cells(cell[first], encode_at(column_row, boxes[owner], config)[first], weight[first])
+    column_row, mine = column_row[first], boxes[owner[first]]
+    facing = _cos_sin(mine[:, 6:])
+    return Cells(cell[first], encode_at(column_row, mine, config), facing, weight[first])
 
 
 def gaussian_radius(length_cells: float, width_cells: float) -> int:
@@ -138,8 +143,14 @@ def heaviest_of_each(cell: Tensor, weight: Tensor) -> Tensor:
 def encode_at(cells: Tensor, boxes: Tensor, config: ModelConfig) -> Tensor:
     """What cells ``[M, 2]`` (column, row) should say of boxes ``[M, 7]``: ``[M, 8]``."""
     offset = _position(boxes, config) - cells
-    yaw = boxes[:, 6:]
-    return torch.cat((offset, boxes[:, 2:3], boxes[:, 3:6].log(), yaw.cos(), yaw.sin()), dim=1)
+    turns = 2 if tells_direction(config) else 1
+    axis = _cos_sin(turns * boxes[:, 6:])
+    return torch.cat((offset, boxes[:, 2:3], boxes[:, 3:6].log(), axis), dim=1)
+
+
+def _cos_sin(angle_rad: Tensor) -> Tensor:
+    """``[M, 1]`` -> ``[M, 2]``."""
+    return torch.cat((angle_rad.cos(), angle_rad.sin()), dim=1)
 
 
 def radius_of(box: Tensor, config: ModelConfig) -> int:

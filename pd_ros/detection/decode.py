@@ -1,23 +1,23 @@
 """Heatmap and box map to boxes."""
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
-from pd_ros.detection.boxes import nms
+from pd_ros.detection.boxes import nms, wrap_angle
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.part_config import DecodeConfig
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.part_config import CenterHeadConfig, DecodeConfig
+from pd_ros.detection.types import Detections, HeadMaps, ModelOutput
 
 # exp(4) = 55 m: no network, however confused, may overflow a size.
 _MAX_LOG_SIZE = 4.0
 
 
-def decode(output: ModelOutput, config: ModelConfig) -> list[Detections]:
-    """Boxes of every sample: of its :func:`candidates` those that :func:`suppress` keeps.
-
-    No peak gives empty detections.
-    """
-    return [suppress(found, config.decode) for found in candidates(output, config)]
+def tells_direction(config: ModelConfig) -> bool:
+    """Whether boxes are written by cos and sin of twice the yaw; see ``CenterHeadConfig``."""
+    return isinstance(config.head, CenterHeadConfig) and config.head.direction
 
 
 def suppress(found: Detections, settings: DecodeConfig) -> Detections:
@@ -41,37 +41,70 @@ def _apart_by_class(found: Detections) -> Tensor:
 
 
 def candidates(output: ModelOutput, config: ModelConfig) -> list[Detections]:
-    """Boxes of the best ``max_candidates`` (class, cell) scores above the threshold."""
-    heatmap = output.heatmap.float().sigmoid()
-    box_map = output.box.float()
-    return [
-        _sample_candidates(scores, box, config)
-        for scores, box in zip(heatmap, box_map, strict=True)
-    ]
+    """Boxes of the best ``max_candidates`` (class, cell) scores above the threshold.
+
+    One for each sample; no peak gives empty detections.
+    """
+    maps, samples = output.levels[0], range(len(output.heatmap))
+    scores = _scores(maps, config)
+    return [_sample_candidates(scores[i], maps, i, config) for i in samples]
 
 
-def boxes_at(box_map: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
-    """Boxes ``[M, 7]`` at flat cells ``[M]`` (row * columns + column) of a map ``[8, H, W]``."""
-    columns = box_map.shape[2]
-    values = box_map.flatten(1)[:, cells].T
+def boxes_at(maps: HeadMaps, sample: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
+    """Boxes ``[M, 7]`` at flat cells ``[M]`` (row * columns + column) of samples ``[M]``."""
+    columns = maps.box.shape[3]
     row = torch.div(cells, columns, rounding_mode="floor")
-    column = cells - row * columns
-    cell_x, cell_y = config.output_cell_m
-    x = (column + values[:, 0]) * cell_x + config.grid.range_m[0]
-    y = (row + values[:, 1]) * cell_y + config.grid.range_m[1]
+    column_row = torch.stack((cells - row * columns, row), dim=1)
+    values = rows_at(maps.box, sample, cells)
+    facing = None if maps.direction is None else rows_at(maps.direction, sample, cells)
+    return boxes_of(column_row, values, facing, config)
+
+
+def boxes_of(
+    column_row: Tensor, values: Tensor, facing: Tensor | None, config: ModelConfig
+) -> Tensor:
+    """Boxes ``[M, 7]`` that cells ``[M, 2]`` mean by values ``[M, 8]``, see ``ModelOutput``.
+
+    ``facing``: directions ``[M, 2]`` of a head that tells them; its boxes look either way without.
+    """
+    position = column_row + values[:, :2]
+    (cell_x, cell_y), (x0, y0) = config.output_cell_m, config.grid.range_m[:2]
+    x, y = position[:, 0] * cell_x + x0, position[:, 1] * cell_y + y0
     size = values[:, 3:6].clamp(max=_MAX_LOG_SIZE).exp()
     yaw = torch.atan2(values[:, 7], values[:, 6])
+    if tells_direction(config):
+        yaw = yaw / 2
+        if facing is not None:
+            looks_back = facing[:, 0] * yaw.cos() + facing[:, 1] * yaw.sin() < 0
+            yaw = wrap_angle(yaw + math.pi * looks_back)
     return torch.cat((torch.stack((x, y, values[:, 2]), 1), size, yaw[:, None]), dim=1)
 
 
-def _sample_candidates(scores: Tensor, box_map: Tensor, config: ModelConfig) -> Detections:
+def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
+    """Float32 rows ``[M, C]`` of maps ``[B, C, H, W]`` at flat cells of samples, both ``[M]``."""
+    return values.flatten(2)[sample, :, cells].float()
+
+
+def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
+    """Scores ``[B, K, H, W]`` of the boxes: their classes', and their quality's share."""
+    if maps.quality is None:
+        return maps.heatmap.float().sigmoid()
+    assert isinstance(config.head, CenterHeadConfig)
+    share = config.head.quality
+    quality, heatmap = logsigmoid(maps.quality.float()), logsigmoid(maps.heatmap.float())
+    return ((1 - share) * heatmap + share * quality).exp()
+
+
+def _sample_candidates(
+    scores: Tensor, maps: HeadMaps, sample: int, config: ModelConfig
+) -> Detections:
     settings: DecodeConfig = config.decode
     cells = scores.shape[1] * scores.shape[2]
     flat = scores.flatten()
     count = min(settings.max_candidates, len(flat))
     best, index = flat.topk(count)
     index = index[best > settings.score_threshold]
-    boxes = boxes_at(box_map, index % cells, config)
+    boxes = boxes_at(maps, torch.full_like(index, sample), index % cells, config)
     usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not reach the vehicle
     index, boxes = index[usable], boxes[usable]
     return Detections(boxes, flat[index], torch.div(index, cells, rounding_mode="floor"))

@@ -135,4 +135,4 @@ def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHea
     head, classes = config.head, len(config.classes)
     if isinstance(head, AnchorHeadConfig):
         return AnchorHead(in_channels, head.per_cell, classes, head.box_values)
-    return CenterHead(in_channels, head.width, classes)
+    return CenterHead(in_channels, head.width, classes, head.direction, head.quality > 0)

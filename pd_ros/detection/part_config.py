@@ -76,10 +76,21 @@ AnyNeckConfig = Annotated[
 
 
 class CenterHeadConfig(FrozenConfig):
-    """CenterPoint head: width of the shared convolution and of each branch."""
+    """CenterPoint head: width of the shared convolution and of each branch.
+
+    ``direction``: the yaw is told as an axis, by cos and sin of twice the yaw, and beside it which
+    way along the axis the object looks. Without, cos and sin of the yaw say both, and L1 gives a
+    symmetric object neither.
+
+    ``quality``: share of the overlap that a box expects to have with its object in the box's
+    score, ``class ** (1 - quality) * overlap ** quality`` (PillarNet section 3.3). 0: it expects
+    none.
+    """
 
     kind: Literal["center"] = "center"
     width: PositiveInt
+    direction: bool = False
+    quality: Probability = 0.0
 
 
 class AnchorConfig(FrozenConfig):

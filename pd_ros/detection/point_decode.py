@@ -1,7 +1,7 @@
 """Refined proposals to boxes (PointRCNN section 3.4)."""
 
 from pd_ros.detection.anchors import decode_boxes
-from pd_ros.detection.boxes import nms
+from pd_ros.detection.decode import suppress
 from pd_ros.detection.part_config import DecodeConfig
 from pd_ros.detection.point_boxes import out_of_proposals, own_frame
 from pd_ros.detection.types import Detections, PointRcnnOutput
@@ -10,9 +10,8 @@ from pd_ros.detection.types import Detections, PointRcnnOutput
 def decode_proposals(output: PointRcnnOutput, config: DecodeConfig) -> list[Detections]:
     """Boxes of every cloud of the batch.
 
-    Proposals above the threshold, of the class that the first stage gave them; rotated NMS over
-    all classes together keeps the best of those that overlap. ``max_candidates`` binds nothing
-    here: proposals are few.
+    Proposals above the threshold, of the class that the first stage gave them, of which
+    :func:`suppress` keeps the best. ``max_candidates`` binds nothing here: proposals are few.
     """
     proposals = output.proposals
     score = output.refined.score.float().sigmoid()
@@ -21,8 +20,7 @@ def decode_proposals(output: PointRcnnOutput, config: DecodeConfig) -> list[Dete
     usable = (score > config.score_threshold) & boxes.isfinite().all(dim=1)
     found = []
     for sample in range(len(output.points.points)):
-        mine = (usable & (proposals.sample == sample)).nonzero().squeeze(1)
-        kept = nms(boxes[mine], score[mine], config.nms_iou_threshold, config.max_detections)
-        chosen = mine[kept]
-        found.append(Detections(boxes[chosen], score[chosen], proposals.labels[chosen]))
+        mine = usable & (proposals.sample == sample)
+        candidates = Detections(boxes[mine], score[mine], proposals.labels[mine])
+        found.append(suppress(candidates, config))
     return found

@@ -61,6 +61,7 @@ class HeadMaps(NamedTuple):
     heatmap: Tensor
     box: Tensor
     direction: Tensor | None = None
+    quality: Tensor | None = None
     coarser: "tuple[HeadMaps, ...]" = ()
 
 
@@ -69,7 +70,10 @@ class ModelOutput(NamedTuple):
 
     ``H x W`` are the cells of the head's map, row = y, column = x. The head is one of two:
     CenterPoint's has a heatmap ``[B, K, H, W]`` and boxes ``[B, 8, H, W]`` (dx, dy in cells, z in
-    m, log l, log w, log h, cos yaw, sin yaw); an anchor head has, for each of a cell's A anchors,
+    m, log l, log w, log h, cos yaw, sin yaw). If it tells directions ``[B, 2, H, W]``, the box has
+    cos and sin of twice the yaw, and ``direction . (cos yaw, sin yaw)`` is the logit of looking
+    that way rather than back; its quality ``[B, 1, H, W]`` is the logit of the box's overlap with
+    its object. An anchor head has, for each of a cell's A anchors,
     classes ``[B, A * K, H, W]``, boxes ``[B, A * 7, H, W]`` (differences from the anchor; with
     velocity ``A * 9``) and directions ``[B, A * 2, H, W]``.
 
@@ -82,14 +86,15 @@ class ModelOutput(NamedTuple):
     neck: Tensor  # [B, C, H, W]
     heatmap: Tensor  # logits
     box: Tensor
-    direction: Tensor | None = None  # logits; of an anchor head only
+    direction: Tensor | None = None  # logits; of heads that have it
+    quality: Tensor | None = None  # logits; of heads that have it
     coarser: tuple[HeadMaps, ...] = ()  # of a pyramid's other levels, finest first
     linear_stages: tuple[Tensor, ...] = ()  # the stages before their last ReLU, where asked for
 
     @property
     def levels(self) -> tuple[HeadMaps, ...]:
         """The head's maps of all levels, finest first; mostly one."""
-        return HeadMaps(self.heatmap, self.box, self.direction), *self.coarser
+        return HeadMaps(self.heatmap, self.box, self.direction, self.quality), *self.coarser
 
 
 class PointBatch(NamedTuple):

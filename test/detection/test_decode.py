@@ -2,19 +2,21 @@ import math
 
 import pytest
 import torch
-from small_model import small_config
+from small_model import small_config, small_directed_config
 
-from pd_ros.detection.decode import decode
+from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.types import ModelOutput
 from training.labels import Labels
 from training.targets import make_targets
 
 CONFIG = small_config()
+DIRECTED = small_directed_config()
+DECODE = make_decoder(CONFIG, torch.device("cpu"))
 
 
-def output_of(heatmap, box):
+def output_of(heatmap, box, direction=None, quality=None):
     nothing = torch.zeros(0)
-    return ModelOutput(nothing, nothing, (), nothing, heatmap, box)
+    return ModelOutput(nothing, nothing, (), nothing, heatmap, box, direction, quality)
 
 
 def empty_maps():
@@ -28,14 +30,14 @@ def test_a_peak_becomes_the_box_written_at_its_cell() -> None:
     box[0, :, 10, 3] = torch.tensor(
         [0.25, 0.75, -0.5, math.log(4), math.log(2), math.log(1.5), math.cos(yaw), math.sin(yaw)]
     )
-    found = decode(output_of(heatmap, box), CONFIG)[0]
+    found = DECODE(output_of(heatmap, box))[0]
     torch.testing.assert_close(found.boxes, torch.tensor([[-4.75, 2.75, -0.5, 4, 2, 1.5, yaw]]))
     assert found.labels.tolist() == [1]
     assert found.scores.item() == pytest.approx(1 / (1 + math.exp(-2)))
 
 
 def test_no_peak_gives_no_box() -> None:
-    found = decode(output_of(*empty_maps()), CONFIG)[0]
+    found = DECODE(output_of(*empty_maps()))[0]
     assert found.boxes.shape == (0, 7)
     assert found.scores.shape == found.labels.shape == (0,)
 
@@ -45,7 +47,7 @@ def test_overlapping_boxes_keep_the_best_of_all_classes() -> None:
     box[:, 3:6] = math.log(4)
     box[:, 6] = 1
     heatmap[0, 0, 8, 8], heatmap[0, 1, 8, 9], heatmap[0, 0, 2, 2] = 1.0, 2.0, 0.5
-    found = decode(output_of(heatmap, box), CONFIG)[0]
+    found = DECODE(output_of(heatmap, box))[0]
     assert found.labels.tolist() == [1, 0]
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     assert found.boxes[1, :2].tolist() == [-6, -6]
@@ -55,7 +57,7 @@ def test_maps_that_are_not_finite_give_no_box() -> None:
     heatmap, box = empty_maps()
     heatmap[0, 0, 4, 4] = 5.0
     box[0, 2, 4, 4] = float("nan")
-    assert len(decode(output_of(heatmap, box), CONFIG)[0].boxes) == 0
+    assert len(DECODE(output_of(heatmap, box))[0].boxes) == 0
 
 
 def test_targets_decode_to_the_boxes_they_were_made_of() -> None:
@@ -67,6 +69,43 @@ def test_targets_decode_to_the_boxes_they_were_made_of() -> None:
     heatmap = torch.logit(targets.heatmap, eps=1e-4)
     box = torch.zeros(1, 8, 256)
     box[targets.sample, :, targets.cell] = targets.box
-    found = decode(output_of(heatmap, box.view(1, 8, 16, 16)), CONFIG)[0]
+    found = DECODE(output_of(heatmap, box.view(1, 8, 16, 16)))[0]
     best = found.boxes[:2][found.labels[:2].argsort()]
     torch.testing.assert_close(best, boxes, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 1.5, 1.6, -1.6, 3.1, -3.1])
+def test_an_axis_and_a_direction_make_a_yaw(yaw) -> None:
+    """Whatever the size of the direction, and however far it points beside the axis."""
+    box = torch.tensor([[1.3, -2.2, -0.4, 3.9, 1.6, 1.5, yaw]])
+    labels = Labels(box, torch.tensor([0]), torch.zeros(0, 7))
+    targets = make_targets([labels], DIRECTED)
+    torch.testing.assert_close(targets.facing, torch.tensor([[math.cos(yaw), math.sin(yaw)]]))
+    maps, direction = torch.zeros(1, 8, 256), torch.zeros(1, 2, 256)
+    maps[0, :, targets.cell] = targets.box.T
+    beside = torch.tensor([math.cos(yaw + 1.4), math.sin(yaw + 1.4)])
+    direction[0, :, targets.cell] = 0.1 * beside[:, None]
+    output = output_of(
+        torch.logit(targets.heatmap, eps=1e-4),
+        maps.view(1, 8, 16, 16),
+        direction.view(1, 2, 16, 16),
+        torch.zeros(1, 1, 16, 16),
+    )
+    found = make_decoder(DIRECTED, torch.device("cpu"))(output)[0]
+    torch.testing.assert_close(found.boxes[:1], box, atol=1e-4, rtol=1e-4)
+
+
+def test_a_score_is_the_mean_of_class_and_quality() -> None:
+    """The geometric one; a box of better quality suppresses its neighbour."""
+    heatmap, box = empty_maps()
+    box[:, 3:6] = math.log(4)
+    box[:, 6] = 1
+    heatmap[0, 0, 8, 8], heatmap[0, 0, 8, 9] = 1.0, 0.5
+    direction, quality = torch.zeros(1, 2, 16, 16), torch.zeros(1, 1, 16, 16)
+    direction[:, 0] = 1
+    quality[0, 0, 8, 8], quality[0, 0, 8, 9] = -2.0, 3.0
+    output = output_of(heatmap, box, direction, quality)
+    found = make_decoder(DIRECTED, torch.device("cpu"))(output)[0]
+    assert found.boxes[0, 0].item() == pytest.approx(1.0)
+    expected = torch.tensor([0.5, 3.0]).sigmoid().prod().sqrt()
+    assert found.scores[0].item() == pytest.approx(expected.item())

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from small_model import save_eager_model, small_config
+from small_model import small_config
 
 from pd_ros.answering import Answerer
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp
@@ -56,11 +56,6 @@ class Recorder:
         if self.errors:
             raise self.errors.pop(0)
         return self.works(points, done)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from small_model import save_eager_model
 from small_recording import STORE, cloud_message, cloud_points
 
 from pd_ros.comparison import (
@@ -22,11 +21,6 @@ from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD, open_recording
 from pd_ros.stamp_pairs import StampPair
 
 STAMP = 3_000_000_005
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 def named(rows, names, scores) -> NamedBoxes:

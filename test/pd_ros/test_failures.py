@@ -6,19 +6,18 @@ import os
 import numpy as np
 import pytest
 import torch
-from small_model import save_eager_model, small_config
+from small_model import small_config
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import XYZI, Client, cloud, ros, running_node, start_node, values_of
+from live_node import XYZI, Client, cloud, heard, running_node, start_node, values_of
 from rcl_interfaces.msg import Parameter, ParameterValue
 from rcl_interfaces.srv import SetParametersAtomically
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import build_model
 from pd_ros.health import Level
-from pd_ros.spinning import spinning
 
 NAMESPACE = f"/test_failures_{os.getpid()}"
 POINTS = np.random.default_rng(0).uniform(-7, 7, (500, 4)).astype(np.float32)
@@ -29,23 +28,9 @@ AS_WORDS = np.column_stack((POINTS[:, :3], POINTS[:, 3] * 65535)).round(6)
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def context():
-    with ros():
-        yield
-
-
-@pytest.fixture(scope="module")
 def client(context, checkpoint):
-    with running_node(NAMESPACE, checkpoint):
-        client = Client(NAMESPACE)
-        with spinning(client):
-            client.wait_until_heard()
-            yield client
+    with running_node(NAMESPACE, checkpoint), heard(Client(NAMESPACE)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -257,14 +242,12 @@ def save_sweeps_model(folder):
 
 def test_without_tf_several_sweeps_become_single_ones_and_it_is_said(context, tmp_path) -> None:
     namespace = f"{NAMESPACE}_sweeps"
-    with running_node(namespace, save_sweeps_model(tmp_path), "-p", "sweeps.count:=3"):
-        client = Client(namespace)
-        with spinning(client):
-            client.wait_until_heard()
-            client.ask(cloud(POINTS, 1))
-            status = client.hear("detector", "single sweep")
-            assert status.level == bytes([Level.WARN.value])
-            client.ask(cloud(POINTS, 2))
+    node = running_node(namespace, save_sweeps_model(tmp_path), "-p", "sweeps.count:=3")
+    with node, heard(Client(namespace)) as client:
+        client.ask(cloud(POINTS, 1))
+        status = client.hear("detector", "single sweep")
+        assert status.level == bytes([Level.WARN.value])
+        client.ask(cloud(POINTS, 2))
 
 
 @pytest.mark.skipif(

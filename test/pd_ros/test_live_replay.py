@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
@@ -14,11 +13,6 @@ from pd_ros.stamp_pairs import header_stamp_ns
 from training.simulate.drive import simulate_drive
 from training.simulate.recording import write_recording
 from training.simulate.sensor import VLP_16
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

@@ -6,40 +6,24 @@ import time
 
 import numpy as np
 import pytest
-from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import Client, cloud, ros, running_node, start_node, values_of
+from live_node import Client, cloud, heard, running_node, start_node, values_of
 from rclpy.qos import ReliabilityPolicy
 from visualization_msgs.msg import Marker
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.health import Level
-from pd_ros.spinning import spinning
 
 NAMESPACE = f"/test_node_{os.getpid()}"
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
-
-
-@pytest.fixture(scope="module")
-def context():
-    with ros():
-        yield
-
-
-@pytest.fixture(scope="module")
 def client(context, checkpoint):
-    with running_node(NAMESPACE, checkpoint):
-        client = Client(NAMESPACE)
-        with spinning(client):
-            client.wait_until_heard()
-            yield client
+    with running_node(NAMESPACE, checkpoint), heard(Client(NAMESPACE)) as client:
+        yield client
 
 
 def some_points(seed: int = 0, count: int = 500) -> np.ndarray:
@@ -179,25 +163,23 @@ def test_a_healthy_node_says_so(client) -> None:
 
 def test_a_best_effort_publisher_is_heard(context, checkpoint) -> None:
     namespace = f"{NAMESPACE}_best_effort"
-    with running_node(namespace, checkpoint):
-        client = Client(namespace, ReliabilityPolicy.BEST_EFFORT)
-        with spinning(client):
-            client.wait_until_heard()
-            for stamp in range(200, 240):  # best effort may lose some before discovery is done
-                client.send(cloud(some_points(), stamp))
-                if client.answers:
-                    break
-                time.sleep(0.3)
-            assert client.wait(lambda: client.answers)
+    with (
+        running_node(namespace, checkpoint),
+        heard(Client(namespace, ReliabilityPolicy.BEST_EFFORT)) as client,
+    ):
+        for stamp in range(200, 240):  # best effort may lose some before discovery is done
+            client.send(cloud(some_points(), stamp))
+            if client.answers:
+                break
+            time.sleep(0.3)
+        assert client.wait(lambda: client.answers)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_stop_it_ends_with_exit_code_0(context, checkpoint, number) -> None:
     namespace = f"{NAMESPACE}_{number.name.lower()}"
     process = start_node(namespace, checkpoint)
-    client = Client(namespace)
-    with spinning(client):
-        client.wait_until_heard()
+    with heard(Client(namespace)):
         process.send_signal(number)
         _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log

@@ -3,17 +3,17 @@
 import os
 import threading
 import weakref
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
-from small_model import save_eager_model
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 import rclpy
-from live_node import PATIENCE_S, Client, call_on, cloud
+from live_node import PATIENCE_S, Client, call_on, cloud, heard
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
@@ -26,9 +26,13 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 NAMESPACE = f"/test_lifecycle_{os.getpid()}"
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    return save_eager_model(tmp_path_factory.mktemp("model"))
+@contextmanager
+def active(node):
+    """A client that is heard by a node, which is configured, activated and spins."""
+    node.trigger_configure()
+    node.trigger_activate()
+    with spinning(node), heard(Client(NAMESPACE)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -96,11 +100,7 @@ INJECTED = {
 @pytest.mark.parametrize("case", INJECTED)
 def test_a_fault_in_the_detector_is_answered_and_said_and_the_node_goes_on(node, case) -> None:
     errors, text, empty = INJECTED[case]
-    node.trigger_configure()
-    node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with active(node) as client:
         assert client.ask(cloud(POINTS, 1)).detections
         worker = node.engine.worker._thread
         node.engine.answerer.predictor = FaultyPredictor(node.predictor, errors)
@@ -136,9 +136,7 @@ def test_a_lost_gpu_ends_the_process_to_be_started_again(node, monkeypatch) -> N
     monkeypatch.setattr("pd_ros.engine.is_lost", lambda device: True)
     node.engine._on_lost_device = lost.set
     node.engine.answerer.predictor = FaultyPredictor(node.predictor, [RuntimeError("illegal")])
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with spinning(node), heard(Client(NAMESPACE)) as client:
         assert not client.ask(cloud(POINTS, 2)).detections
         assert lost.wait(PATIENCE_S)
     node._end_lost()
@@ -207,11 +205,7 @@ def test_a_cloud_without_a_transform_has_no_boxes_and_one_with_it_has(checkpoint
     rclpy.init(args=arguments)
     try:
         node = DetectorNode(open_transforms=lambda _node: transforms)
-        node.trigger_configure()
-        node.trigger_activate()
-        client = Client(NAMESPACE)
-        with spinning(node), spinning(client):
-            client.wait_until_heard()
+        with active(node) as client:
             strange = cloud(POINTS, 1)
             strange.header.frame_id = "somewhere"
             assert not client.ask(strange).detections
@@ -224,11 +218,7 @@ def test_a_cloud_without_a_transform_has_no_boxes_and_one_with_it_has(checkpoint
 
 
 def test_parameters_change_what_the_next_cloud_gives(node) -> None:
-    node.trigger_configure()
-    node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with active(node) as client:
         plain = client.ask(cloud(POINTS, 1)).detections
         assert len(plain) > 2
         set_parameter(node, "postprocess.max_detections", 2)
@@ -242,11 +232,7 @@ def test_parameters_change_what_the_next_cloud_gives(node) -> None:
 
 def test_z_offset_moves_points_and_boxes_back(node) -> None:
     """A sensor half a metre lower and the offset that says so: boxes half a metre lower."""
-    node.trigger_configure()
-    node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with active(node) as client:
         plain = client.ask(cloud(POINTS, 1)).detections
         set_parameter(node, "input.z_offset", 0.5)
         lower = client.ask(cloud(POINTS - np.float32([0, 0, 0.5, 0]), 2)).detections
@@ -256,11 +242,7 @@ def test_z_offset_moves_points_and_boxes_back(node) -> None:
 
 
 def test_old_clouds_are_rejected_where_the_site_says_so(node) -> None:
-    node.trigger_configure()
-    node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with active(node) as client:
         set_parameter(node, "input.max_age", 3600.0)
         client.send(cloud(POINTS, 1))
         client.hear("clouds", "clouds rejected: older than input.max_age")
@@ -269,11 +251,7 @@ def test_old_clouds_are_rejected_where_the_site_says_so(node) -> None:
 
 
 def test_names_on_the_topics_change_and_classes_can_be_dropped(node) -> None:
-    node.trigger_configure()
-    node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node), spinning(client):
-        client.wait_until_heard()
+    with active(node) as client:
         set_parameter(node, "postprocess.class_map.car", "vehicle")
         set_parameter(node, "postprocess.class_map.pedestrian", "drop")
         names = {d.results[0].hypothesis.class_id for d in client.ask(cloud(POINTS, 1)).detections}
@@ -287,11 +265,7 @@ def test_the_usual_subscription_gives_the_same(checkpoint) -> None:
         rclpy.init(args=[*arguments, "-p", f"input.raw_subscription:={raw}"])
         try:
             node = DetectorNode()
-            node.trigger_configure()
-            node.trigger_activate()
-            client = Client(NAMESPACE)
-            with spinning(node), spinning(client):
-                client.wait_until_heard()
+            with active(node) as client:
                 found = client.ask(cloud(POINTS, 1)).detections
                 scores.append([d.results[0].hypothesis.score for d in found])
             node.close()
@@ -328,9 +302,7 @@ def test_nonsense_is_refused_with_a_reason_and_changes_nothing(node, name, value
 def test_a_flood_is_answered_by_the_newest_and_every_cloud_is_accounted_for(node) -> None:
     node.trigger_configure()
     node.trigger_activate()
-    client = Client(NAMESPACE)
-    with spinning(node) as executor, spinning(client):
-        client.wait_until_heard()
+    with spinning(node) as executor, heard(Client(NAMESPACE)) as client:
         for stamp in range(1, 41):
             client.send(cloud(POINTS, stamp))
         client.wait(lambda: next(a for a in client.answers if a.header.stamp.sec == 40))

@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from small_model import SMALL_POINTS, small_point_config
-from small_run import read_log, write_frames, write_run
+from small_run import read_log, train_until_saved, write_frames, write_run
 
 from pd_ros.detection.boxes import iou_3d
 from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
@@ -20,7 +20,6 @@ from training import evaluate, import_checkpoint, inspect_data, profile
 from training.config import TrainConfig
 from training.crop import crop_grid
 from training.distributed import World
-from training.run import Run
 from training.train import main, train
 
 LEARNER = {
@@ -75,16 +74,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
     straight = load_config(path, TrainConfig)
     train(straight, here)
     killed = straight.model_copy(update={"out": str(tmp_path / "other")})
-    original = Run.save
-
-    def save_and_die(self, progress):
-        original(self, progress)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.Run.save", save_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            train(killed, here)
+    train_until_saved(killed, here)
     train(killed, here)
     a, b = (
         load_checkpoint(Path(out) / "model.safetensors").model

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from small_model import ANCHORS, PYRAMID, SECOND, SMALL, VOXELS
+from small_model import ANCHORS, DIRECTED, PYRAMID, SECOND, SMALL, VOXELS
 from small_nuscenes import write_moving_cars
-from small_run import read_log, write_frames, write_run
+from small_run import read_log, train_until_saved, write_frames, write_run
 
 from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.boxes import bev_iou
@@ -59,8 +59,8 @@ def test_shipped_runs_are_valid_and_start_with_their_command(path) -> None:
 
 @pytest.mark.parametrize(
     "network",
-    [SMALL, {**SMALL, "head": ANCHORS}, PYRAMID, SECOND, VOXELS],
-    ids=["pillars", "anchors", "pyramid", "second", "cp_voxel"],
+    [SMALL, {**SMALL, "head": DIRECTED}, {**SMALL, "head": ANCHORS}, PYRAMID, SECOND, VOXELS],
+    ids=["pillars", "directions", "anchors", "pyramid", "second", "cp_voxel"],
 )
 def test_learns_one_frame(tmp_path, network) -> None:
     """Loss falls far, and the detector then finds all objects of the frame at their places."""
@@ -91,6 +91,8 @@ def test_learns_one_frame(tmp_path, network) -> None:
     overlap, which = iou.max(dim=1)
     assert overlap.min() > 0.7
     assert found.scores[which].min() > 0.5
+    turned = found.boxes[which, 6] - torch.from_numpy(frame["boxes"])[:, 6]
+    assert turned.cos().min() > 0.9  # nobody looks back
 
 
 def test_velocities_are_learnt_from_nuscenes(tmp_path, caplog) -> None:
@@ -154,14 +156,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
     train(straight, HERE)
     other = tmp_path / "other"
     killed = straight.model_copy(update={"out": str(other)})
-
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.Run.save", _dying_save(die))
-        with pytest.raises(KeyboardInterrupt):
-            train(killed, HERE)
+    train_until_saved(killed, HERE)
     assert torch.load(other / "state.pt", weights_only=True)["step"] == 3
     train(killed, HERE)
     a, b = (
@@ -169,16 +164,6 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
     )
     for first, second in zip(a.parameters(), b.parameters(), strict=True):
         torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
-
-
-def _dying_save(die):
-    original = Run.save
-
-    def save(self, progress):
-        original(self, progress)
-        die()
-
-    return save
 
 
 def test_state_of_another_run_is_refused(tmp_path, caplog) -> None:

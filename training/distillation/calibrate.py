@@ -11,7 +11,7 @@ from pd_ros.detection.types import Detections, ModelOutput
 from training.config import SourceConfig, TrainConfig
 from training.data.source import open_source
 from training.distillation.calibration import Calibration, Judged, fit_calibration, judge
-from training.distillation.decoding import LEAST_SCORE, BoxDecoder, on_cpu
+from training.distillation.decoding import LEAST_SCORE, BoxDecoder
 from training.distillation.teacher import Teacher
 from training.distillation.unlabelled_config import UnlabelledConfig
 from training.labels import split_labels
@@ -64,5 +64,5 @@ def _judge_source(
         frame = frames[int(number)]
         cloud = torch.from_numpy(frame.points).to(device)
         output = teacher.model(pillarize([cloud], network.grid, network.capacity))
-        judged.append(judge(on_cpu(decode(output)[0]), split_labels(frame, min_points)))
+        judged.append(judge(decode(output)[0].cpu(), split_labels(frame, min_points)))
     return judged

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pd_ros.detection.checkpoint import read_config
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import tells_direction
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig, CenterHeadConfig
 from training.config import TrainConfig
@@ -59,11 +60,12 @@ def _networks(pair: Pair) -> Iterator[str]:
         )
 
 
-# Methods that need two heads of a kind, and those that need maps of the same size.
+# Methods that need two heads of a kind, of which some compare boxes, or maps of the same size.
 _OF_CENTRES = (
     *("logit", "rank_distribution", "regression"),
     *("gid_response", "gid_feature", "assignment"),
 )
+_OF_ONE_BOX = ("regression", "gid_response", "assignment")
 _OF_ANCHORS = ("anchor_logit", "anchor_regression")
 _OF_ONE_SIZE = (*_OF_ANCHORS, "regression", "gid_response", "gid_feature", "assignment")
 
@@ -75,6 +77,13 @@ def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
             yield (
                 f"{name}: expected heads that find centres, got {_kinds(pair)}; for anchor heads"
                 " take anchor_logit and anchor_regression"
+            )
+    axes = [tells_direction(network) for network in pair]
+    for name in _on(config, _OF_ONE_BOX):
+        if axes[0] != axes[1]:
+            yield (
+                f"{name}: the heads write boxes differently, head.direction is {axes[0]} of the"
+                f" student and {axes[1]} of the teacher; remove it or change a network"
             )
     for name in _on(config, _OF_ANCHORS):
         if any(centres):

@@ -39,11 +39,3 @@ class BoxDecoder:
         if self._made is None:  # only now is it known on which device
             self._made = make_decoder(self._config, output.heatmap.device)
         return self._made(output)
-
-
-def on_cpu(found: Detections) -> Detections:
-    """The same boxes as constants, where labels are."""
-    velocities = None if found.velocities is None else found.velocities.detach().cpu()
-    return Detections(
-        found.boxes.detach().cpu(), found.scores.detach().cpu(), found.labels.cpu(), velocities
-    )

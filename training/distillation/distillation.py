@@ -101,5 +101,7 @@ def without_gradient(output: ModelOutput) -> ModelOutput:
 
 
 def _constant(level: HeadMaps) -> HeadMaps:
-    direction = None if level.direction is None else level.direction.detach()
-    return HeadMaps(level.heatmap.detach(), level.box.detach(), direction)
+    direction, quality = (
+        None if values is None else values.detach() for values in (level.direction, level.quality)
+    )
+    return HeadMaps(level.heatmap.detach(), level.box.detach(), direction, quality)

@@ -132,7 +132,8 @@ def _head(
     mine, theirs = student.shared, teacher.shared
     name = "dense.head.shared.0"
     shared = copier.block(name, (mine[0], mine[1]), (theirs[0], theirs[1]), inputs)
-    for name in ("heatmap", "offset", "height", "size", "rotation"):
+    branches = ("heatmap", "offset", "height", "size", "rotation", "quality")
+    for name in branches if student.quality is not None else branches[:-1]:
         mine, theirs = getattr(student, name), getattr(teacher, name)
         place = f"dense.head.{name}"
         kept = copier.block(f"{place}.0", (mine[0], mine[1]), (theirs[0], theirs[1]), shared)

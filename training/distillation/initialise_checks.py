@@ -74,6 +74,9 @@ def _head(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
     mine, theirs = student.head, teacher.head
     if isinstance(mine, CenterHeadConfig) and isinstance(theirs, CenterHeadConfig):
         yield from _narrower("head", (mine.width,), (theirs.width,))
+        told = [(head.direction, head.quality > 0) for head in (mine, theirs)]
+        if told[0] != told[1]:
+            yield "initialise: one head tells directions or qualities, the other not; exclude head"
     elif isinstance(mine, AnchorHeadConfig) and isinstance(theirs, AnchorHeadConfig):
         if (mine.per_cell, mine.box_values) != (theirs.per_cell, theirs.box_values):
             yield (

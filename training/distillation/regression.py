@@ -2,9 +2,10 @@
 
 from torch import Tensor
 
+from pd_ros.detection.decode import rows_at
 from training.distillation.sparse_config import RegressionConfig
 from training.distillation.term import Lesson, Term
-from training.losses import gather_cells, weighted_mean
+from training.losses import weighted_mean
 from training.targets import Targets
 
 
@@ -22,7 +23,7 @@ class Regression(Term):
         targets = lesson.batch.teacher_targets
         assert isinstance(targets, Targets)
         assert lesson.student.box.shape == lesson.teacher.box.shape
-        learnt = gather_cells(lesson.student.box, targets.sample, targets.cell)
-        taught = gather_cells(lesson.teacher.box, targets.sample, targets.cell)
+        learnt = rows_at(lesson.student.box, targets.sample, targets.cell)
+        taught = rows_at(lesson.teacher.box, targets.sample, targets.cell)
         error = (learnt - taught).abs() * learnt.new_tensor(self.code_weights)
         return weighted_mean(error.sum(dim=1), targets.weight)

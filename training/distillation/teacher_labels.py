@@ -1,7 +1,7 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
 from pd_ros.detection.types import Detections, ModelOutput
-from training.distillation.decoding import BoxDecoder, on_cpu
+from training.distillation.decoding import BoxDecoder
 from training.distillation.label_join import join_labels, kept_boxes
 from training.distillation.sparse_config import LabelConfig
 from training.distillation.term import Pair
@@ -30,5 +30,5 @@ class TeacherLabels:
     def _join(self, labels: Labels, found: Detections) -> Labels:
         if not labels.labelled:  # nothing true to stand beside
             return labels
-        kept = kept_boxes(on_cpu(found), labels.boxes, self._config, self._classes)
+        kept = kept_boxes(found.cpu(), labels.boxes, self._config, self._classes)
         return join_labels(labels, kept, truth_first=not self._released)

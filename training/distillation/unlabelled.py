@@ -2,7 +2,7 @@
 
 from pd_ros.detection.types import Detections, ModelOutput
 from training.distillation.calibration import Calibration
-from training.distillation.decoding import LEAST_SCORE, BoxDecoder, on_cpu
+from training.distillation.decoding import LEAST_SCORE, BoxDecoder
 from training.distillation.term import Pair
 from training.distillation.unlabelled_config import UnlabelledConfig
 from training.labels import Labels
@@ -30,7 +30,7 @@ class UnlabelledBoxes:
         """The batch with labels and targets of its unlabelled clouds; the same one without any."""
         if all(labels.labelled for labels in batch.labels):
             return batch
-        found = [on_cpu(each) for each in self._decode(taught)]
+        found = [each.cpu() for each in self._decode(taught)]
         labels = tuple(
             each if each.labelled else self.labels_of(boxes)
             for each, boxes in zip(batch.labels, found, strict=True)

@@ -3,7 +3,14 @@
 import pytest
 import torch
 from small_lesson import WIDE, narrow_and_wide_pyramid, samples
-from small_model import ANCHORS, SMALL, small_config, small_pyramid_config
+from small_model import (
+    ANCHORS,
+    DIRECTED,
+    SMALL,
+    small_config,
+    small_directed_config,
+    small_pyramid_config,
+)
 from torch import nn
 
 from pd_ros.detection.model import build_model
@@ -32,6 +39,10 @@ def voxels(scale: int, residual: bool):
 
 PAIRS = {
     "pillars": lambda: (small_config(), small_config(**WIDE)),
+    "directions": lambda: (
+        small_directed_config(),
+        small_config(**{**WIDE, "head": {**DIRECTED, "width": 12}}),
+    ),
     "anchors": lambda: (small_config(head=ANCHORS), small_config(**{**WIDE, "head": ANCHORS})),
     "pyramids": lambda: tuple(narrow_and_wide_pyramid().pair),
     "voxels": lambda: (voxels(1, False), voxels(2, False)),
@@ -103,6 +114,9 @@ def test_the_student_computes_what_the_living_channels_compute(name, way) -> Non
     for mine, theirs in zip(first.levels, second.levels, strict=True):
         torch.testing.assert_close(mine.heatmap, theirs.heatmap, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(mine.box, theirs.box, atol=1e-4, rtol=1e-3)
+        if mine.quality is not None:
+            torch.testing.assert_close(mine.direction, theirs.direction, atol=1e-4, rtol=1e-3)
+            torch.testing.assert_close(mine.quality, theirs.quality, atol=1e-4, rtol=1e-3)
 
 
 def test_an_equal_network_is_copied_whole_with_its_statistics() -> None:
@@ -193,6 +207,7 @@ def test_a_shallower_student_gets_the_first_layers() -> None:
         ({"neck": {"widths": [8, 64], "strides": [1, 2]}}, "neck has widths"),
         ({"head": {"width": 99}}, "head has widths"),
         ({"head": ANCHORS}, "heads of one kind"),
+        ({"head": DIRECTED}, "one head tells directions or qualities"),
         ({"features": []}, "different features"),
     ],
 )

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 from small_lesson import WIDE, narrow_and_wide_pyramid
-from small_model import ANCHORS, PYRAMID, SMALL, small_point_config
-from small_run import read_log, write_run
+from small_model import ANCHORS, DIRECTED, PYRAMID, SMALL, small_point_config
+from small_run import read_log, train_until_saved, write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.config import ModelConfig
@@ -15,7 +15,6 @@ from pd_ros.detection.model import build_model
 from training.config import TrainConfig
 from training.distributed import World
 from training.prepare import prepare
-from training.run import Run
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
@@ -52,16 +51,7 @@ def test_a_stopped_run_takes_its_adapters_up_again(tmp_path, teacher) -> None:
     straight = load_config(run, TrainConfig)
     train(straight, HERE)
     stopped = straight.model_copy(update={"out": str(tmp_path / "other")})
-    original = Run.save
-
-    def save_and_die(self, progress):
-        original(self, progress)
-        raise KeyboardInterrupt
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.Run.save", save_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            train(stopped, HERE)
+    train_until_saved(stopped, HERE)
     train(stopped, HERE)
     first, second = (
         torch.load(Path(run.out) / "state.pt", weights_only=True) for run in (straight, stopped)
@@ -104,6 +94,20 @@ def test_other_classes_and_other_sizes_are_refused_together(tmp_path, caplog) ->
     assert main(["--config", str(run)]) == 2
     for expected in ("classes", "head maps of the same size", "the same grid"):
         assert expected in caplog.text
+
+
+def test_an_axis_is_not_compared_with_a_yaw(tmp_path, caplog, teacher) -> None:
+    distill = {"teacher": teacher, "regression": {}, "logit": {}}
+    network = {**SMALL, "head": DIRECTED}
+    assert main(["--config", str(write_run(tmp_path, network, distill=distill))]) == 2
+    assert "regression: the heads write boxes differently" in caplog.text
+    assert "logit" not in caplog.text
+
+
+def test_an_axis_has_no_heading(tmp_path, caplog) -> None:
+    run = write_run(tmp_path, {**SMALL, "head": DIRECTED}, loss={"heading": 0.5})
+    assert main(["--config", str(run)]) == 2
+    assert "loss.heading: expected 1" in caplog.text
 
 
 def test_methods_of_all_families_make_one_run(tmp_path, teacher) -> None:

@@ -40,7 +40,7 @@ def peak(row: int, column: int) -> Targets:
     heatmap[0, 0, row, column] = 1.0
     cell = torch.tensor([row * 16 + column])
     return Targets(heatmap, heatmap.amax(1) > -1, torch.tensor([0]), cell, torch.zeros(1, 8),
-                   torch.ones(1))  # fmt: skip
+                   torch.zeros(1, 2), torch.ones(1))  # fmt: skip
 
 
 def test_logit_counts_where_teacher_and_truth_agree() -> None:

@@ -1,0 +1,17 @@
+import pytest
+from small_model import save_eager_model
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """The file of a small network that finds something everywhere."""
+    return save_eager_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def context():
+    """ROS for the clients of a module."""
+    from live_node import ros  # noqa: PLC0415  # only where there is ROS
+
+    with ros():
+        yield
