@@ -1,7 +1,7 @@
 """Peaks of memory that is taken and given back."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,25 +12,28 @@ from pd_ros.benchmark.memory import PeakMemory
 MB = 1_000_000
 
 
-def take_and_give_back() -> tuple[float, float]:
-    """Peaks of two amounts, the first of which was given back before the look at it began."""
-    taken = torch.ones(300 * MB // 4)
-    del taken
-    peak = PeakMemory(torch.device("cpu"))  # what was before does not count
-    before = peak.mb()
-    taken = torch.ones(100 * MB // 4)
-    del taken
-    after = peak.mb()
-    assert before is not None and after is not None
-    return before, after
+# Run by a process of its own, as networks are: in this one freed memory may have been kept.
+_TAKE_AND_GIVE_BACK = """
+import torch
+from pd_ros.benchmark.memory import PeakMemory
+
+taken = torch.ones(75_000_000)
+del taken
+peak = PeakMemory(torch.device("cpu"))  # what was before does not count
+print(peak.mb())
+taken = torch.ones(25_000_000)
+del taken
+print(peak.mb())
+"""
 
 
 def test_the_peak_stays_after_the_memory_is_given_back() -> None:
     if PeakMemory(torch.device("cpu")).mb() is None:
         pytest.skip("this system does not tell the peak of a process")
-    # A process of its own, as networks have it: in this one freed memory may have been kept.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        before, after = pool.submit(take_and_give_back).result()
+    told = subprocess.run(
+        [sys.executable, "-c", _TAKE_AND_GIVE_BACK], capture_output=True, text=True, check=True
+    )
+    before, after = map(float, told.stdout.split())
     assert before == pytest.approx(0, abs=20)
     assert after == pytest.approx(100, abs=20)
 
