@@ -93,6 +93,7 @@ def start(config: TrainConfig, world: World) -> Started:
         lr=config.schedule.learning_rate,
         weight_decay=config.schedule.weight_decay,
         betas=config.schedule.betas,
+        fused=True,
     )
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     run = Run(config, parts.network, model, tutor, optimizer, scheduler, world)
