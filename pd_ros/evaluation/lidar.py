@@ -71,6 +71,7 @@ class ClassScores:
     precision: float  # 0 if nothing was found
     true_positives: int
     false_positives: int
+    facing: float  # of those, the share that looks the right way, within 90 degrees; 0 of none
 
 
 def default_iou(classes: Sequence[str]) -> dict[str, float]:
@@ -131,12 +132,12 @@ def format_table(scores: Mapping[str, ClassScores]) -> str:
     """Return the scores as text, one line per class."""
     lines = [
         f"{'class':12}{'objects':>8}{'IoU':>6}{'AP BEV':>9}{'AP 3D':>9}"
-        f"{'score >=':>10}{'recall':>8}{'precision':>11}{'right':>7}{'wrong':>7}"
+        f"{'score >=':>10}{'recall':>8}{'precision':>11}{'right':>7}{'wrong':>7}{'facing':>8}"
     ]
     lines += [
         f"{name:12}{row.num_truth:8d}{row.min_iou:6.2f}{row.ap_bev_r40:9.2f}{row.ap_3d_r40:9.2f}"
         f"{row.score_threshold:10.2f}{row.recall:8.3f}{row.precision:11.3f}"
-        f"{row.true_positives:7d}{row.false_positives:7d}"
+        f"{row.true_positives:7d}{row.false_positives:7d}{row.facing:8.3f}"
         for name, row in scores.items()
     ]
     return "\n".join(lines)
@@ -159,15 +160,23 @@ def class_frames(
         ignored |= _elsewhere(truth.boxes, distance_m)[rows]
         excused = _elsewhere(found.boxes, distance_m)[columns]
         scores = found.scores.numpy()[columns]
-        frame = _frame(overlap.bev[np.ix_(rows, columns)], scores, ignored, excused)
+        same_way = _same_way(truth.boxes[rows], found.boxes[columns])
+        frame = _frame(overlap.bev[np.ix_(rows, columns)], scores, ignored, excused, same_way)
         bev.append(frame)
         volume.append(frame._replace(iou=overlap.volume[np.ix_(rows, columns)]))
     return bev, volume
 
 
-def _frame(iou: Floats, scores: Floats, ignored: Bools, excused: Bools) -> Frame:
+def _frame(iou: Floats, scores: Floats, ignored: Bools, excused: Bools, same_way: Floats) -> Frame:
     nothing = np.zeros(len(scores), dtype=bool)
-    return Frame(iou, scores.astype(np.float64), ignored, nothing, excused, np.ones_like(iou))
+    return Frame(iou, scores.astype(np.float64), ignored, nothing, excused, same_way)
+
+
+def _same_way(truth: Tensor, found: Tensor) -> Floats:
+    """1 where two boxes ``[G, 7]`` and ``[D, 7]`` look the same way, else 0: ``[G, D]``."""
+    turn = truth[:, None, 6].double() - found[None, :, 6].double()
+    same: Floats = (turn.cos() > 0).double().numpy()
+    return same
 
 
 def _elsewhere(boxes: Tensor, distance_m: tuple[float, float] | None) -> Bools:
@@ -197,6 +206,7 @@ def _score_class(
         precision=right / max(right + wrong, 1),
         true_positives=right,
         false_positives=wrong,
+        facing=float(counts.similarity[0]) / max(right, 1),
     )
 
 

@@ -1,5 +1,7 @@
 """The rule in the LiDAR frame, worked out by hand."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -52,6 +54,17 @@ def score(*frames: tuple[GroundTruth, Detections], at: float | None = None) -> C
 
 def many(count: int) -> list[list[float]]:
     return [car(10.0 * i) for i in range(count)]
+
+
+def test_who_looks_back_is_found_but_does_not_face_the_right_way() -> None:
+    """Its box covers the object all the same; half turns of yaws are none."""
+    boxes = many(4)
+    boxes[1][6] += math.pi
+    boxes[2][6] -= 2 * math.pi
+    boxes[3][6] -= math.pi
+    row = score((truth(many(4)), found(boxes, [0.9, 0.8, 0.7, 0.6])))
+    assert (row.true_positives, row.facing) == (4, 0.5)
+    assert score((truth(many(1)), found([], []))).facing == 0
 
 
 def test_perfect_with_41_objects_is_100() -> None:
