@@ -68,6 +68,14 @@ class SourceConfig(FrozenConfig):
         return self
 
 
+class ObjectNoiseConfig(FrozenConfig):
+    """Objects of a frame moved a little, each for itself (SECOND section 3.2)."""
+
+    shift_m: tuple[Weight, Weight, Weight] = (1.0, 1.0, 0.5)  # standard deviations of x, y, z
+    rotation_rad: Weight = 0.785
+    tries: PositiveInt = 100
+
+
 class AugmentConfig(FrozenConfig):
     """Changes to a frame before it is learnt; zero or empty switches one off."""
 
@@ -82,6 +90,7 @@ class AugmentConfig(FrozenConfig):
     paste: dict[str, Annotated[int, Field(ge=0)]] = {}  # objects per class to fill up to
     bank_frames: PositiveInt = 100  # frames whose objects can be pasted
     paste_min_points: PositiveInt = 10
+    object_noise: ObjectNoiseConfig | None = None  # of all objects, pasted ones too
 
 
 class StepsConfig(FrozenConfig):

@@ -18,6 +18,7 @@ from training.data.balance import class_balanced_weights
 from training.data.source import open_source
 from training.frame import Frame
 from training.labels import Labels, split_labels
+from training.object_noise import move_objects
 from training.paste import ObjectBank, paste_objects
 from training.target_maker import AnyTargets, make_target_maker
 
@@ -136,6 +137,8 @@ class TrainingFrames(Dataset[Sample]):
         frame = self._sources[draw.source][draw.number]
         if self._bank is not None:
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
+        if self._config.augment.object_noise is not None:
+            frame = move_objects(frame, self._config.augment.object_noise, rng)
         frame = augment(frame, self._config.augment, rng)
         labels = split_labels(frame, self._config.min_points)
         return Sample(torch.from_numpy(frame.points), labels, draw.seed)
