@@ -75,7 +75,7 @@ class Run:
         path = self.out / "state.pt"
         if not path.exists():
             return Progress()
-        progress = load_state(path, self.config.model_dump_json(), self._parts())
+        progress = load_state(path, self.config, self._parts())
         _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
         return progress
 

@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from pydantic import ValidationError
+
+from training.config import TrainConfig
 
 
 @dataclass
@@ -38,15 +41,18 @@ def save_state(
     temporary.replace(path)
 
 
-def load_state(path: Path, config_json: str, parts: Mapping[str, Stateful]) -> Progress:
-    """Take a run up again; ``ValueError`` if the file belongs to a run of another config."""
+def load_state(path: Path, config: TrainConfig, parts: Mapping[str, Stateful]) -> Progress:
+    """Take a run up again; ``ValueError`` if the file belongs to a run of another config.
+
+    What a config of an older version does not say is as it was then: off, or at its default.
+    """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError) as error:
         raise ValueError(
             f"{path}: cannot be read ({error}); delete it to start the run again"
         ) from None
-    if state["config"] != config_json:
+    if _read(state["config"]) != config:
         raise ValueError(
             f"{path}: belongs to a run with another config; give the run another `out`, or delete"
             " the file to start again"
@@ -54,3 +60,11 @@ def load_state(path: Path, config_json: str, parts: Mapping[str, Stateful]) -> P
     for name, part in parts.items():
         part.load_state_dict(state[name])
     return Progress(state["epoch"], state["step"])
+
+
+def _read(config_json: str) -> TrainConfig | None:
+    """The config that was written down; None if it is none of this version."""
+    try:
+        return TrainConfig.model_validate_json(config_json)
+    except ValidationError:
+        return None

@@ -172,6 +172,21 @@ def test_state_of_another_run_is_refused(tmp_path, caplog) -> None:
     assert "belongs to a run with another config" in caplog.text
 
 
+def test_a_run_of_an_older_version_goes_on(tmp_path, caplog) -> None:
+    """Its config lacks what did not exist then; what is unknown now is another config."""
+    config = load_config(write_run(tmp_path), TrainConfig)
+    train_until_saved(config, HERE)
+    path = tmp_path / "out/state.pt"
+    state = torch.load(path, weights_only=True)
+    content = json.loads(state["config"])
+    del content["augment"]["object_noise"]
+    torch.save(state | {"config": json.dumps(content)}, path)
+    assert main(["--config", str(tmp_path / "run.yaml")]) == 0
+    torch.save(state | {"config": json.dumps(content | {"gone": 1})}, path)
+    assert main(["--config", str(tmp_path / "run.yaml")]) == 2
+    assert "belongs to a run with another config" in caplog.text
+
+
 def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
     write_frames(tmp_path / "frames")
     assert main(["--config", str(write_run(tmp_path))]) == 0
