@@ -67,11 +67,11 @@ def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
 
 
 def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:
-    """Fresh weights, or those of the checkpoint to start from."""
+    """Fresh weights, or those of the checkpoint to start from, however it finds its boxes."""
     if config.initialise_from is None:
         return build_model(model_config)
     start = load_checkpoint(Path(config.initialise_from))
-    if start.config != model_config:
+    if start.config.model_copy(update={"decode": model_config.decode}) != model_config:
         raise ValueError(
             f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
             f" with another config than {config.model}; give a checkpoint of the same network"

@@ -331,3 +331,19 @@ def test_the_checkpoint_says_what_the_training_clouds_were_like(tmp_path) -> Non
     assert expected.points_in_range == (360, 360, 360)
     assert expected.ground_m is not None
     assert expected.ground_m[1] == pytest.approx(-1.7, abs=0.01)
+
+
+def test_a_run_starts_from_the_same_network_however_it_finds_its_boxes(tmp_path, caplog) -> None:
+    write_frames(tmp_path / "frames")
+    assert main(["--config", str(write_run(tmp_path, {**SMALL, "decode": {}}))]) == 0
+    start = str(tmp_path / "out/model.safetensors")
+    finer = {**SMALL, "decode": {"nms_iou_threshold": 0.5}}
+    other = str(tmp_path / "other")
+    run = write_run(tmp_path, finer, initialise_from=start, out=other)
+    assert main(["--config", str(run)]) == 0
+    checkpoint = load_checkpoint(Path(other) / "model.safetensors")
+    assert checkpoint.config.decode.nms_iou_threshold == 0.5
+    wider = {**SMALL, "head": {"width": 16}}
+    run = write_run(tmp_path, wider, initialise_from=start, out=str(tmp_path / "wide"))
+    assert main(["--config", str(run)]) == 2
+    assert "another config" in caplog.text
