@@ -26,8 +26,8 @@ from pd_ros.cloud_cdr import parse_cloud
 from pd_ros.cloud_layout import check_cloud
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
+from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory
-from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 

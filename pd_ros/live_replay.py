@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
-from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.node_process import node_process, wait_until
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording

@@ -16,8 +16,8 @@ import rclpy
 from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
+from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory, resident_kb
-from pd_ros.node import DEFAULT_CHECKPOINT
 from pd_ros.node_process import node_process, wait_until
 from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak

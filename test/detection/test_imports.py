@@ -24,9 +24,18 @@ def test_a_fresh_interpreter_loads_no_ros_and_no_training(module) -> None:
     assert not loaded & {"rclpy", "training", "sensor_msgs", "vision_msgs"}
 
 
-def test_the_node_listens_to_signals_before_torch_is_loaded() -> None:
-    """Torch takes seconds; Ctrl-C meanwhile would be a traceback."""
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("pd_ros.node", {"rclpy", "numpy", "torch"}),
+        ("pd_ros.comparison_node", {"rclpy", "numpy", "torch"}),
+        ("pd_ros.inspect_cloud", {"rclpy", "numpy", "torch"}),
+        ("pd_ros.detector_node", {"torch"}),  # the node is there before its detector
+        ("pd_ros.teacher_node", {"torch"}),
+    ],
+)
+def test_signals_are_taken_over_before_what_takes_seconds_to_import(module, absent) -> None:
     pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-    code = "import sys, pd_ros.node; print(*sys.modules)"
+    code = f"import sys, {module}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "torch" not in done.stdout.split()
+    assert not absent & set(done.stdout.split())

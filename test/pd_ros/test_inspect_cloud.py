@@ -8,7 +8,7 @@ from rosbags.rosbag2 import StoragePlugin
 from small_recording import cloud_message, write_clouds
 from street import street
 
-from pd_ros.inspect_cloud import main
+from pd_ros.inspection import inspect
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def street_file(tmp_path):
 
 def test_a_good_cloud_has_exit_code_0_and_json(street_file, tmp_path, capsys) -> None:
     out = tmp_path / "new" / "findings.json"
-    assert main([str(street_file), "--intensity-scale", "0.6", "--json", str(out)]) == 0
+    assert inspect([str(street_file), "--intensity-scale", "0.6", "--json", str(out)]) == 0
     content = json.loads(out.read_text())
     assert (content["level"], content["training recorded"]) == ("OK", False)
     assert [row["name"] for row in content["findings"]][:2] == ["layout", "unusable points"]
@@ -40,7 +40,7 @@ def test_other_kinds_of_files(tmp_path, suffix, capsys) -> None:
     else:
         points[:, 3] *= 255
         path.write_bytes(np.column_stack((points, np.zeros(len(points)))).astype("<f4").tobytes())
-    assert main([str(path)]) == 1
+    assert inspect([str(path)]) == 1
     text = capsys.readouterr().out
     assert "set input.z_offset to -1.19" in text
     assert ("set input.intensity.scale to 0.00392" in text) == (suffix == ".pcd.bin")
@@ -52,7 +52,7 @@ def test_a_recording(tmp_path, storage, capsys) -> None:
     path = write_clouds(tmp_path / "bag", clouds, storage=storage)
     file = next(path.glob("*.mcap" if storage is StoragePlugin.MCAP else "*.db3"))
     for source, number, points in ((path, "1", 1000), (file, "2", 1500)):
-        assert main([str(source), "--topic", "/points", "--cloud", number]) == 1
+        assert inspect([str(source), "--topic", "/points", "--cloud", number]) == 1
         text = capsys.readouterr().out
         assert f"/points #{number}" in text
         assert f" of {points}" in text
@@ -71,7 +71,7 @@ def test_a_recording(tmp_path, storage, capsys) -> None:
 def test_what_cannot_be_inspected_has_one_line_and_exit_code_2(
     street_file, arguments, message, capsys
 ) -> None:
-    assert main([argument.format(file=street_file) for argument in arguments]) == 2
+    assert inspect([argument.format(file=street_file) for argument in arguments]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -80,15 +80,15 @@ def test_what_cannot_be_inspected_has_one_line_and_exit_code_2(
 def test_a_damaged_array_is_refused(tmp_path, capsys) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(b"nothing")
-    assert main([str(path)]) == 2
+    assert inspect([str(path)]) == 2
     np.save(path, np.zeros((3, 9)))
-    assert main([str(path)]) == 2
+    assert inspect([str(path)]) == 2
     assert "expected numbers [N, 3 to 5]" in capsys.readouterr().err
 
 
 def test_nothing_to_inspect_is_a_mistake_of_usage(capsys) -> None:
     with pytest.raises(SystemExit) as error:
-        main([])
+        inspect([])
     assert error.value.code == 2
     assert "expected a file, a folder, a recording or --topic" in capsys.readouterr().err
 
@@ -96,7 +96,7 @@ def test_nothing_to_inspect_is_a_mistake_of_usage(capsys) -> None:
 def test_real_recordings(data_dir, capsys) -> None:
     folder = data_dir / "recordings"
     scan = folder / "sick_rms1xxx_lms1xx_movement_off.bag"
-    assert main([str(scan), "--topic", "/cloud"]) == 1
+    assert inspect([str(scan), "--topic", "/cloud"]) == 1
     assert capsys.readouterr().out.rstrip().split("\n")[-1].endswith("(-r points:=TOPIC)")
-    assert main([str(folder / "nebula_vlp16_packets")]) == 2
+    assert inspect([str(folder / "nebula_vlp16_packets")]) == 2
     assert "packets of a sensor have to be converted" in capsys.readouterr().err

@@ -10,7 +10,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 from live_node import cloud, ros
 from rclpy.node import Node
 
-from pd_ros.inspect_cloud import main
+from pd_ros.inspection import inspect
 from pd_ros.spinning import spinning
 
 
@@ -22,7 +22,7 @@ def test_a_running_topic(capsys) -> None:
         message = cloud(street(), 1)
         node.create_timer(0.1, lambda: publisher.publish(message))
         with spinning(node):
-            assert main(["--topic", topic, "--timeout", "60"]) in (0, 1)
+            assert inspect(["--topic", topic, "--timeout", "60"]) in (0, 1)
             assert "ground height (m): -1.7" in capsys.readouterr().out
-        assert main(["--topic", "/nobody", "--timeout", "0.1"]) == 2
+        assert inspect(["--topic", "/nobody", "--timeout", "0.1"]) == 2
     assert "it is published by nobody" in capsys.readouterr().err

@@ -17,9 +17,9 @@ from live_node import PATIENCE_S, Client, call_on, cloud, heard
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 
+from pd_ros.detector_node import LOST_DEVICE, DetectorNode
 from pd_ros.frames import TransformError, rigid
 from pd_ros.health import Level
-from pd_ros.node import LOST_DEVICE, DetectorNode
 from pd_ros.spinning import spinning
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE

@@ -1,0 +1,58 @@
+"""SIGINT and SIGTERM from a program's first import to its end: it ends quietly whenever they come.
+
+rclpy listens to them from ``rclpy.init`` on, and that comes after seconds of imports, in whose
+midst Python would answer Ctrl-C with a traceback.
+"""
+
+import os
+import signal
+from types import FrameType
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A program was told to stop.
+
+    Not ``KeyboardInterrupt``: where that comes out of Python code that C code runs, as some
+    imports have it, Python kills itself by SIGINT at its end, although it was caught.
+    """
+
+
+class StopSignals:
+    """Takes both signals over; to be made in a program's first lines, on the main thread.
+
+    A node that ends has done what it was told, and its exit code is 0: launch logs every other
+    one as a death, and systemd takes 130 for a failure. A command that was to find something
+    out has not (``unfinished``): its exit code is 128 and the signal's number, as shells have it.
+    """
+
+    def __init__(self, unfinished: bool) -> None:
+        self.told = False
+        self.exit_code = 0
+        self._unfinished = unfinished
+        self._raises = False
+        for number in _STOPPING:
+            signal.signal(number, self._stop)
+
+    def raise_from_now_on(self) -> None:
+        """Answer with ``Stopped``, for there is something to close now.
+
+        Until then a signal ends the process at once. rclpy's own handlers, where they come to be
+        installed, call these.
+        """
+        self._raises = True
+
+    def ignore(self) -> None:
+        """Let what comes now pass: all is closed, and Python takes a while to end."""
+        for number in _STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        if self.told:
+            return  # it is ending; a second Ctrl-C would be a traceback out of that
+        self.told = True
+        self.exit_code = 128 + number if self._unfinished else 0
+        if self._raises:
+            raise Stopped
+        os._exit(self.exit_code)  # an exception out of an import may be swallowed, or changed
