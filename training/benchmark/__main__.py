@@ -8,16 +8,18 @@ import argparse
 import logging
 import shlex
 import signal
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from training.benchmark.conduct import Conductor, is_simulated
+from training.benchmark.conduct import Conductor
 from training.benchmark.grid import Grid
 from training.benchmark.lock import hold
 from training.benchmark.processes import Crew
 from training.benchmark.report import write_report
-from training.benchmark.suite import SuiteConfig, load_suite
+from training.benchmark.suite import load_suite
+from training.benchmark.sweeps import make_sweeps
 from training.benchmark.workers import make_slots
 
 _LOG = logging.getLogger("training.benchmark")
@@ -47,31 +49,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(grid: Grid, name: str, processes: int | None) -> int:
     slots = make_slots(processes, grid.suite.gpus_per_run)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    with hold(grid.out) as lock:
-        _simulate(grid.suite, len(slots))
+    with hold(grid.out) as lock, _terminated_as_interrupted():
+        make_sweeps(grid.suite, len(slots))
         conductor = Conductor(grid, Crew(slots, (lock,)), name)
         conductor.run()
-    sys.stdout.write((grid.out / "table.md").read_text(encoding="utf-8"))
+        sys.stdout.write(write_report(grid))
     _LOG.info("table, CSV and pictures are in %s", grid.out)
     for job, reason in conductor.failures:
         _LOG.error("failed: %s: %s (%s)", job.name, reason, job.folder / "log.txt")
     for skipped in conductor.skipped:
         _LOG.error("not trained: %s: %s", skipped.name, skipped.reason)
-    return 1 if conductor.failures else 0
+    return 1 if conductor.failures or conductor.skipped else 0
 
 
-def _simulate(suite: SuiteConfig, workers: int) -> None:
-    """Make the simulated sweeps that are missing."""
-    for folder, wanted in suite.simulate.items():
-        if is_simulated(Path(folder), wanted.count):
-            continue
-        command = ["frames", "--out", folder, "--count", str(wanted.count), "--seed"]
-        command += [str(wanted.seed), "--workers", str(workers)]
-        if subprocess.run(
-            [sys.executable, "-m", "training.simulate", *command], check=False
-        ).returncode:
-            raise ValueError(f"simulate: {folder}: could not be made, see above")
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,14 +1,13 @@
 """The order of a benchmark: teachers and plain students, searches of weights, then the rest."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.job import Job, check_unchanged, read_result
+from training.benchmark.job import Job, read_result
 from training.benchmark.processes import Crew, Failure
 from training.benchmark.progress import Progress
-from training.benchmark.report import write_report
+from training.benchmark.report import write_tables
 from training.benchmark.search import choose_factor, read_tried
 from training.benchmark.suite import PLAIN
 
@@ -21,15 +20,16 @@ class Skipped(NamedTuple):
 
 
 class Conductor:
-    """Runs what is missing of a grid and rewrites the report after each job."""
+    """Runs what is missing of a grid and rewrites the tables after each job.
+
+    Raises ``ValueError`` if something there is of another config than the suite's.
+    """
 
     def __init__(self, grid: Grid, crew: Crew, name: str) -> None:
         self.grid = grid
         self.crew = crew
         self.skipped: list[Skipped] = []
         jobs = all_jobs(grid)
-        for job in jobs:
-            check_unchanged(job)
         finished = sum(job.steps for job in jobs if read_result(job) is not None)
         self.progress = Progress(name, sum(job.steps for job in jobs), finished)
 
@@ -49,7 +49,6 @@ class Conductor:
             self._run(self._students(row for row in taught if self._has_factor(row)))
         finally:
             self.progress.close()
-        write_report(self.grid)
 
     def _run(self, jobs: Iterable[Job]) -> None:
         missing = [job for job in jobs if not _is_done(job)]
@@ -57,15 +56,18 @@ class Conductor:
 
     def _done(self, job: Job) -> None:
         self.progress.finish(job)
-        write_report(self.grid)
+        write_tables(self.grid)
 
     def _teachers(self) -> list[Job]:
         return list({job.folder: job for job in self.grid.teachers.values()}.values())
 
     def _students(self, rows: Iterable[Row]) -> list[Job]:
-        """All seeds of a pair's first method, and so on; the first seed of all methods first."""
-        jobs = [self.grid.students(row, self._factor(row) or 1.0) for row in rows]
-        return [by_seed[seed] for seed in self.grid.suite.seeds for by_seed in jobs]
+        """Runs of all methods, pair by pair, and in each seed by seed."""
+        jobs: dict[tuple[str, int], list[Job]] = {}
+        for row in rows:
+            for seed, job in self.grid.students(row, self._factor(row) or 1.0).items():
+                jobs.setdefault((row.pair.name, seed), []).append(job)
+        return [job for part in jobs.values() for job in part]
 
     def _factor(self, row: Row) -> float | None:
         return choose_factor(read_tried(self.grid, row))
@@ -98,8 +100,3 @@ def _is_done(job: Job) -> bool:
         return read_result(job) is not None
     except ValueError:  # said again by the crew, as this job's failure
         return False
-
-
-def is_simulated(folder: Path, count: int) -> bool:
-    """Whether a folder has as many sweeps."""
-    return len(list(folder.glob("*.npz"))) >= count

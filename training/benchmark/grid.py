@@ -12,7 +12,7 @@ from training.benchmark.runs import (
     with_budget,
     with_factor,
 )
-from training.benchmark.suite import PLAIN, PairConfig, SuiteConfig
+from training.benchmark.suite import PairConfig, SuiteConfig
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Grid:
         if unknown:
             raise ValueError(f"--only: expected some of {', '.join(names)}, got {unknown}")
         self.pairs = [pair for pair in suite.pairs if pair.name in only or not only]
-        self.check()
+        self._check()
 
     @property
     def rows(self) -> list[Row]:
@@ -48,20 +48,18 @@ class Grid:
 
     @cached_property
     def teachers(self) -> dict[str, Job]:
-        """The teacher of each pair, by its name; pairs may share one."""
-        made: dict[str, Job] = {}
-        owners: dict[Path, str] = {}
-        for pair in self.pairs:
-            job = self._teacher(Path(pair.teacher))
-            if owners.setdefault(job.folder, pair.teacher) != pair.teacher:
+        """The teacher of each pair, by the pair's name; pairs may share one."""
+        made = {pair.name: self._teacher(pair) for pair in self.pairs}
+        for name, job in made.items():
+            if any(job.folder == other.folder and job != other for other in made.values()):
                 raise ValueError(
-                    f"pairs: the teachers {owners[job.folder]} and {pair.teacher} would share the"
-                    f" folder {job.folder}; rename one of the files"
+                    f"pairs: the teacher of {name} would share the folder {job.folder} with"
+                    " another one; rename its file"
                 )
-            made[pair.name] = job
         return made
 
-    def _teacher(self, path: Path) -> Job:
+    def _teacher(self, pair: PairConfig) -> Job:
+        path = Path(pair.teacher)
         trained = path.suffix == ".yaml"
         stem = path.stem if trained else f"{path.parent.name}_{path.stem}"
         folder = self.out / "teachers" / stem
@@ -69,7 +67,7 @@ class Grid:
             name=f"teacher {stem}",
             folder=folder,
             checkpoint=folder / "model.safetensors" if trained else path,
-            run=teacher_run(path, folder) if trained else None,
+            run=teacher_run(path, pair.teacher_run, folder) if trained else None,
             test=self.suite.test,
             processes=self.suite.gpus_per_run,
         )
@@ -108,13 +106,8 @@ class Grid:
             processes=suite.gpus_per_run,
         )
 
-    def check(self) -> None:
+    def _check(self) -> None:
         """Build every run once, so that a bad key is found before anything is trained."""
         for row in self.rows:
-            self.searches(row)
             self.students(row, 1.0)
-
-    @property
-    def is_plain(self) -> dict[str, Row]:
-        """The row without distillation of each pair, by its name."""
-        return {pair.name: Row(pair, PLAIN) for pair in self.pairs}
+            self.searches(row)

@@ -16,11 +16,23 @@ CsvRow = dict[str, str | int | float]
 
 
 def write_report(grid: Grid) -> str:
-    """Write all files into the suite's folder; returns the table.
+    """Write tables and pictures into the suite's folder; returns the table.
 
     Raises ``ValueError`` if a result there is of another config than the suite's.
     """
     pairs = read_standing(grid)
+    text = _write_tables(grid, pairs)
+    draw_accuracy(grid.out / "accuracy.png", grid.suite, pairs)
+    draw_gains(grid.out / "gain.png", grid.suite, pairs)
+    return text
+
+
+def write_tables(grid: Grid) -> None:
+    """The same without pictures, which take longer."""
+    _write_tables(grid, read_standing(grid))
+
+
+def _write_tables(grid: Grid, pairs: Sequence[PairStanding]) -> str:
     grid.out.mkdir(parents=True, exist_ok=True)
     _write_csv(grid.out / "results.csv", list(_rows(pairs)))
     if grid.suite.search is not None:
@@ -29,8 +41,6 @@ def write_report(grid: Grid) -> str:
         write_search(grid.out / "search.csv", searches)
     text = format_report(grid.suite, pairs)
     (grid.out / "table.md").write_text(text, encoding="utf-8")
-    draw_accuracy(grid.out / "accuracy.png", grid.suite, pairs)
-    draw_gains(grid.out / "gain.png", grid.suite, pairs)
     return text
 
 

@@ -13,9 +13,10 @@ from training.distillation.config import DistillConfig
 _DIGITS = 6  # of a weight times a factor
 
 
-def teacher_run(path: Path, out: Path) -> TrainConfig:
-    """The run of a YAML with another folder; ``ValueError`` for a bad file."""
-    return parse_config({**_read(path), "out": str(out)}, TrainConfig, str(path))
+def teacher_run(path: Path, changes: Mapping[str, Any], out: Path) -> TrainConfig:
+    """The run of a YAML with changes and another folder; ``ValueError`` for a bad file."""
+    content = merge(_read(path), {**changes, "out": str(out)})
+    return parse_config(content, TrainConfig, str(path))
 
 
 def student_run(

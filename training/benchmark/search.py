@@ -4,11 +4,13 @@ import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.job import read_result
+from training.benchmark.job import Result, read_result
 from training.benchmark.spread import mean_ap
+from training.benchmark.suite import Overlap
 
 
 class Tried(NamedTuple):
@@ -23,13 +25,14 @@ def read_tried(grid: Grid, row: Row) -> list[Tried]:
 
     Raises ``ValueError`` if a run is of another config.
     """
-    tried = []
-    for factor, job in grid.searches(row).items():
-        result = read_result(job)
-        overlap = grid.suite.overlap
-        found = [mean_ap(scores[overlap]) for scores in result.scores.values()] if result else []
-        tried.append(Tried(factor, sum(found) / len(found) if found else None))
-    return tried
+    search = grid.suite.search
+    if search is None:
+        return []
+    results = {factor: read_result(job) for factor, job in grid.searches(row).items()}
+    return [
+        Tried(factor, _mean_ap(result, search.overlap) if result else None)
+        for factor, result in results.items()
+    ]
 
 
 def choose_factor(tried: Sequence[Tried]) -> float | None:
@@ -42,6 +45,11 @@ def choose_factor(tried: Sequence[Tried]) -> float | None:
     known = [(each.mean_ap, -abs(math.log(each.factor)), each.factor)
              for each in tried if each.mean_ap is not None]  # fmt: skip
     return max(known)[2] if known else None
+
+
+def _mean_ap(result: Result, overlap: Overlap) -> float:
+    """Mean over sources, too."""
+    return fmean(mean_ap(scores[overlap]) for scores in result.scores.values())
 
 
 def write_search(path: Path, searches: Mapping[str, Sequence[Tried]]) -> None:

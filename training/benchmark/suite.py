@@ -30,6 +30,7 @@ class PairConfig(FrozenConfig):
     name: Name
     student: str  # YAML of the network
     teacher: str  # YAML of a run, which is trained first, or a checkpoint
+    teacher_run: dict[str, Any] = {}  # keys of the teacher's run that differ from its YAML
     base: str | None = None  # YAML of the run that those of the students start from
     run: dict[str, Any] = {}  # keys of a run that differ from it in all of the pair's students
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
@@ -61,6 +62,7 @@ class SearchConfig(FrozenConfig):
     epochs: PositiveInt | None = None  # None: as many as the runs that are compared
     frames_per_epoch: PositiveInt | None = None
     validation: Sources  # what the factors are judged by
+    overlap: Overlap = "strict"  # at which the mAP is to be best
 
 
 class SimulateConfig(FrozenConfig):
@@ -78,7 +80,7 @@ class SuiteConfig(FrozenConfig):
     simulate: dict[str, SimulateConfig] = {}  # by folder
     run: dict[str, Any] = {}  # keys of a run that are the same for all students
     test: Annotated[dict[Name, SourceConfig], Field(min_length=1)]  # what the results are of
-    overlap: Overlap = "strict"  # that the search and the pictures look at
+    overlap: Overlap = "strict"  # that the pictures show
     search: SearchConfig | None = None  # None: all weights are taken as they are
     pairs: Annotated[tuple[PairConfig, ...], Field(min_length=1)]
 

@@ -36,8 +36,8 @@ def _legend(suite: SuiteConfig) -> Iterator[str]:
         factors = ", ".join(f"{factor:g}" for factor in suite.search.factors)
         yield (
             f"Factor: what all weights of a method were multiplied by, the best of {factors} by"
-            f" mAP at {suite.overlap} overlap in a short run with seed {suite.search.seed} on"
-            " sweeps that are not tested on."
+            f" mAP at {suite.search.overlap} overlap in a short run with seed"
+            f" {suite.search.seed} on sweeps that are not tested on."
         )
 
 
@@ -45,7 +45,7 @@ def _table(suite: SuiteConfig, pair: PairStanding, source: str) -> Iterator[str]
     large = _first_class(pair, source)
     heading = ["method", *(["factor"] if suite.search else []), "seeds"]
     for overlap in _OVERLAPS:
-        heading += [f"mAP, {overlap}", "gain"]
+        heading += [f"mAP, {overlap}", f"gain, {overlap}"]
     heading += [f"{large}, strict", "parameters", "GMACs", "Mact"]
     yield _line(heading)
     yield "|" + "---|" * len(heading)

@@ -30,7 +30,7 @@ def make_slots(processes: int | None, gpus_per_run: int) -> list[Slot]:
         gpus[i : i + gpus_per_run] for i in range(0, len(gpus) + 1 - gpus_per_run, gpus_per_run)
     ]
     count = processes or len(groups) or max(1, cores // 2)
-    threads = str(max(1, cores // count // (1 if groups else gpus_per_run)))
+    threads = str(max(1, cores // (count * gpus_per_run)))
     slots = []
     for number in range(count):
         environment = {"OMP_NUM_THREADS": threads, **os.environ}
