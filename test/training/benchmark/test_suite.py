@@ -1,0 +1,123 @@
+"""Suites: what is refused, and that those that ship can be trained."""
+
+from pathlib import Path
+
+import pytest
+from small_suite import search_config, small_suite, write_suite
+
+from pd_ros.detection.model_config import load_model_config
+from training.benchmark.grid import Grid
+from training.benchmark.runs import has_weights, merge, scale_weights
+from training.benchmark.suite import Method, load_suite
+from training.config import TrainConfig
+from training.crop import crop_grid
+from training.distillation.checks import check_distillation
+
+SUITES = sorted(path.stem for path in Path("config/benchmark").glob("*.yaml"))
+
+
+def test_the_promised_suites_are_there() -> None:
+    assert {"smoke", "small", "kitti", "waymo", "nuscenes"} <= set(SUITES)
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) -> None:
+    grid = Grid(load_suite(name), Path("runs/benchmark") / name)
+    networks = {
+        job.checkpoint: load_model_config(Path(job.run.model))
+        for row in grid.rows
+        for job in (grid.teachers[row.pair.name], *grid.students(row, 1.0).values())
+    }
+    monkeypatch.setattr("training.distillation.checks.read_config", networks.__getitem__)
+    for row in grid.rows:
+        jobs = [*grid.searches(row).values(), *grid.students(row, 1.0).values()]
+        run = jobs[0].run
+        network = load_model_config(Path(run.model))
+        pair = check_distillation(run, crop_grid(network, run.area_m) if run.area_m else network)
+        assert (pair is None) == (row.method == "none")
+
+
+def test_small_has_what_the_papers_have() -> None:
+    suite = load_suite("small")
+    assert len(suite.seeds) >= 3
+    pairs = {pair.name: set(pair.rows) for pair in suite.pairs}
+    assert len(pairs["point_pillars"] - {"ours"}) == 9  # Table 3's eight rows and the plain one
+    assert {"logit", "regression", "labels", "tgi", "sparsekd"} <= pairs["cp_pillar"]
+    assert pairs["cp_pillar"] == pairs["cp_voxel"]
+    assert all("ours" in methods for methods in pairs.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"seeds": [1, 1]}, "different ones"),
+        ({"seeds": [9]}, "search.seed: 9"),
+        ({"search": "test"}, "one of test"),
+        ({"tests": {}}, "tests: unknown key"),
+        ({"pairs": {"methods": {"none": {"distill": {"logit": {}}}}}}, "in every pair by itself"),
+        ({"pairs": {"methods": {"ours": {}}}}, "methods.ours.distill: names no method"),
+        ({"pairs": {"name": "a/b"}}, "pairs.0.name"),
+        ({"pairs": {"methods": {"x": {"distill": {"logitt": {}}}}}}, "small, x: distill.logitt"),
+        ({"pairs": {"run": {"epochs": 1}}}, "epochs: unknown key"),
+        ({"pairs": {"teacher": "no.yaml"}}, "no.yaml: cannot be read"),
+    ],
+)  # fmt: skip
+def test_bad_suites_are_refused_before_anything_is_trained(tmp_path, change, expected) -> None:
+    search = search_config(tmp_path)
+    good = small_suite(tmp_path, search=search).model_dump(mode="json")
+    if change.get("search") == "test":
+        change = {"search": {**search, "validation": [good["test"]["tested"]]}}
+    if "pairs" in change:
+        change = {"pairs": [{**good["pairs"][0], **change["pairs"]}]}
+    path = write_suite(tmp_path, **{"search": search, **change})
+    with pytest.raises(ValueError, match=expected):
+        Grid(load_suite(str(path)), tmp_path / "out")
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path) -> None:
+    with pytest.raises(ValueError, match=r"one of .*small, smoke.* got 'smal'"):
+        load_suite("smal")
+    with pytest.raises(ValueError, match="--only: expected some of small"):
+        Grid(small_suite(tmp_path), tmp_path, ("large",))
+
+
+def test_two_teachers_do_not_share_a_folder(tmp_path) -> None:
+    pair = small_suite(tmp_path).model_dump(mode="json")["pairs"][0]
+    other = {**pair, "name": "other", "teacher_run": {"seed": 5}}
+    suite = load_suite(str(write_suite(tmp_path, pairs=[pair, other])))
+    with pytest.raises(ValueError, match="share the folder"):
+        Grid(suite, tmp_path / "out").teachers  # noqa: B018
+    same = load_suite(str(write_suite(tmp_path, pairs=[pair, {**pair, "name": "other"}])))
+    teachers = Grid(same, tmp_path / "out").teachers
+    assert teachers["small"] == teachers["other"]
+
+
+def test_all_methods_have_the_same_run_but_for_distillation(tmp_path) -> None:
+    grid = Grid(small_suite(tmp_path, search=search_config(tmp_path)), tmp_path / "out")
+    runs: list[TrainConfig] = [grid.students(row, 1.0)[2].run for row in grid.rows]
+    same = [run.model_dump(exclude={"distill", "out"}) for run in runs]
+    assert all(run == same[0] for run in same)
+    assert same[0]["seed"] == 2
+    assert [run.distill is None for run in runs] == [True, False, False]
+    (short, _) = grid.searches(grid.rows[1]).values()
+    assert (short.run.seed, short.run.schedule.frames_per_epoch) == (9, 2)
+    assert grid.searches(grid.rows[0]) == grid.searches(grid.rows[2]) == {}
+
+
+def test_weights_are_multiplied_also_where_they_are_defaults() -> None:
+    method = Method(distill={"logit": {"gated": False}, "regression": {"weight": 3.0},
+                             "labels": {"threshold": 0.5}})  # fmt: skip
+    scaled = scale_weights(method, 0.1).distill
+    assert scaled == {"logit": {"gated": False, "weight": 1.0}, "regression": {"weight": 0.3},
+                      "labels": {"threshold": 0.5}}  # fmt: skip
+    assert has_weights(method)
+    assert not has_weights(Method(distill={"labels": {}, "initialise": {}}))
+
+
+def test_mappings_are_merged_and_lists_replaced() -> None:
+    base = {"schedule": {"epochs": 2, "batch_size": 4}, "data": [1, 2]}
+    assert merge(base, {"schedule": {"epochs": 1}, "data": []}) == {
+        "schedule": {"epochs": 1, "batch_size": 4},
+        "data": [],
+    }
+    assert base["schedule"] == {"epochs": 2, "batch_size": 4}

@@ -1,0 +1,96 @@
+"""Compare methods of distillation: pairs x methods x seeds, each trained and scored alike.
+
+python -m training.benchmark --suite small --processes 2
+python -m training.benchmark --suite small --only point_pillars
+"""
+
+import argparse
+import logging
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.benchmark.conduct import Conductor
+from training.benchmark.grid import Grid
+from training.benchmark.lock import hold
+from training.benchmark.processes import Crew
+from training.benchmark.report import write_report
+from training.benchmark.suite import load_suite
+from training.benchmark.sweeps import make_sweeps
+from training.benchmark.workers import make_slots
+
+_LOG = logging.getLogger("training.benchmark")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        suite = load_suite(options.suite)
+        name = Path(options.suite).stem
+        grid = Grid(suite, options.out or Path("runs/benchmark") / name, tuple(options.only))
+        if options.report:
+            sys.stdout.write(write_report(grid))
+            return 0
+        return _run(grid, name, options.processes)
+    except (ValueError, OSError) as error:
+        _LOG.error("%s", error)
+        return 2
+    except KeyboardInterrupt:
+        given = sys.argv[1:] if arguments is None else arguments
+        command = shlex.join(["python", "-m", "training.benchmark", *given])
+        _LOG.info("stopped, and what ran was saved; go on with: %s", command)
+        return 130
+
+
+def _run(grid: Grid, name: str, processes: int | None) -> int:
+    slots = make_slots(processes, grid.suite.gpus_per_run)
+    with hold(grid.out) as lock, _terminated_as_interrupted():
+        make_sweeps(grid.suite, len(slots))
+        conductor = Conductor(grid, Crew(slots, (lock,)), name)
+        conductor.run()
+        sys.stdout.write(write_report(grid))
+    _LOG.info("table, CSV and pictures are in %s", grid.out)
+    for job, reason in conductor.failures:
+        _LOG.error("failed: %s: %s (%s)", job.name, reason, job.folder / "log.txt")
+    for skipped in conductor.skipped:
+        _LOG.error("not trained: %s: %s", skipped.name, skipped.reason)
+    return 1 if conductor.failures or conductor.skipped else 0
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.benchmark",
+        description="Train and score the pairs, methods and seeds of a suite; what is finished is"
+        " not run again, what was interrupted goes on.",
+        epilog="example: python -m training.benchmark --suite small --only point_pillars"
+        " --processes 2",
+    )
+    add = parser.add_argument
+    add("--suite", required=True, help="name of a YAML in config/benchmark, or a path")
+    add("--out", type=Path, help="folder of all runs; default: runs/benchmark/NAME")
+    add(
+        "--processes", type=int,
+        help="jobs at a time; default: one on each GPU, or half as many as there are cores",
+    )  # fmt: skip
+    add("--only", nargs="+", default=[], metavar="PAIR", help="only these pairs")
+    add("--report", action="store_true", help="only rewrite the tables and pictures")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""The factor by which a method's weights are multiplied: the best one of short runs."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import NamedTuple
+
+from training.benchmark.grid import Grid, Row
+from training.benchmark.job import Result, read_result
+from training.benchmark.spread import mean_ap
+from training.benchmark.suite import Overlap
+
+
+class Tried(NamedTuple):
+    """A factor, and the validation mAP of its run in percent; None as long as there is none."""
+
+    factor: float
+    mean_ap: float | None
+
+
+def read_tried(grid: Grid, row: Row) -> list[Tried]:
+    """What is known of each factor; empty where there is nothing to choose.
+
+    Raises ``ValueError`` if a run is of another config.
+    """
+    search = grid.suite.search
+    if search is None:
+        return []
+    results = {factor: read_result(job) for factor, job in grid.searches(row).items()}
+    return [
+        Tried(factor, _mean_ap(result, search.overlap) if result else None)
+        for factor, result in results.items()
+    ]
+
+
+def choose_factor(tried: Sequence[Tried]) -> float | None:
+    """The factor of the best mAP, of equal ones that nearest to 1.
+
+    1 where nothing was to be tried, None where nothing has been.
+    """
+    if not tried:
+        return 1.0
+    known = [(each.mean_ap, -abs(math.log(each.factor)), each.factor)
+             for each in tried if each.mean_ap is not None]  # fmt: skip
+    return max(known)[2] if known else None
+
+
+def _mean_ap(result: Result, overlap: Overlap) -> float:
+    """Mean over sources, too."""
+    return fmean(mean_ap(scores[overlap]) for scores in result.scores.values())
+
+
+def write_search(path: Path, searches: Mapping[str, Sequence[Tried]]) -> None:
+    """Write all that was tried, by ``PAIR/METHOD``, as CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("pair", "method", "factor", "validation_map", "chosen"))
+        for name, tried in searches.items():
+            chosen = choose_factor(tried)
+            for each in tried:
+                score = "" if each.mean_ap is None else f"{each.mean_ap:.2f}"
+                row = (*name.split("/"), f"{each.factor:g}", score, int(each.factor == chosen))
+                writer.writerow(row)

@@ -1,0 +1,119 @@
+"""What a benchmark compares: one YAML in ``config/benchmark``, frozen after it is read."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, load_config
+from training.bounds import Positive
+from training.config import SourceConfig
+
+PLAIN = "none"  # the student without distillation, in every pair
+Overlap = Literal["strict", "loose"]  # KITTI's 0.7 and 0.5 (people and cycles), or 0.5 and 0.25
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]  # of a folder, too
+Sources = Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+
+_SUITES = Path(__file__).parents[2] / "config/benchmark"
+
+
+class Method(FrozenConfig):
+    """How the students of one row are trained."""
+
+    distill: dict[str, Any] = {}  # as in a run, without its teacher
+    run: dict[str, Any] = {}  # other keys of a run
+
+
+class PairConfig(FrozenConfig):
+    """A student and its teacher."""
+
+    name: Name
+    student: str  # YAML of the network
+    teacher: str  # YAML of a run, which is trained first, or a checkpoint
+    teacher_run: dict[str, Any] = {}  # keys of the teacher's run that differ from its YAML
+    base: str | None = None  # YAML of the run that those of the students start from
+    run: dict[str, Any] = {}  # keys of a run that differ from it in all of the pair's students
+    methods: Annotated[dict[Name, Method], Field(min_length=1)]
+
+    @property
+    def rows(self) -> dict[str, Method]:
+        """All methods in their order, the plain student first."""
+        return {PLAIN: Method(), **self.methods}
+
+    @model_validator(mode="after")
+    def _methods_teach(self) -> Self:
+        for name, method in self.methods.items():
+            if name == PLAIN:
+                raise ValueError(f"methods.{PLAIN}: is in every pair by itself; remove it")
+            if not method.distill:
+                raise ValueError(
+                    f"methods.{name}.distill: names no method; add one, for example `logit: {{}}`"
+                )
+            if "teacher" in method.distill:
+                raise ValueError(f"methods.{name}.distill.teacher: is the pair's; remove it")
+        return self
+
+
+class SearchConfig(FrozenConfig):
+    """The weights of each method are multiplied by each factor; the best one is taken."""
+
+    seed: int  # not one of those that are compared
+    factors: Annotated[tuple[Positive, ...], Field(min_length=2)]
+    epochs: PositiveInt | None = None  # None: as many as the runs that are compared
+    frames_per_epoch: PositiveInt | None = None
+    validation: Sources  # what the factors are judged by
+    overlap: Overlap = "strict"  # at which the mAP is to be best
+
+
+class SimulateConfig(FrozenConfig):
+    """Simulated sweeps that are made where they are missing."""
+
+    count: PositiveInt
+    seed: int
+
+
+class SuiteConfig(FrozenConfig):
+    """Pairs, and what all their runs share."""
+
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    gpus_per_run: PositiveInt = 1  # processes of torchrun
+    simulate: dict[str, SimulateConfig] = {}  # by folder
+    run: dict[str, Any] = {}  # keys of a run that are the same for all students
+    test: Annotated[dict[Name, SourceConfig], Field(min_length=1)]  # what the results are of
+    overlap: Overlap = "strict"  # that the pictures show
+    search: SearchConfig | None = None  # None: all weights are taken as they are
+    pairs: Annotated[tuple[PairConfig, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _is_fair(self) -> Self:
+        names = [pair.name for pair in self.pairs]
+        if len(set(names)) < len(names):
+            raise ValueError(f"pairs: expected different names, got {names}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds: expected different ones, got {list(self.seeds)}")
+        if self.search is None:
+            return self
+        if self.search.seed in self.seeds:
+            raise ValueError(f"search.seed: {self.search.seed} is one of seeds; take another")
+        places = {(source.path, source.split) for source in self.test.values()}
+        for source in self.search.validation:
+            if (source.path, source.split) in places:
+                raise ValueError(
+                    f"search.validation: {source.path} is one of test, on which the results are"
+                    " scored; search on other sweeps"
+                )
+        return self
+
+
+def load_suite(name: str) -> SuiteConfig:
+    """A suite by the name of its YAML in ``config/benchmark``, or by a path.
+
+    Raises ``ValueError`` where there is none, or with one line for each bad key.
+    """
+    path = Path(name)
+    if path.suffix != ".yaml":
+        path = _SUITES / f"{name}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(file.stem for file in _SUITES.glob("*.yaml")))
+            raise ValueError(f"--suite: expected a YAML or one of {known}, got {name!r}")
+    return load_config(path, SuiteConfig)

@@ -1,0 +1,47 @@
+"""Where the processes of a benchmark run: GPUs in turn, or shares of the CPU's cores."""
+
+import os
+from typing import NamedTuple
+
+import torch
+
+
+class Slot(NamedTuple):
+    """The place of one job at a time."""
+
+    environment: dict[str, str]
+
+
+def make_slots(processes: int | None, gpus_per_run: int) -> list[Slot]:
+    """One slot for each process; None: one for each GPU that a run takes, or half of the cores.
+
+    Each has as many threads as there are cores for it, unless OMP_NUM_THREADS says otherwise.
+    Raises ``ValueError`` for no process, or for runs that take more GPUs than there are.
+    """
+    if processes is not None and processes < 1:
+        raise ValueError(f"--processes: expected at least 1, got {processes}")
+    gpus, cores = _gpus(), len(os.sched_getaffinity(0))
+    if gpus and len(gpus) < gpus_per_run:
+        raise ValueError(
+            f"gpus_per_run: expected at most the {len(gpus)} GPUs that there are, got"
+            f" {gpus_per_run}; lower it and raise schedule.batch_size"
+        )
+    groups = [
+        gpus[i : i + gpus_per_run] for i in range(0, len(gpus) + 1 - gpus_per_run, gpus_per_run)
+    ]
+    count = processes or len(groups) or max(1, cores // 2)
+    threads = str(max(1, cores // (count * gpus_per_run)))
+    slots = []
+    for number in range(count):
+        environment = {"OMP_NUM_THREADS": threads, **os.environ}
+        if groups:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(groups[number % len(groups)])
+        slots.append(Slot(environment))
+    return slots
+
+
+def _gpus() -> list[str]:
+    """Names by which CUDA knows the GPUs that this process may use."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    count = torch.cuda.device_count()
+    return visible.split(",")[:count] if visible else [str(number) for number in range(count)]
