@@ -114,10 +114,10 @@ class Crew:
                 self.failures.append(Failure(each.job, _reason(each.job, code)))
 
     def _stop(self) -> None:
-        """End what still runs: by SIGINT, at which a training saves its state; then by force."""
+        """End what still runs: by SIGTERM, at which a training saves its state; then by force."""
         try:
             for each in self._running:
-                each.process.send_signal(signal.SIGINT)
+                each.process.terminate()  # SIGINT is ignored below a shell's background job
             for each in self._running:
                 each.process.wait()
         except KeyboardInterrupt:

@@ -58,7 +58,7 @@ def test_other_test_sources_ask_for_a_new_score_only(plain, tmp_path) -> None:
     job = plain()
     begin(job)
     write_result(job.folder, made_up(job, 50))
-    other = plain(test={"others": {"path": str(tmp_path / "val")}})
+    other = plain(test={"others": {"path": str(tmp_path / "train")}})
     check_unchanged(other)
     assert read_result(other) is None
     assert isinstance(other.test["others"], SourceConfig)

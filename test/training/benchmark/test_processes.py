@@ -1,10 +1,7 @@
 """Jobs as processes, which run lines of Python: in turn, side by side, failing, stopped."""
 
 import os
-import signal
 import sys
-import threading
-import time
 
 import pytest
 
@@ -65,29 +62,28 @@ def test_a_failing_process_is_reported_and_the_others_go_on(jobs, monkeypatch) -
     assert "scored" not in (job.folder / "log.txt").read_text()
 
 
-def test_a_stop_reaches_the_processes_once_and_waits_for_them(jobs, monkeypatch) -> None:
+def test_a_stop_reaches_the_processes_and_waits_for_them(jobs, monkeypatch) -> None:
     give_commands(
         monkeypatch,
-        "import time\ntry:\n    open(FOLDER + '/ready', 'w').close(); time.sleep(60)\n"
-        "except KeyboardInterrupt:\n    time.sleep(0.2); open(FOLDER + '/saved', 'w').close()",
+        "import signal, sys, time\n"
+        "def save(*_): time.sleep(0.2); open(FOLDER + '/saved', 'w').close(); sys.exit(130)\n"
+        "signal.signal(signal.SIGTERM, save); open(FOLDER + '/ready', 'w').close()\n"
+        "time.sleep(600)",
         "open(FOLDER + '/scored', 'w').close()",
     )
 
-    def interrupt() -> None:
-        while not all((job.folder / "ready").exists() for job in jobs[:2]):
-            time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGINT)
+    def interrupt(_: object) -> None:
+        if all((job.folder / "ready").exists() for job in jobs[:2]):
+            raise KeyboardInterrupt
 
-    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        Crew(slots(2)).run(jobs, lambda _: None, lambda _: None)
+        Crew(slots(2)).run(jobs, interrupt, lambda _: None)
     assert [(job.folder / "saved").exists() for job in jobs] == [True, True, False]
     assert not any((job.folder / "scored").exists() for job in jobs)
 
 
 def test_a_folder_is_held_as_long_as_one_of_its_runs_lives(tmp_path, jobs, monkeypatch) -> None:
-    give_commands(monkeypatch, "import time; time.sleep(60)")
-    crew = Crew(slots(1))
+    give_commands(monkeypatch, "import time; time.sleep(600)")
     with hold(tmp_path) as lock:
         crew = Crew(slots(1), (lock,))
         crew._start(jobs[0])

@@ -10,7 +10,7 @@ from training.benchmark.grid import Grid, Row
 from training.benchmark.job import write_result
 from training.benchmark.picture import draw_gains
 from training.benchmark.processes import begin
-from training.benchmark.report import write_report
+from training.benchmark.report import write_report, write_tables
 from training.benchmark.standing import read_standing
 
 
@@ -33,6 +33,11 @@ def grid(make_grid) -> Grid:
     return grid
 
 
+def table_of(grid: Grid) -> str:
+    write_tables(grid)
+    return (grid.out / "table.md").read_text()
+
+
 def row_of(table: str, method: str) -> list[str]:
     (line,) = re.findall(rf"^\| {method} \|.*$", table, flags=re.MULTILINE)
     return [cell.strip() for cell in line.strip("|").split("|")]
@@ -42,7 +47,7 @@ def test_rows_have_mean_deviation_and_paired_gain(grid) -> None:
     finish(grid, "none", {1: 50, 2: 56, 3: 62})
     finish(grid, "logit", {1: 52, 2: 58, 3: 64})
     finish(grid, "tgi", {1: 51, 2: 54, 3: 63})
-    table = write_report(grid)
+    table = table_of(grid)
     assert row_of(table, "teacher")[:3] == ["teacher", "", "70.00"]
     assert row_of(table, "none")[1:4] == ["3", "56.00 ± 6.00", ""]
     # always 2 better, although the seeds lie 6 apart
@@ -55,7 +60,7 @@ def test_rows_have_mean_deviation_and_paired_gain(grid) -> None:
 def test_one_seed_has_neither_deviation_nor_interval(grid) -> None:
     finish(grid, "none", {2: 50})
     finish(grid, "logit", {2: 53, 3: 99})
-    table = write_report(grid)
+    table = table_of(grid)
     assert row_of(table, "none")[2] == "50.00"
     assert row_of(table, "logit")[2:4] == ["76.00 ± 32.53", "+3.00"]
     assert row_of(table, "tgi")[1:4] == ["0", "-", "-"]
@@ -88,14 +93,14 @@ def test_a_result_of_another_config_is_not_shown(grid, make_grid) -> None:
     finish(grid, "none", {1: 50})
     other = make_grid(search=None, run={**grid.suite.run, "min_points": 3})
     with pytest.raises(ValueError, match=r"min_points was 5, is 3"):
-        write_report(other)
+        write_tables(other)
 
 
 def test_what_fails_is_left_out_of_the_table(make_grid) -> None:
     grid = make_grid(search=None)
     crew = InstantCrew(lambda job: None if job.run.distill else 50)
     Conductor(grid, crew, "test").run()
-    table = (grid.out / "table.md").read_text()
+    table = table_of(grid)
     assert row_of(table, "none")[1] == "2"
     assert row_of(table, "logit")[1:4] == ["0", "-", "-"]
     assert Row(grid.pairs[0], "logit").name == "small/logit"
