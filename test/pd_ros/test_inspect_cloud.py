@@ -1,6 +1,7 @@
 """The command that says why there are no boxes."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -22,11 +23,16 @@ def test_a_good_cloud_has_exit_code_0_and_json(street_file, tmp_path, capsys) ->
     out = tmp_path / "new" / "findings.json"
     assert inspect([str(street_file), "--intensity-scale", "0.6", "--json", str(out)]) == 0
     content = json.loads(out.read_text())
-    assert (content["level"], content["training recorded"]) == ("OK", False)
+    assert (content["level"], content["training recorded"]) == ("OK", True)
     assert [row["name"] for row in content["findings"]][:2] == ["layout", "unusable points"]
     text = capsys.readouterr().out
-    assert "not recorded in this checkpoint" in text
+    assert "expectation: recorded in training" in text
     assert "ground height (m): -1.7" in text
+
+
+def test_a_checkpoint_without_a_record_says_so(street_file, checkpoint, capsys) -> None:
+    inspect([str(street_file), "--model", str(checkpoint)])
+    assert "not recorded in this checkpoint" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".npz", ".pcd.bin"])
@@ -42,7 +48,7 @@ def test_other_kinds_of_files(tmp_path, suffix, capsys) -> None:
         path.write_bytes(np.column_stack((points, np.zeros(len(points)))).astype("<f4").tobytes())
     assert inspect([str(path)]) == 1
     text = capsys.readouterr().out
-    assert "set input.z_offset to -1.19" in text
+    assert re.search(r"set input\.z_offset to -1\.[12]", text)  # to where training's ground was
     assert ("set input.intensity.scale to 0.00392" in text) == (suffix == ".pcd.bin")
 
 
