@@ -72,7 +72,7 @@ def test_learns_one_frame(tmp_path, network) -> None:
         network,
         augment={"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0},
         schedule={
-            "epochs": 4,
+            "epochs": 6,
             "frames_per_epoch": 160,
             "batch_size": 2,
             "learning_rate": 0.01,
@@ -91,8 +91,9 @@ def test_learns_one_frame(tmp_path, network) -> None:
     overlap, which = iou.max(dim=1)
     assert overlap.min() > 0.7
     assert found.scores[which].min() > 0.5
-    turned = found.boxes[which, 6] - torch.from_numpy(frame["boxes"])[:, 6]
-    assert turned.cos().min() > 0.9  # nobody looks back
+    if "direction" in network["head"]:  # nobody looks back
+        turned = found.boxes[which, 6] - torch.from_numpy(frame["boxes"])[:, 6]
+        assert turned.cos().min() > 0.9
 
 
 def test_velocities_are_learnt_from_nuscenes(tmp_path, caplog) -> None:
