@@ -21,7 +21,7 @@ class Footprints:
         x, y, _, length, width, _, yaw = boxes.double().unbind(1)
         # A row for each: centre, axis, half sizes.
         self._rows = torch.stack((x, y, yaw.cos(), yaw.sin(), length / 2, width / 2))
-        self._radius = self._rows[4:].norm(dim=0)
+        self._radius = torch.hypot(self._rows[4], self._rows[5])
         self._keys, self._columns = self._cells()
 
     def touching(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,9 +34,10 @@ class Footprints:
         middle = (self._keys.index_select(0, first) + around).flatten()
         begin = torch.searchsorted(keys, middle - 1)
         count = torch.searchsorted(keys, middle + 1, right=True) - begin
-        one = first.repeat(3).repeat_interleave(count)
-        place = torch.arange(len(one), device=keys.device)
-        place += (begin - count.cumsum(0) + count).repeat_interleave(count)
+        query = torch.repeat_interleave(count)
+        place = torch.arange(len(query), device=keys.device)
+        place += (begin - count.cumsum(0) + count).index_select(0, query)
+        one = first.repeat(3).index_select(0, query)
         other = second.index_select(0, order).index_select(0, place)
         later = (one < other).nonzero().squeeze(1)
         return self._meeting(one.index_select(0, later), other.index_select(0, later))
@@ -79,36 +80,39 @@ def _shared_area(a: Tensor, b: Tensor) -> Tensor:
     By the divergence theorem, in ``a``'s frame: of a flow along x that gains 1 in each metre
     within ``a``, and nothing elsewhere, as much more leaves ``b`` than enters it.
     """
-    centre = _seen_from(b[:2] - a[:2], a[2:4])
-    cos, sin = _seen_from(b[2:4], a[2:4]).unbind(0)
-    half_length, half_width = a[4:]
-    ahead, aside = b[4] * torch.stack((cos, sin)), b[5] * torch.stack((-sin, cos))
-    left, right = centre + aside, centre - aside
-    corners = torch.stack((left + ahead, left - ahead, right - ahead, right + ahead), dim=1)
-    x, y = corners.unbind(0)
-    # Edges begin and end at corners, moved along them to where a's flow begins and ends.
-    level = y.clamp(-half_width, half_width)
+    dx, dy = (b[:2] - a[:2]).unbind(0)
+    x, y = _seen_from(dx, dy, a)
+    cos, sin = _seen_from(b[2], b[3], a)
+    half_length, half_width = a[4], a[5]
+    corners_x = _corners(x, b[4] * cos, b[5] * -sin)
+    corners_y = _corners(y, b[4] * sin, b[5] * cos)
+    # Edges go from corner to corner, moved along them to where a's flow begins and ends.
+    level = corners_y.clamp(-half_width, half_width)
+    moved = level - corners_y
     slopes = torch.stack((cos / (sin + _LEVEL), -sin / (cos + _LEVEL))).repeat(2, 1)
-    moved = level - y
-    ends = torch.stack((x + moved * slopes, _next(x) + _next(moved) * slopes))
-    return (_mean_flow(ends, half_length) * (_next(level) - level)).sum(dim=0)
+    begins = torch.addcmul(corners_x[:-1], moved[:-1], slopes)
+    ends = torch.addcmul(corners_x[1:], moved[1:], slopes)
+    return (_mean_flow(begins, ends, half_length) * (level[1:] - level[:-1])).sum(dim=0)
 
 
-def _mean_flow(ends: Tensor, half_length: Tensor) -> Tensor:
-    """Mean of x, held between -half length and half length, between two ends ``[2, 4, P]``."""
-    flow = ends.clamp(-half_length, half_length)
-    integral = flow * (ends - flow / 2)
-    way = ends[1] - ends[0]
+def _mean_flow(begins: Tensor, ends: Tensor, half_length: Tensor) -> Tensor:
+    """Mean of x, held between -half length and half length, from begin to end: all ``[4, P]``."""
+    one, other = (x.clamp(-half_length, half_length) for x in (begins, ends))
+    # Of x held so the integral is held * (x - held / 2).
+    gain = other * ends.sub(other, alpha=0.5) - one * begins.sub(one, alpha=0.5)
+    way = ends - begins
     steep = way.abs() > _STEEP * half_length
-    return torch.where(steep, (integral[1] - integral[0]) / way, flow.mean(dim=0))
+    return torch.where(steep, gain / way, (one + other) / 2)
 
 
-def _next(corners: Tensor) -> Tensor:
-    return corners.roll(-1, dims=0)
+def _seen_from(x: Tensor, y: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+    """Vectors in the frames of footprints ``[6, P]``: each ``[P]``."""
+    cos, sin = a[2], a[3]
+    return torch.addcmul(x * cos, y, sin), torch.addcmul(y * cos, x, sin, value=-1)
 
 
-def _seen_from(vector: Tensor, axis: Tensor) -> Tensor:
-    """Vectors ``[2, P]`` in frames whose x axis is ``axis`` ``[2, P]``."""
-    x, y = vector.unbind(0)
-    cos, sin = axis.unbind(0)
-    return torch.stack((x * cos + y * sin, y * cos - x * sin))
+def _corners(centre: Tensor, ahead: Tensor, aside: Tensor) -> Tensor:
+    """One coordinate of the corners, counter-clockwise, the first one again at the end: [5, P]."""
+    left, right = centre + aside, centre - aside
+    first = left + ahead
+    return torch.stack((first, left - ahead, right - ahead, right + ahead, first))

@@ -12,7 +12,7 @@ from pd_ros.detection.overlap import paired_bev_iou
 _MARGIN = 1e-6
 # Boxes are taken in blocks, best first: a few suppress most others, whose pairs nobody needs then.
 _FIRST_BLOCK = 512
-_MOST_BLOCK = 1280  # and pairs of all would be too many
+_MOST_BLOCK = 1536  # and pairs of all would be too many
 
 
 def nms(
