@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    effort = Effort(options.rounds, options.seconds, tuple(options.threads), options.precision)
+    effort = Effort(
+        options.rounds, options.seconds, tuple(options.threads), options.precision,
+        options.busy_threads,
+    )  # fmt: skip
     effort.check()
     models = [find_model(name) for name in options.model]
     for path in models:  # what is wrong with the last should not come up after all the others
@@ -96,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=20, help="how often each is timed, at least 1")
     add("--seconds", type=float, default=120.0, help="begin no more rounds of one setting after")
     add("--threads", type=int, nargs="+", default=[1, 2], help="of the CPU; one setting for each")
+    add(
+        "--busy-threads", type=int, default=0, metavar="N",
+        help="measure points to boxes on a CPU once more, alone and beside N foreign busy threads"
+        " on the same cores, in turn",
+    )  # fmt: skip
     add("--device", nargs="+", help="cpu, cuda:N; default: the CPU, and a GPU where there is one")
     add("--precision", default="auto", help="of the fast path: auto, fp32, bf16 or fp16")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured here")

@@ -15,7 +15,6 @@ from pd_ros.detection.anchor_head import by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, make_anchors, yaw_in_bin
 from pd_ros.detection.boxes import bev_iou, wrap_angle
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
-from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decode import candidates
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
@@ -60,8 +59,9 @@ class PlainPredictor:
         done("head")
         found = self._candidates(ModelOutput(features, batch.cells, stages, levels[0], *maps))
         done("decode_boxes")
-        kept = _suppress(found, self.config)
-        found = kept.cpu()
+        settings = self.config.decode
+        kept = plain_nms(found.boxes, settings.nms_iou_threshold, settings.max_detections)
+        found = found.select(kept).cpu()
         done("nms")
         return found
 
@@ -125,13 +125,13 @@ class PlainPredictor:
         return Detections(boxes[likely[order]], best, label[likely[order]])
 
 
-def _suppress(found: Detections, config: ModelConfig) -> Detections:
-    """Greedy suppression on the matrix of all overlaps; ``found`` by falling score."""
-    overlapping = (bev_iou(found.boxes, found.boxes) > config.decode.nms_iou_threshold).cpu()
+def plain_nms(boxes: Tensor, iou_threshold: float, max_keep: int) -> Tensor:
+    """Greedy suppression on the matrix of all overlaps; boxes ``[N, 7]`` by falling score."""
+    overlapping = (bev_iou(boxes, boxes) > iou_threshold).cpu()
     alive = torch.ones(len(overlapping), dtype=torch.bool)
     kept: list[int] = []
     for number in range(len(overlapping)):
-        if alive[number] and len(kept) < config.decode.max_detections:
+        if alive[number] and len(kept) < max_keep:
             kept.append(number)
             alive &= ~overlapping[number]
-    return found.select(torch.tensor(kept, dtype=torch.int64, device=found.boxes.device))
+    return torch.tensor(kept, dtype=torch.int64, device=boxes.device)

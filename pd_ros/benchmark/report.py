@@ -42,9 +42,8 @@ def format_benchmark(
         f" load average {machine['load_average']:.1f}\n"
         f"{len(sizes)} clouds of {min(sizes):,} to {max(sizes):,} points: {points}"
     )
-    return "\n\n".join(
-        [title, _align(_whole(results)), _align(_by_stage(results)), *_notes(results)]
-    )
+    tables = [_whole(results), _by_stage(results), *_beside(results)]
+    return "\n\n".join([title, *map(_align, tables), *_notes(results)])
 
 
 def _whole(results: Sequence[Result]) -> list[list[str]]:
@@ -84,6 +83,23 @@ def _by_stage(results: Sequence[Result]) -> list[list[str]]:
     return lines
 
 
+def _beside(results: Sequence[Result]) -> list[list[list[str]]]:
+    """A table of what was measured beside busy threads, or none."""
+    lines = []
+    for result in results:
+        for name, times in result.beside.items():
+            slower = times.times_slower
+            lines.append([
+                *_setting(result, name),
+                *(f"{percentiles(each)[key]:.1f}" for each in (times.alone, times.busy)
+                  for key in ("p50", "p95")),
+                f"{slower.median:.2f} ({slower.low:.2f} to {slower.high:.2f})",
+            ])  # fmt: skip
+    head = ["beside busy threads", "device", "threads", "path", "alone p50 ms", "p95 ms",
+            "busy p50 ms", "p95 ms", "times slower"]  # fmt: skip
+    return [[head, *lines]] if lines else []
+
+
 def _setting(result: Result, path: str) -> list[str]:
     return [result.model, result.device, str(result.threads), path]
 
@@ -118,6 +134,14 @@ def _result(result: Result) -> dict[str, Any]:
         "compared_boxes": result.agreement.boxes,
         "lost_boxes": result.agreement.lost,
         "paths": {name: _path(path) for name, path in result.paths.items()},
+        "beside_busy_threads": {
+            name: {
+                "alone_ms": percentiles(times.alone),
+                "busy_ms": percentiles(times.busy),
+                "times_slower": times.times_slower._asdict(),
+            }
+            for name, times in result.beside.items()
+        },
     }
 
 

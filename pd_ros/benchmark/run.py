@@ -10,6 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pd_ros.benchmark.agreement import Agreement, agreement
+from pd_ros.benchmark.beside import Beside, measure_beside
 from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.first_frame import FirstFrame, measure_first_frame
 from pd_ros.benchmark.hardware import matrix_peak_gflops
@@ -39,13 +40,15 @@ class Effort:
     seconds: float  # after which no more rounds of a setting are begun
     threads: tuple[int, ...]  # of the CPU, one setting for each
     precision: str  # of the fast path
+    busy_threads: int = 0  # foreign ones, beside which all is measured once more
 
     def check(self) -> None:
         """Raise ``ValueError`` for settings that cannot be."""
-        if self.rounds < 1 or self.seconds <= 0 or min(self.threads) < 1:
+        if self.rounds < 1 or self.seconds <= 0 or min(self.threads) < 1 or self.busy_threads < 0:
             raise ValueError(
-                "expected --rounds and --threads of at least 1 and --seconds over 0, got"
-                f" {self.rounds}, {list(self.threads)} and {self.seconds}"
+                "expected --rounds and --threads of at least 1, --seconds over 0 and"
+                f" --busy-threads of at least 0, got {self.rounds}, {list(self.threads)},"
+                f" {self.seconds} and {self.busy_threads}"
             )
 
 
@@ -74,6 +77,7 @@ class Result:
     paths: dict[str, PathResult]  # plain, fast
     speedup: Ratio  # of the whole, plain to fast
     agreement: Agreement  # of the boxes of the fast path with those of the plain one
+    beside: dict[str, Beside]  # by path, beside busy threads; empty where that was not asked
 
 
 def benchmark_model(
@@ -125,6 +129,22 @@ def _benchmark(
         paths=paths,
         speedup=ratio(times["plain"].whole, times["fast"].whole),
         agreement=_compare(detectors, config, clouds),
+        beside=_beside(path, clouds, device, threads, precisions, effort),
+    )
+
+
+def _beside(
+    path: Path,
+    clouds: Sequence[CloudMessage],
+    device: torch.device,
+    threads: int,
+    precisions: dict[str, torch.dtype],
+    effort: Effort,
+) -> dict[str, Beside]:
+    if not effort.busy_threads or device.type != "cpu":
+        return {}
+    return measure_beside(
+        path, precisions, threads, clouds, effort.busy_threads, effort.rounds, effort.seconds
     )
 
 

@@ -29,6 +29,7 @@ def save_bars(path: Path, panels: Sequence[BarPanel], label: str) -> None:
             bars = axes.bar(places + offset, values, 0.92 * width, label=name)
             axes.bar_label(bars, fmt=_bar_text, fontsize=7)
         axes.set(title=panel.title, ylim=(0, 109), xticks=places, ylabel=f"{label} [%]")
+        axes.set_xlim(-0.5, len(places) - 0.5)  # groups without bars, too
         axes.set_xticklabels(panel.groups, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         if number == 1 and len(panel.bars) > 1:

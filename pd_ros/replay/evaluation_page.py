@@ -108,7 +108,7 @@ def _timing(evaluation: Evaluation) -> str:
             " publishing its boxes come on top in the node."
         ),
         latency_table(evaluation.summaries),
-        figure(evaluation.pictures.latency, "chart"),
+        figure(evaluation.pictures.latency, "chart single"),
         heading("In real time, at the recorded rate"),
         paragraph(
             "Worked out from these latencies: while one cloud is in work the newest other one"

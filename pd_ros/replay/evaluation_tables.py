@@ -1,6 +1,7 @@
-"""The tables of an evaluation's page; models of one class stand below each other."""
+"""The tables of an evaluation's page; models at the same thing stand below each other."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Sequence
 
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.agreement_sums import Agreement
@@ -16,7 +17,7 @@ def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
     columns = ["class", "model", "objects", "IoU", "AP BEV", "AP 3D", "loose IoU", "AP BEV",
                "AP 3D", "score ≥", "recall", "precision"]  # fmt: skip
     rows = []
-    for name, model, accuracy in _measured(summaries, classes):
+    for name, (model, accuracy) in itertools.product(classes, _measured(summaries)):
         strict, loose = accuracy.strict[ALL_RANGES][name], accuracy.loose[ALL_RANGES][name]
         rows.append([
             name, model, str(strict.num_truth),
@@ -33,14 +34,15 @@ def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
     """Average precision at the loose overlap by distance."""
     columns = ["class", "distance", "model", "objects", "AP BEV", "AP 3D", "recall", "precision"]
     rows = []
-    for name, model, accuracy in _measured(summaries, classes):
-        for part in distance.NAMES:
+    for name, part in itertools.product(classes, distance.NAMES):
+        for model, accuracy in _measured(summaries):
             scores = accuracy.loose[part][name]
+            shares = (scores.recall, scores.precision)
             rows.append([
                 name, part, model, str(scores.num_truth),
                 percent(scores.ap_bev_r40, scores.num_truth),
                 percent(scores.ap_3d_r40, scores.num_truth),
-                f"{scores.recall:.2f}", f"{scores.precision:.2f}",
+                *(f"{share:.2f}" if scores.num_truth else _NONE for share in shares),
             ])  # fmt: skip
     return table(columns, rows, 3)
 
@@ -52,9 +54,10 @@ def agreement_table(
     columns = ["class", "distance", "model", "matched", "missed", "extra", "recall", "precision",
                "BEV IoU", "centre [m]", "size [m]", "yaw [°]", "reversed"]  # fmt: skip
     rows = []
-    for name, model, accuracy in _measured(summaries, classes):
-        parts = accuracy.agreement[name]
-        for part, sums in zip(("all", *distance.NAMES), (total(parts), *parts), strict=True):
+    for name, (number, part) in itertools.product(classes, enumerate(("all", *distance.NAMES))):
+        for model, accuracy in _measured(summaries):
+            parts = accuracy.agreement[name]
+            sums = (total(parts), *parts)[number]
             rows.append([name, part, model, *_agreement_cells(sums, with_score)])
     return table([*columns, "score"] if with_score else columns, rows, 3)
 
@@ -89,13 +92,8 @@ def percent(value: float, objects: int) -> str:
     return f"{value:.1f}" if objects else _NONE
 
 
-def _measured(
-    summaries: Sequence[ModelSummary], classes: Sequence[str]
-) -> Iterator[tuple[str, str, Accuracy]]:
-    for name in classes:
-        for summary in summaries:
-            if summary.accuracy is not None:
-                yield name, summary.name, summary.accuracy
+def _measured(summaries: Sequence[ModelSummary]) -> list[tuple[str, Accuracy]]:
+    return [(each.name, each.accuracy) for each in summaries if each.accuracy is not None]
 
 
 def _agreement_cells(agreement: Agreement, with_score: bool) -> list[str]:

@@ -66,7 +66,7 @@ def cards(contents: Mapping[str, Mapping[str, str]]) -> str:
 
 
 def figure(picture: Picture, kind: str = "") -> str:
-    """Return a picture (.png) within the page; ``kind``: chart, or nothing for a wide one."""
+    """Return a picture (.png) within the page; ``kind``: chart, chart single, or none: wide."""
     data = base64.b64encode(picture.path.read_bytes()).decode("ascii")
     caption = escape(picture.caption)
     return (

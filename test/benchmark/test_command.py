@@ -36,9 +36,28 @@ def test_every_figure_is_there(tmp_path, capsys) -> None:
         assert 0 < path["whole_ms"]["p50"] <= path["whole_ms"]["p99"]
         assert path["first_ms"] > 0
     assert result["lost_boxes"] == 0 < result["compared_boxes"]
+    assert result["beside_busy_threads"] == {}
     assert result["speedup"]["low"] <= result["speedup"]["median"] <= result["speedup"]["high"]
     assert picture.stat().st_size > 0
     assert "times faster" in capsys.readouterr().out
+
+
+def test_both_paths_are_measured_beside_busy_threads(tmp_path, capsys) -> None:
+    model, report = save_eager_model(tmp_path), tmp_path / "speed.json"
+    np.random.default_rng(0).normal(0, 3, (400, 4)).astype(np.float32).tofile(tmp_path / "a.bin")
+    code = main([
+        "--model", str(model), "--points", str(tmp_path), "--rounds", "1", "--threads", "1",
+        "--device", "cpu", "--precision", "fp32", "--busy-threads", "1", "--json", str(report),
+    ])  # fmt: skip
+    assert code == 0
+    (result,) = json.loads(report.read_text())["results"]
+    beside = result["beside_busy_threads"]
+    assert list(beside) == ["plain", "fast"]
+    for times in beside.values():
+        assert min(times["alone_ms"]["p50"], times["busy_ms"]["p50"]) > 0
+        slower = times["times_slower"]
+        assert slower["low"] <= slower["median"] <= slower["high"]
+    assert "times slower" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_said_at_once(capsys) -> None:
@@ -46,6 +65,8 @@ def test_what_is_wrong_is_said_at_once(capsys) -> None:
     assert "sim_student" in capsys.readouterr().err
     assert main(["--model", "sim_student", "--rounds", "0"]) == 2
     assert "--rounds" in capsys.readouterr().err
+    assert main(["--model", "sim_student", "--busy-threads", "-1"]) == 2
+    assert "--busy-threads" in capsys.readouterr().err
 
 
 def test_names_of_shipped_models_and_networks() -> None:

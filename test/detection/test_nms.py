@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pd_ros.detection.boxes import bev_iou, nms, paired_bev_iou
-from pd_ros.detection.nms import bev_iou_bounds
+from pd_ros.benchmark.proposals import draw_proposals
+from pd_ros.detection.boxes import bev_iou, nms
 
 CAR = [10.0, 2.0, -1.0, 4.0, 2.0, 1.5, 0.0]
 
@@ -22,9 +22,9 @@ def random_boxes(seed, count, spread):
 
 def greedy(boxes, scores, threshold):
     """One box after the other, with the whole matrix of exact overlaps."""
-    iou, kept = bev_iou(boxes, boxes), []
+    over, kept = (bev_iou(boxes, boxes) > threshold).tolist(), []
     for i in torch.argsort(scores, descending=True, stable=True).tolist():
-        if all(iou[j, i] <= threshold for j in kept):
+        if not any(over[j][i] for j in kept):
             kept.append(i)
     return kept
 
@@ -62,25 +62,30 @@ def test_equals_plain_greedy_suppression_in_blocks(seed, threshold, most) -> Non
     boxes = random_boxes(seed, 60, 12.0)
     scores = torch.rand(60, generator=torch.Generator().manual_seed(seed))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pd_ros.detection.nms._BLOCK", 7)
+        patch.setattr("pd_ros.detection.nms._FIRST_BLOCK", 4)
+        patch.setattr("pd_ros.detection.nms._MOST_BLOCK", 9)
         assert (
             nms(boxes, scores, threshold, most).tolist()
             == (greedy(boxes, scores, threshold)[:most])
         )
 
 
-@given(st.integers(0, 10_000))
-def test_bounds_enclose_the_exact_overlap(seed) -> None:
-    a, b = random_boxes(seed, 50, 4.0).double(), random_boxes(seed + 1, 50, 4.0).double()
-    lower, upper = bev_iou_bounds(a, b)
-    exact = paired_bev_iou(a, b)
-    assert (lower <= exact + 1e-9).all() and (exact <= upper + 1e-9).all()
+@pytest.mark.parametrize("threshold", [0.01, 0.2, 0.5, 0.7])
+def test_equals_plain_greedy_suppression_of_a_detectors_proposals(threshold) -> None:
+    boxes, scores = draw_proposals(1500, 25, 0.25, seed=3)
+    kept = nms(boxes, scores, threshold)
+    assert kept.tolist() == greedy(boxes, scores, threshold)
+    assert 25 < len(kept) < 1000
 
 
-def test_bounds_are_exact_for_parallel_boxes_and_zero_for_flat_ones() -> None:
-    a = torch.tensor([CAR, CAR, [0.0] * 7]).double()
-    b = a + torch.tensor([[2.0, 0, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, math.pi], [0.0] * 7])
-    lower, upper = bev_iou_bounds(a, b)
-    expected = torch.tensor([4 / 12, 3 / 13, 0]).double()
-    torch.testing.assert_close(lower, expected)
-    torch.testing.assert_close(upper, expected)
+def test_an_overlap_that_equals_the_threshold_suppresses_nothing() -> None:
+    """Of which only the exact overlap can tell."""
+    boxes = torch.tensor([CAR, [12.0, *CAR[1:]]])
+    third = float(torch.tensor(1 / 3))
+    assert nms(boxes, torch.tensor([0.9, 0.5]), third).tolist() == [0, 1]
+    assert nms(boxes, torch.tensor([0.9, 0.5]), third - 1e-6).tolist() == [0]
+
+
+def test_boxes_that_are_nowhere_suppress_nothing() -> None:
+    boxes = torch.tensor([[math.nan] * 7, CAR, [math.inf, *CAR[1:]], CAR])
+    assert nms(boxes, torch.tensor([0.9, 0.8, 0.7, 0.6]), 0.2).tolist() == [0, 1, 2]

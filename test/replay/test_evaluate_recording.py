@@ -109,8 +109,11 @@ def test_two_models_and_a_teacher_side_by_side(recording, model_path, tmp_path) 
             assert agreement["mean"]["score"] == 0
     assert report["worst_frames"] == []
     page = (tmp_path / "report.html").read_text()
-    assert "small_2" in page
     assert "teacher" in page
+    rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in page.split("<tr>")]
+    far = [row for row in rows if row[:2] == ["car", "over 40 m"]]
+    assert [row[2] for row in far] == ["small", "small_2"] * 2  # one below the other, twice
+    assert far[0][3:] == ["0", *["–"] * 4]  # nothing there: no share of it
 
 
 def run(paths: list[Path], model_path: Path, out: Path, jobs: int = 1) -> list[bytes]:
