@@ -150,7 +150,7 @@ install() { $VENV/bin/python -m pip install "$@"; }
 
 install_requirements() {
     local file=$REQUIREMENTS/$1.txt origin
-    origin=$(cat $REQUIREMENTS/run.txt "$file" | sha256sum)
+    origin=$(cat $REQUIREMENTS/*.txt | sha256sum) # files may include others
     begin "$1" "$origin" "installing $file: $(grep -c '^[^#].*==' "$file") packages" || return 0
     # the files name all that is needed: no dependency has to be looked up
     install -qq --no-deps -r "$file" ||

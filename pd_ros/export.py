@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
+from pd_ros.detection.flat_maps import FlatDense, named_maps
 from pd_ros.detection.folding import fold_batch_norm
-from pd_ros.detection.model import DenseNetwork
-from pd_ros.detection.types import HeadMaps
 
 _EXAMPLE = """example:
   python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
@@ -33,19 +32,6 @@ class Difference(NamedTuple):
 
     name: str
     relative: float
-
-
-class _Maps(nn.Module):
-    """Canvas to the head's maps alone: stages and neck are of use to training only."""
-
-    def __init__(self, dense: DenseNetwork) -> None:
-        super().__init__()
-        self.dense = dense
-
-    def forward(self, canvas: Tensor) -> tuple[Tensor, ...]:
-        """Canvas ``[1, C, rows, columns]`` -> heatmap, box, and what else the head has."""
-        maps = self.dense(canvas)[2]
-        return tuple(values for values in maps if isinstance(values, Tensor))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,14 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def export_dense(checkpoint: Checkpoint, path: Path) -> None:
     """Write backbone, neck and head, batch norm folded, in float32, of a fixed size.
 
-    The input is ``canvas [1, C, rows, columns]``, the outputs are ``heatmap``, ``box`` and, of
-    heads that have them, ``direction`` and ``quality`` as in ``ModelOutput``. Folds the
-    checkpoint's network in place.
+    The input is ``canvas [1, C, rows, columns]``, the outputs are those of ``named_maps``, as in
+    ``ModelOutput``. Folds the checkpoint's network in place.
     Raises ``ValueError`` where onnx is not installed.
     """
     network, canvas = _dense_and_canvas(checkpoint)
-    maps = network.dense(canvas)[2]
-    names = [name for name in HeadMaps._fields if isinstance(getattr(maps, name), Tensor)]
+    names = list(named_maps(network.dense(canvas)[2]))
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.onnx.export(
@@ -118,13 +102,12 @@ def compare_with_torch(checkpoint: Checkpoint, path: Path) -> list[Difference]:
     return differences
 
 
-def _dense_and_canvas(checkpoint: Checkpoint) -> tuple[_Maps, Tensor]:
+def _dense_and_canvas(checkpoint: Checkpoint) -> tuple[FlatDense, Tensor]:
     model, config = network_from_above(checkpoint)
     generator = torch.Generator().manual_seed(0)
-    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
-    shape = (1, config.canvas_channels, rows, columns)
     dense = fold_batch_norm(model.dense).eval().requires_grad_(False)
-    return _Maps(dense), torch.relu(torch.randn(shape, generator=generator))
+    canvas = torch.relu(torch.randn(1, *config.canvas_shape, generator=generator))
+    return FlatDense(dense), canvas
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -16,7 +16,8 @@ _FEATURES = {"intensity", "time_lag"}
 def load_detector(setup: Setup) -> Predictor:
     """Read a checkpoint and warm it up.
 
-    Raises ``ValueError`` for a bad file or device, and for a model that clouds do not suit.
+    Raises ``ValueError`` for a bad file, device or backend, and for a model that clouds do not
+    suit.
     """
     device = choose_device(setup.device)
     checkpoint = load_checkpoint(Path(setup.checkpoint))
@@ -33,7 +34,8 @@ def load_detector(setup: Setup) -> Predictor:
         config = checkpoint.config.model_copy(update={"decode": decode})
         checkpoint = checkpoint._replace(config=config)
     torch.backends.cudnn.benchmark = setup.cudnn_benchmark
-    predictor = Predictor(checkpoint, device, choose_precision(setup.precision, device))
+    precision = choose_precision(setup.precision, device)
+    predictor = Predictor(checkpoint, device, precision, setup.backend)
     for _ in range(setup.warm_up_rounds):
         predictor.warm_up()
     return predictor

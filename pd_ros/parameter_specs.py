@@ -43,6 +43,11 @@ _MODEL = (
         read_only=True, choices=("auto", "fp32", "bf16", "fp16"),
     ),
     Spec(
+        "model.backend", "torch", "What runs backbone, neck and head. openvino: on a CPU, needs"
+        " packaging/requirements/openvino.txt; cuda_graph: on a GPU.",
+        read_only=True, choices=("torch", "openvino", "cuda_graph"),
+    ),
+    Spec(
         "model.warmup_iterations", 1, "Rounds over made-up clouds of several sizes in configure,"
         " so that the first real one is not slow.", read_only=True, limits=(0, 50),
     ),

@@ -72,6 +72,7 @@ def read_setup(node: Node, default_checkpoint: str) -> Setup:
         checkpoint=value("model.checkpoint") or default_checkpoint,
         device=value("model.device"),
         precision=value("model.precision"),
+        backend=value("model.backend"),
         warm_up_rounds=value("model.warmup_iterations"),
         cudnn_benchmark=value("model.cudnn_benchmark"),
         nms_iou_threshold=value(NMS),

@@ -20,6 +20,7 @@ class Setup:
     checkpoint: str
     device: str = "auto"
     precision: str = "auto"
+    backend: str = "torch"
     warm_up_rounds: int = 1
     cudnn_benchmark: bool = False
     nms_iou_threshold: float = -1.0  # -1: the checkpoint's

@@ -39,7 +39,7 @@ def anchor_loss(output: ModelOutput, targets: AnchorTargets) -> AnchorLoss:
     Each is summed over a sample's anchors, divided by its matched ones (at least 1), and averaged
     over the batch. A velocity that nobody knows costs nothing.
     """
-    values = by_anchor(output)
+    values = by_anchor(output.maps)
     per_match = share_of_match(targets)
     box = values.box[targets.sample, targets.anchor]
     direction = values.direction[targets.sample, targets.anchor]

@@ -17,6 +17,7 @@ from pd_ros.benchmark.networks import find_model, load_network
 from pd_ros.benchmark.picture import draw_benchmark
 from pd_ros.benchmark.report import format_benchmark, write_json
 from pd_ros.benchmark.run import Effort, benchmark_model
+from pd_ros.detection.dense_part import BACKENDS
 from pd_ros.detection.device import choose_device
 from pd_ros.memory import keep_freed_memory
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> str:
     effort = Effort(
         options.rounds, options.seconds, tuple(options.threads), options.precision,
-        options.busy_threads,
+        options.backend, options.busy_threads,
     )  # fmt: skip
     effort.check()
     models = [find_model(name) for name in options.model]
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--device", nargs="+", help="cpu, cuda:N; default: the CPU, and a GPU where there is one")
     add("--precision", default="auto", help="of the fast path: auto, fp32, bf16 or fp16")
+    add("--backend", default="torch", choices=BACKENDS, help="of the fast path")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured here")
     add("--picture", type=Path, metavar="FILE", help="draw it here, as .png, .svg or .pdf")
     return parser

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pd_ros.benchmark.busy import BusyProcesses, busy_processes
 from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.interleave import Ratio, ratio
-from pd_ros.benchmark.networks import Detector, load_network, make_detector, with_features
+from pd_ros.benchmark.networks import Detector, Form, load_network, make_detector, with_features
 from pd_ros.memory import keep_freed_memory
 from pd_ros.openmp import wait_asleep
 from pd_ros.pointcloud import decode_points
@@ -42,7 +42,7 @@ class Beside:
 
 def measure_beside(
     path: Path,
-    precisions: dict[str, torch.dtype],
+    forms: Sequence[Form],
     threads: int,
     clouds: Sequence[CloudMessage],
     busy_threads: int,
@@ -58,8 +58,8 @@ def measure_beside(
     with ExitStack() as stack:
         busy = stack.enter_context(busy_processes(busy_threads, cores))
         timers = {
-            name: stack.enter_context(_timer(path, name, precision, threads, cores, clouds))
-            for name, precision in precisions.items()
+            form.path: stack.enter_context(_timer(path, form, threads, cores, clouds))
+            for form in forms
         }
         try:
             times = _take_turns(timers, len(clouds), busy, rounds, seconds)
@@ -71,7 +71,7 @@ def measure_beside(
     return {
         name: Beside(times[name, False], times[name, True],
                      ratio(times[name, True], times[name, False]))
-        for name in precisions
+        for name in timers
     }  # fmt: skip
 
 
@@ -100,17 +100,16 @@ def _take_turns(
 @contextmanager
 def _timer(
     path: Path,
-    name: str,
-    precision: torch.dtype,
+    form: Form,
     threads: int,
     cores: Sequence[int],
     clouds: Sequence[CloudMessage],
 ) -> Iterator[Callable[[int], float]]:
     """A process with one detector, as a function from a cloud's number to its time."""
     before = dict(os.environ)
-    if name == "fast":
+    if form.path == "fast":
         wait_asleep()
-    arguments = (path, name, precision, threads, cores, clouds)
+    arguments = (path, form, threads, cores, clouds)
     with ProcessPoolExecutor(1, get_context("spawn"), _prepare, arguments) as pool:
         started = pool.submit(_warm_up)
         os.environ.clear()
@@ -125,8 +124,7 @@ _CLOUDS: list[torch.Tensor] = []
 
 def _prepare(
     path: Path,
-    name: str,
-    precision: torch.dtype,
+    form: Form,
     threads: int,
     cores: Sequence[int],
     clouds: Sequence[CloudMessage],
@@ -135,7 +133,7 @@ def _prepare(
     keep_freed_memory()
     torch.set_num_threads(threads)
     checkpoint = load_network(path)
-    _DETECTORS.append(make_detector(checkpoint, name, _CPU, precision))
+    _DETECTORS.append(make_detector(checkpoint, form, _CPU))
     for cloud in clouds:
         points = decode_points(cloud.layout, cloud.data)
         _CLOUDS.append(with_features(points, checkpoint.config))

@@ -11,7 +11,7 @@ import torch
 
 from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.memory import PeakMemory
-from pd_ros.benchmark.networks import load_network, make_detector, with_features
+from pd_ros.benchmark.networks import Form, load_network, make_detector, with_features
 from pd_ros.pointcloud import decode_points
 
 _MORE = 2  # clouds after the first, for what is only taken then
@@ -26,19 +26,14 @@ class FirstFrame(NamedTuple):
 
 
 def measure_first_frame(
-    path: Path,
-    name: str,
-    device: torch.device,
-    precision: torch.dtype,
-    threads: int,
-    cloud: CloudMessage,
+    path: Path, form: Form, device: torch.device, threads: int, cloud: CloudMessage
 ) -> FirstFrame:
     """Measure a path in a process of its own, where nothing else has run.
 
     Raises ``ValueError`` if the process dies.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        work = pool.submit(_measure_here, path, name, device, precision, threads, cloud)
+        work = pool.submit(_measure_here, path, form, device, threads, cloud)
         try:
             return work.result()
         except BrokenProcessPool:
@@ -49,19 +44,14 @@ def measure_first_frame(
 
 
 def _measure_here(
-    path: Path,
-    name: str,
-    device: torch.device,
-    precision: torch.dtype,
-    threads: int,
-    cloud: CloudMessage,
+    path: Path, form: Form, device: torch.device, threads: int, cloud: CloudMessage
 ) -> FirstFrame:
     torch.set_num_threads(threads)
     points = decode_points(cloud.layout, cloud.data)
     load_network(path)  # imports what it needs
     memory, began = PeakMemory(device), time.perf_counter()
     checkpoint = load_network(path)
-    detector = make_detector(checkpoint, name, device, precision)
+    detector = make_detector(checkpoint, form, device)
     loaded = time.perf_counter()
     prepared = with_features(points, checkpoint.config)
     detector(prepared)

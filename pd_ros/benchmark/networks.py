@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,14 @@ class Detector(Protocol):
 
     def __call__(self, points: Tensor, done: Callable[[str], None] = ..., /) -> Detections:
         """Boxes in a cloud ``[N, 3 + C]``; ``done`` is told when each stage is over."""
+
+
+class Form(NamedTuple):
+    """How a network is run."""
+
+    path: str  # plain or fast
+    precision: torch.dtype
+    backend: str = "torch"  # of the fast path
 
 
 def load_network(path: Path) -> Checkpoint:
@@ -64,13 +72,11 @@ def find_model(name: str) -> Path:
     )
 
 
-def make_detector(
-    checkpoint: Checkpoint, path: str, device: torch.device, precision: torch.dtype
-) -> Detector:
-    """The detector of a path, ``plain`` or ``fast``; it may change the checkpoint's network."""
-    if path == "plain":
+def make_detector(checkpoint: Checkpoint, form: Form, device: torch.device) -> Detector:
+    """The detector in a form; it may change the checkpoint's network."""
+    if form.path == "plain":
         return PlainPredictor(checkpoint, device)
-    return Predictor(checkpoint, device, precision)
+    return Predictor(checkpoint, device, form.precision, form.backend)
 
 
 def recorded_accuracy(checkpoint: Checkpoint) -> dict[str, float]:

@@ -19,7 +19,7 @@ from pd_ros.detection.decode import candidates
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
 from pd_ros.detection.pillars import pillarize
-from pd_ros.detection.types import Detections, ModelOutput, PillarBatch
+from pd_ros.detection.types import Detections, HeadMaps, PillarBatch
 
 
 class PlainPredictor:
@@ -57,7 +57,7 @@ class PlainPredictor:
         done("backbone_neck")
         maps = model.dense.head_maps(levels)
         done("head")
-        found = self._candidates(ModelOutput(features, batch.cells, stages, levels[0], *maps))
+        found = self._candidates(maps)
         done("decode_boxes")
         settings = self.config.decode
         kept = plain_nms(found.boxes, settings.nms_iou_threshold, settings.max_detections)
@@ -109,11 +109,11 @@ class PlainPredictor:
         flat[:, batch.cells[:, 1] * columns + batch.cells[:, 2]] = features.T
         return torch.stack([flat]).view(1, -1, rows, columns)
 
-    def _candidates(self, output: ModelOutput) -> Detections:
+    def _candidates(self, maps: HeadMaps) -> Detections:
         if self._anchors is None:
-            return candidates(output, self.config)[0]
+            return candidates(maps, self.config)[0]
         settings, head = self.config.decode, anchor_head(self.config)
-        values = by_anchor(output)
+        values = by_anchor(maps)
         scores = values.classes[0].sigmoid()
         boxes = decode_boxes(values.box[0], self._anchors)
         direction = values.direction[0].argmax(dim=1)

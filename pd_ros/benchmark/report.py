@@ -48,14 +48,15 @@ def format_benchmark(
 
 def _whole(results: Sequence[Result]) -> list[list[str]]:
     lines = [
-        ["model", "device", "threads", "path", "precision", "p50 ms", "p95 ms", "p99 ms", "CPU ms",
-         "first ms", "MB", "peak share", "times faster", "lost boxes", "recorded AP"],
+        ["model", "device", "threads", "path", "precision", "backend", "p50 ms", "p95 ms",
+         "p99 ms", "CPU ms", "first ms", "MB", "peak share", "times faster",
+         "lost boxes", "recorded AP"],
     ]  # fmt: skip
     for result in results:
         for name, path in result.paths.items():
             whole = percentiles(path.times.whole)
             lines.append([
-                *_setting(result, name), path.precision,
+                *_setting(result, name), path.precision, path.backend,
                 *(f"{value:.1f}" for value in whole.values()),
                 f"{percentiles(path.times.processor)['p50']:.1f}",
                 f"{path.first.load_ms + path.first.first_ms:.0f}",
@@ -148,6 +149,7 @@ def _result(result: Result) -> dict[str, Any]:
 def _path(path: PathResult) -> dict[str, Any]:
     return {
         "precision": path.precision,
+        "backend": path.backend,
         "whole_ms": percentiles(path.times.whole),
         "processor_ms": percentiles(path.times.processor),
         "stages_ms": {name: percentiles(times) for name, times in path.times.stages.items()},

@@ -17,6 +17,7 @@ from pd_ros.benchmark.hardware import matrix_peak_gflops
 from pd_ros.benchmark.interleave import Ratio, Times, Way, ratio, time_in_turn
 from pd_ros.benchmark.networks import (
     Detector,
+    Form,
     load_network,
     make_detector,
     recorded_accuracy,
@@ -40,6 +41,7 @@ class Effort:
     seconds: float  # after which no more rounds of a setting are begun
     threads: tuple[int, ...]  # of the CPU, one setting for each
     precision: str  # of the fast path
+    backend: str = "torch"  # of the fast path
     busy_threads: int = 0  # foreign ones, beside which all is measured once more
 
     def check(self) -> None:
@@ -57,6 +59,7 @@ class PathResult:
     """One path of one setting."""
 
     precision: str
+    backend: str
     times: Times
     dense_share: float  # of the matrix products' peak, while the dense part runs
     first: FirstFrame
@@ -95,28 +98,24 @@ def benchmark_model(
 def _benchmark(
     path: Path, clouds: Sequence[CloudMessage], device: torch.device, threads: int, effort: Effort
 ) -> Result:
-    precisions = {
-        "plain": torch.float32,
-        "fast": choose_precision(effort.precision, device),
-    }
+    fast = Form("fast", choose_precision(effort.precision, device), effort.backend)
+    forms = [Form("plain", torch.float32), fast]
     checkpoint = load_network(path)
     gflop = dense_gflop(checkpoint)
     _, config = network_from_above(checkpoint)
-    detectors = {
-        name: make_detector(load_network(path), name, device, precision)
-        for name, precision in precisions.items()
-    }
+    detectors = {form.path: make_detector(load_network(path), form, device) for form in forms}
     ways = {name: _make_way(detector, config) for name, detector in detectors.items()}
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
         _short(precision): matrix_peak_gflops(device, precision)
-        for precision in dict.fromkeys(precisions.values())
+        for precision in dict.fromkeys(form.precision for form in forms)
     }
     paths = {}
-    for name, precision in precisions.items():
-        first = measure_first_frame(path, name, device, precision, threads, clouds[0])
-        share = _dense_share(times[name], gflop, peaks[_short(precision)])
-        paths[name] = PathResult(_short(precision), times[name], share, first)
+    for form in forms:
+        first = measure_first_frame(path, form, device, threads, clouds[0])
+        precision, spent = _short(form.precision), times[form.path]
+        share = _dense_share(spent, gflop, peaks[precision])
+        paths[form.path] = PathResult(precision, form.backend, spent, share, first)
     return Result(
         model=path.stem,
         trained=bool(checkpoint.training),
@@ -129,7 +128,7 @@ def _benchmark(
         paths=paths,
         speedup=ratio(times["plain"].whole, times["fast"].whole),
         agreement=_compare(detectors, config, clouds),
-        beside=_beside(path, clouds, device, threads, precisions, effort),
+        beside=_beside(path, clouds, device, threads, forms, effort),
     )
 
 
@@ -138,13 +137,13 @@ def _beside(
     clouds: Sequence[CloudMessage],
     device: torch.device,
     threads: int,
-    precisions: dict[str, torch.dtype],
+    forms: Sequence[Form],
     effort: Effort,
 ) -> dict[str, Beside]:
     if not effort.busy_threads or device.type != "cpu":
         return {}
     return measure_beside(
-        path, precisions, threads, clouds, effort.busy_threads, effort.rounds, effort.seconds
+        path, forms, threads, clouds, effort.busy_threads, effort.rounds, effort.seconds
     )
 
 
@@ -177,10 +176,9 @@ def _compare(
 def dense_gflop(checkpoint: Checkpoint) -> float:
     """1e9 operations of backbone, neck and head on one cloud, 2 for each multiply-add."""
     model, config = network_from_above(checkpoint)
-    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
     dense = model.dense.to("meta")
     with FlopCounterMode(display=False) as counter:
-        dense(torch.zeros(1, config.canvas_channels, rows, columns, device="meta"))
+        dense(torch.zeros(1, *config.canvas_shape, device="meta"))
     return float(counter.get_total_flops()) / 1e9
 
 

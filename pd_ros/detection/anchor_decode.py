@@ -7,7 +7,7 @@ from pd_ros.detection.anchor_head import AnchorValues, by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, level_anchors, yaw_in_bin
 from pd_ros.detection.boxes import wrap_angle
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.types import Detections, HeadMaps
 
 
 class AnchorCandidates:
@@ -20,13 +20,13 @@ class AnchorCandidates:
         self._sizes = [len(level) for level in levels]
         self._anchors = torch.cat(levels).to(device)
 
-    def __call__(self, output: ModelOutput) -> list[Detections]:
+    def __call__(self, maps: HeadMaps) -> list[Detections]:
         """Boxes of every sample of the batch, before NMS.
 
         The best ``max_candidates`` anchors of each level become boxes. Each stands for its best
         class, or with ``nms_per_class`` for all classes above the threshold.
         """
-        values = by_anchor(output)
+        values = by_anchor(maps)
         samples = zip(values.classes.sigmoid(), values.box, values.direction, strict=True)
         return [self._sample(AnchorValues(*sample)) for sample in samples]
 

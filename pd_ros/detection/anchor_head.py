@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.types import HeadMaps, ModelOutput
+from pd_ros.detection.types import HeadMaps
 
 # A prior of 0.01 for every anchor, so that the first steps are not drowned by background.
 _PRIOR = 0.01
@@ -41,9 +41,9 @@ class AnchorValues(NamedTuple):
     direction: Tensor  # [B, N, 2] logits
 
 
-def by_anchor(output: ModelOutput) -> AnchorValues:
+def by_anchor(maps: HeadMaps) -> AnchorValues:
     """The maps of an anchor head in float32, anchor by anchor."""
-    rows = [_rows(level) for level in output.levels]
+    rows = [_rows(level) for level in maps.levels]
     return AnchorValues(*(torch.cat(levels, dim=1) for levels in zip(*rows, strict=True)))
 
 

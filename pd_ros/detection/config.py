@@ -57,6 +57,12 @@ class ModelConfig(FrozenConfig):
         return self.encoder.out * ((height - 3) // 2 + 1)
 
     @property
+    def canvas_shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the backbone's input."""
+        rows, columns = (cells // self.canvas_stride for cells in self.grid.size)
+        return self.canvas_channels, rows, columns
+
+    @property
     def output_stride(self) -> int:
         """Pillars or voxels per cell of the head's (finest) map, along x and y."""
         return self.level_strides[0]

@@ -9,7 +9,7 @@ from torch.nn.functional import logsigmoid
 from pd_ros.detection.boxes import nms, wrap_angle
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.part_config import CenterHeadConfig, DecodeConfig
-from pd_ros.detection.types import Detections, HeadMaps, ModelOutput
+from pd_ros.detection.types import Detections, HeadMaps
 
 # exp(4) = 55 m: no network, however confused, may overflow a size.
 _MAX_LOG_SIZE = 4.0
@@ -40,14 +40,13 @@ def _apart_by_class(found: Detections) -> Tensor:
     return boxes
 
 
-def candidates(output: ModelOutput, config: ModelConfig) -> list[Detections]:
+def candidates(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
     """Boxes of the best ``max_candidates`` (class, cell) scores above the threshold.
 
     One for each sample; no peak gives empty detections.
     """
-    maps, samples = output.levels[0], range(len(output.heatmap))
     scores = _scores(maps, config)
-    return [_sample_candidates(scores[i], maps, i, config) for i in samples]
+    return [_sample_candidates(sample, maps, i, config) for i, sample in enumerate(scores)]
 
 
 def boxes_at(maps: HeadMaps, sample: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:

@@ -13,13 +13,14 @@ from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_decode import decode_proposals
-from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
+from pd_ros.detection.types import Detections, HeadMaps, ModelOutput, PointRcnnOutput
 
+BevCandidates = Callable[[HeadMaps], list[Detections]]
 BevDecoder = Callable[[ModelOutput], list[Detections]]
 PointDecoder = Callable[[PointRcnnOutput], list[Detections]]
 
 
-def make_candidates(config: ModelConfig, device: torch.device) -> BevDecoder:
+def make_candidates(config: ModelConfig, device: torch.device) -> BevCandidates:
     """From the maps of a batch to each sample's boxes before NMS."""
     if isinstance(config.head, AnchorHeadConfig):
         return AnchorCandidates(config, device)
@@ -37,4 +38,4 @@ def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | P
     if isinstance(config, PointRcnnConfig):
         return partial(decode_proposals, config=config.decode)
     find, settings = make_candidates(config, device), config.decode
-    return lambda output: [suppress(found, settings) for found in find(output)]
+    return lambda output: [suppress(found, settings) for found in find(output.maps)]

@@ -33,6 +33,7 @@ class CenterHead(nn.Module):
         self.size = _branch(width, 3)
         self.rotation = _branch(width, 4 if direction else 2)
         self.quality = _branch(width, 1) if quality else None
+        self._direction = direction
         final = self.heatmap[-1]
         assert isinstance(final, nn.Conv2d) and final.bias is not None
         nn.init.constant_(final.bias, _HEATMAP_BIAS)
@@ -42,7 +43,7 @@ class CenterHead(nn.Module):
         shared = self.shared(neck)
         branches = (self.offset, self.height, self.size, self.rotation)
         values = torch.cat([branch(shared) for branch in branches], dim=1)
-        direction = values[:, _BOX_VALUES:] if values.shape[1] > _BOX_VALUES else None
+        direction = values[:, _BOX_VALUES:] if self._direction else None
         quality = None if self.quality is None else self.quality(shared)
         return HeadMaps(self.heatmap(shared), values[:, :_BOX_VALUES], direction, quality)
 

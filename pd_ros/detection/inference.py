@@ -1,6 +1,5 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -9,22 +8,21 @@ from torch import Tensor
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.decode import suppress
 from pd_ros.detection.decoder import make_candidates, make_decoder
+from pd_ros.detection.dense_part import make_dense
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
-from pd_ros.detection.model import AnyModel, BevDetector, DenseNetwork
+from pd_ros.detection.model import AnyModel, BevDetector
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn
 from pd_ros.detection.point_sample import make_point_batch
-from pd_ros.detection.types import Detections, ModelOutput, PointRcnnOutput
+from pd_ros.detection.types import Detections, Done, PointRcnnOutput
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.folded_sparse import FoldedSparseEncoder
     from pd_ros.detection.sparse import SparseEncoder
-
-Done = Callable[[str], None]  # is told the name of each stage when it is over
 
 
 class Found(NamedTuple):
@@ -38,7 +36,12 @@ class BevInference:
     """A network that looks from above: channels last, its dense part in the chosen precision."""
 
     def __init__(
-        self, model: BevDetector, config: ModelConfig, device: torch.device, precision: torch.dtype
+        self,
+        model: BevDetector,
+        config: ModelConfig,
+        device: torch.device,
+        precision: torch.dtype,
+        backend: str,
     ) -> None:
         self._config = config
         self._precision = precision
@@ -47,8 +50,7 @@ class BevInference:
         self._encoder = _make_encoder(model.encoder, device, precision)
         # A network of voxels reads coordinates in its first layer: too coarse in half precision.
         self._row_precision = precision if pillars else torch.float32
-        dense = fold_batch_norm(model.dense).to(precision)
-        self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._dense = make_dense(model.dense, config, device, precision, backend)
 
     def __call__(self, cloud: Tensor, done: Done) -> Found:
         """Boxes in one cloud ``[N, 3 + C]``."""
@@ -59,13 +61,7 @@ class BevInference:
             self._precision, memory_format=torch.channels_last
         )
         done("encode")
-        stages = self._dense.backbone(canvas)
-        levels = self._dense.neck(stages)
-        done("backbone_neck")
-        maps = self._dense.head_maps(levels)
-        done("head")
-        output = ModelOutput(features, batch.cells, stages, levels[0], *maps)
-        candidates = self._candidates(output)[0]
+        candidates = self._candidates(self._dense(canvas, done))[0]
         done("decode_boxes")
         found = suppress(candidates, self._config.decode).cpu()
         done("nms")
@@ -109,15 +105,26 @@ class PointInference:
 
 
 def make_inference(
-    model: AnyModel, config: AnyModelConfig, device: torch.device, precision: torch.dtype
+    model: AnyModel,
+    config: AnyModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
 ) -> BevInference | PointInference:
-    """The network of a config, made ready; the model itself is changed for it."""
+    """The network of a config, made ready; the model itself is changed for it.
+
+    Raises ``ValueError`` for a backend that cannot run it.
+    """
     model = model.eval().to(device)
     if isinstance(model, PointRcnn):
         assert isinstance(config, PointRcnnConfig)
+        if backend != "torch":
+            raise ValueError(
+                f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
+            )
         return PointInference(model, config, device, precision)
     assert isinstance(config, ModelConfig)
-    return BevInference(model, config, device, precision)
+    return BevInference(model, config, device, precision, backend)
 
 
 def _make_encoder(

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
-from pd_ros.detection.inference import Done, make_inference
-from pd_ros.detection.types import Detections
+from pd_ros.detection.inference import make_inference
+from pd_ros.detection.types import Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -21,14 +21,18 @@ class Predictor:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, device: torch.device, precision: torch.dtype
+        self,
+        checkpoint: Checkpoint,
+        device: torch.device,
+        precision: torch.dtype,
+        backend: str = "torch",
     ) -> None:
         self.config = checkpoint.config
         self.training = checkpoint.training
         self.device = device
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
-        self._infer = make_inference(checkpoint.model, self.config, device, precision)
+        self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
     def from_checkpoint(

@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+Done = Callable[[str], None]  # is told the name of each stage of a call when it is over
+
 
 class Detections(NamedTuple):
     """Boxes found in one cloud, by falling score; the fields share one length, maybe 0."""
@@ -64,6 +66,11 @@ class HeadMaps(NamedTuple):
     quality: Tensor | None = None
     coarser: "tuple[HeadMaps, ...]" = ()
 
+    @property
+    def levels(self) -> "tuple[HeadMaps, ...]":
+        """The maps of all levels, finest first; mostly one."""
+        return self._replace(coarser=()), *self.coarser
+
 
 class ModelOutput(NamedTuple):
     """What every detector with a bird's-eye map returns; distillation reads it by name.
@@ -92,9 +99,9 @@ class ModelOutput(NamedTuple):
     linear_stages: tuple[Tensor, ...] = ()  # the stages before their last ReLU, where asked for
 
     @property
-    def levels(self) -> tuple[HeadMaps, ...]:
-        """The head's maps of all levels, finest first; mostly one."""
-        return HeadMaps(self.heatmap, self.box, self.direction, self.quality), *self.coarser
+    def maps(self) -> HeadMaps:
+        """What the head says."""
+        return HeadMaps(self.heatmap, self.box, self.direction, self.quality, self.coarser)
 
 
 class PointBatch(NamedTuple):

@@ -18,13 +18,21 @@ STAGES = [
 ]  # fmt: skip
 
 
+def to_file(folder):
+    """A folder of one cloud of 400 points."""
+    points = np.random.default_rng(0).normal(0, 3, (400, 4)).astype(np.float32)
+    (folder / "clouds").mkdir()
+    points.tofile(folder / "clouds/a.bin")
+    return folder / "clouds"
+
+
 def test_every_figure_is_there(tmp_path, capsys) -> None:
     model = save_eager_model(tmp_path)
-    np.random.default_rng(0).normal(0, 3, (400, 4)).astype(np.float32).tofile(tmp_path / "a.bin")
     report, picture = tmp_path / "speed.json", tmp_path / "speed.png"
     code = main([
-        "--model", str(model), "--points", str(tmp_path), "--rounds", "1", "--threads", "1",
-        "--device", "cpu", "--precision", "fp32", "--json", str(report), "--picture", str(picture),
+        "--model", str(model), "--points", str(to_file(tmp_path)), "--rounds", "1",
+        "--threads", "1", "--device", "cpu", "--precision", "fp32",
+        "--json", str(report), "--picture", str(picture),
     ])  # fmt: skip
     assert code == 0
     content = json.loads(report.read_text())
@@ -42,12 +50,30 @@ def test_every_figure_is_there(tmp_path, capsys) -> None:
     assert "times faster" in capsys.readouterr().out
 
 
+def test_the_fast_path_runs_in_the_backend_that_is_asked_for(tmp_path, monkeypatch) -> None:
+    pytest.importorskip("openvino", reason="openvino is optional: requirements/openvino.txt")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    model, report = save_eager_model(tmp_path), tmp_path / "speed.json"
+    code = main([
+        "--model", str(model), "--rounds", "1", "--threads", "1", "--clouds", "1", "--device",
+        "cpu", "--precision", "fp32", "--backend", "openvino", "--json", str(report),
+        "--points", str(to_file(tmp_path)),
+    ])  # fmt: skip
+    assert code == 0
+    (result,) = json.loads(report.read_text())["results"]
+    assert {name: path["backend"] for name, path in result["paths"].items()} == {
+        "plain": "torch", "fast": "openvino",
+    }  # fmt: skip
+    assert result["lost_boxes"] == 0 < result["compared_boxes"]
+    assert list((tmp_path / "pd_ros/openvino").iterdir())
+
+
 def test_both_paths_are_measured_beside_busy_threads(tmp_path, capsys) -> None:
     model, report = save_eager_model(tmp_path), tmp_path / "speed.json"
-    np.random.default_rng(0).normal(0, 3, (400, 4)).astype(np.float32).tofile(tmp_path / "a.bin")
     code = main([
-        "--model", str(model), "--points", str(tmp_path), "--rounds", "1", "--threads", "1",
-        "--device", "cpu", "--precision", "fp32", "--busy-threads", "1", "--json", str(report),
+        "--model", str(model), "--points", str(to_file(tmp_path)), "--rounds", "1",
+        "--threads", "1", "--device", "cpu", "--precision", "fp32",
+        "--busy-threads", "1", "--json", str(report),
     ])  # fmt: skip
     assert code == 0
     (result,) = json.loads(report.read_text())["results"]

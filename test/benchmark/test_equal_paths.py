@@ -19,12 +19,12 @@ CPU = torch.device("cpu")
 PRECISIONS = [torch.float32, *([torch.bfloat16] if has_bf16(CPU) else [])]
 
 
-def check(path, sweeps):
+def check(path, sweeps, backend):
     plain = PlainPredictor(load_checkpoint(path), CPU)
     expected = [plain(sweep) for sweep in sweeps]
     assert any((found.scores > 0.3).any() for found in expected)
     for precision in PRECISIONS:
-        fast = Predictor(load_checkpoint(path), CPU, precision)
+        fast = Predictor(load_checkpoint(path), CPU, precision, backend)
         for sweep, plain_found in zip(sweeps, expected, strict=True):
             found = fast(sweep)
             boxes, lost = agreement(plain_found, found)
@@ -35,14 +35,23 @@ def check(path, sweeps):
                 torch.testing.assert_close(found.boxes, plain_found.boxes, rtol=0, atol=1e-3)
 
 
+@pytest.fixture(params=["torch", "openvino"])
+def backend(request, tmp_path, monkeypatch):
+    """What runs the dense part."""
+    if request.param == "openvino":
+        pytest.importorskip("openvino", reason="openvino is optional: requirements/openvino.txt")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return request.param
+
+
 @pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
-def test_on_real_sweeps(path, data_dir) -> None:
+def test_on_real_sweeps(path, backend, data_dir) -> None:
     files = sorted((data_dir / "kitti_raw_0005/velodyne").glob("*.bin"))
     if not files:
         pytest.skip("PD_ROS_DATA holds no kitti_raw_0005")
-    check(path, [torch.from_numpy(read_cloud(file, 1.0).points) for file in files[::8]])
+    check(path, [torch.from_numpy(read_cloud(file, 1.0).points) for file in files[::8]], backend)
 
 
 @pytest.mark.parametrize("path", WEIGHTS, ids=lambda path: path.stem)
-def test_on_a_simulated_sweep(path) -> None:
-    check(path, [torch.from_numpy(simulate_frame(5, HDL_64E).points)])
+def test_on_a_simulated_sweep(path, backend) -> None:
+    check(path, [torch.from_numpy(simulate_frame(5, HDL_64E).points)], backend)

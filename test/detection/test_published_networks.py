@@ -43,10 +43,9 @@ def test_sizes_are_the_published_ones(name, parameters, gmacs) -> None:
     config = load_config(Path(f"config/model/{name}.yaml"), ModelConfig)
     if isinstance(config.encoder, SparseEncoderConfig):
         pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
-    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
     with torch.device("meta"):
         model = build_model(config)
-        canvas = torch.empty(1, config.canvas_channels, rows, columns)
+        canvas = torch.empty(1, *config.canvas_shape)
     count = sum(p.numel() for p in model.parameters()) / 1e6
     assert round(count, digits(parameters)) == parameters
     if gmacs is not None:

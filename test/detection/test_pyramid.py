@@ -53,8 +53,8 @@ def test_a_network_gives_the_maps_of_every_level() -> None:
         pillarize([torch.zeros(0, 4)], config.grid, config.capacity)
     )
     assert output.neck.shape == (1, 8, 16, 16)
-    assert [level.box.shape for level in output.levels] == [(1, 36, 16, 16), (1, 36, 8, 8)]
-    assert output.levels[0].heatmap is output.heatmap
+    assert [level.box.shape for level in output.maps.levels] == [(1, 36, 16, 16), (1, 36, 8, 8)]
+    assert output.maps.levels[0].heatmap is output.heatmap
     assert output.coarser[0].direction.shape == (1, 8, 8, 8)
 
 

@@ -226,11 +226,13 @@ def test_stages_are_timed(checkpoint) -> None:
     assert all(value > 0 for value in stages.values())
 
 
-def test_the_site_may_choose_the_overlap_of_nms_and_the_precision(checkpoint) -> None:
+def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(checkpoint) -> None:
     plain = answerer(checkpoint)(message(), ALL)
     strict = answerer(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
     assert len(strict.found.scores) < len(plain.found.scores)
     assert load_detector(Setup(str(checkpoint), "cpu", "bf16")).precision == torch.bfloat16
+    with pytest.raises(ValueError, match="cuda_graph runs on cuda, the device is cpu"):
+        load_detector(Setup(str(checkpoint), "cpu", backend="cuda_graph"))
 
 
 def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:

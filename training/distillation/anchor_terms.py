@@ -27,7 +27,7 @@ class AnchorLogit(Term):
     def forward(self, lesson: Lesson) -> Tensor:
         """Loss of a batch; maps of the same size."""
         student, teacher = (
-            self._by_cell(by_anchor(output).classes.sigmoid())
+            self._by_cell(by_anchor(output.maps).classes.sigmoid())
             for output in (lesson.student, lesson.teacher)
         )
         assert student.shape == teacher.shape
@@ -70,7 +70,7 @@ class AnchorRegression(Term):
         targets = lesson.batch.teacher_targets
         assert isinstance(targets, AnchorTargets)
         learnt, taught = (
-            by_anchor(output).box[targets.sample, targets.anchor, :7]
+            by_anchor(output.maps).box[targets.sample, targets.anchor, :7]
             for output in (lesson.student, lesson.teacher)
         )
         return (box_error(learnt, taught) * share_of_match(targets)[targets.sample]).sum()

@@ -89,7 +89,7 @@ class Distillation(nn.Module):
 
 def without_gradient(output: ModelOutput) -> ModelOutput:
     """The same values, as constants."""
-    finest, *coarser = (_constant(level) for level in output.levels)
+    finest, *coarser = (_constant(level) for level in output.maps.levels)
     return ModelOutput(
         output.pillar_features.detach(),
         output.pillar_cells,

@@ -69,8 +69,7 @@ def test_what_sparse_layers_multiply_is_not_among_the_dense() -> None:
     config = small_voxel_config(residual=True)
     model = build_model(config).eval()
     found = count_operations(model, torch.rand(300, 4) * 4 - 2.5, config)
-    rows, columns = (cells // config.canvas_stride for cells in config.grid.size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.dense(torch.zeros(1, config.canvas_channels, rows, columns))
+        model.dense(torch.zeros(1, *config.canvas_shape))
     assert found.gmacs * 1e9 == pytest.approx(counter.get_total_flops() / 2)
     assert found.sparse_gmacs > 0

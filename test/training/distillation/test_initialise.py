@@ -111,7 +111,7 @@ def test_the_student_computes_what_the_living_channels_compute(name, way) -> Non
     batch = pillarize([each.points for each in samples()], mine.grid, mine.capacity)
     with torch.no_grad():
         first, second = student(batch), teacher(batch)
-    for mine, theirs in zip(first.levels, second.levels, strict=True):
+    for mine, theirs in zip(first.maps.levels, second.maps.levels, strict=True):
         torch.testing.assert_close(mine.heatmap, theirs.heatmap, atol=1e-4, rtol=1e-3)
         torch.testing.assert_close(mine.box, theirs.box, atol=1e-4, rtol=1e-3)
         if mine.quality is not None:

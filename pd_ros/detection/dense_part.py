@@ -1,0 +1,105 @@
+"""The dense part of a detector (backbone, neck, head), made ready by one of the backends."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.model import DenseNetwork
+from pd_ros.detection.types import Done, HeadMaps
+
+BACKENDS = ("torch", "openvino", "cuda_graph")
+_ROUNDS_BEFORE_CAPTURE = 3  # as torch's notes on CUDA graphs ask for
+
+
+class DensePart(Protocol):
+    """Backbone, neck and head in one call."""
+
+    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+        """Canvas ``[1, C, rows, columns]``, channels last -> maps, valid until the next."""
+
+
+class TorchDense:
+    """torch, layer by layer."""
+
+    def __init__(self, dense: DenseNetwork, precision: torch.dtype) -> None:
+        dense = dense.to(precision)
+        self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+        """The maps, in the precision."""
+        levels = self._dense.neck(self._dense.backbone(canvas))
+        done("backbone_neck")
+        maps = self._dense.head_maps(levels)
+        done("head")
+        return maps
+
+
+class GraphDense:
+    """torch, its kernels on a GPU recorded once and launched together; maps keep their place."""
+
+    @torch.inference_mode()
+    def __init__(self, eager: TorchDense, canvas: Tensor) -> None:
+        self._canvas = canvas
+        stream = torch.cuda.Stream(canvas.device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(canvas.device))
+        with torch.cuda.stream(stream):
+            for _ in range(_ROUNDS_BEFORE_CAPTURE):
+                eager(canvas, _nobody)
+        torch.cuda.current_stream(canvas.device).wait_stream(stream)
+        self._graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._graph):
+            self._maps = eager(canvas, _nobody)
+
+    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+        """The maps, in the precision; they lie in the graph's memory."""
+        self._canvas.copy_(canvas)
+        self._graph.replay()
+        done("backbone_neck")
+        done("head")
+        return self._maps
+
+
+def make_dense(
+    dense: DenseNetwork,
+    config: ModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> DensePart:
+    """The network, batch norm folded, ready to run; it is changed for it.
+
+    Raises ``ValueError`` for an unknown backend, one that is not installed, and one that the
+    device or the precision does not suit.
+    """
+    check_backend(backend, device, precision)
+    folded = fold_batch_norm(dense.eval()).requires_grad_(False)
+    if backend == "openvino":
+        from pd_ros.detection.openvino_dense import OpenVinoDense  # noqa: PLC0415
+
+        return OpenVinoDense(folded, config.canvas_shape, precision)
+    eager = TorchDense(folded, precision)
+    if backend == "torch":
+        return eager
+    canvas = torch.zeros(1, *config.canvas_shape, dtype=precision, device=device)
+    return GraphDense(eager, canvas.contiguous(memory_format=torch.channels_last))
+
+
+def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:
+    """Raise ``ValueError`` unless a backend is known and suits the device and the precision."""
+    if backend not in BACKENDS:
+        raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
+    wanted = {"openvino": "cpu", "cuda_graph": "cuda"}.get(backend, device.type)
+    if device.type != wanted:
+        raise ValueError(
+            f"backend: {backend} runs on {wanted}, the device is {device}; choose another backend"
+            " or device"
+        )
+    if backend == "openvino" and precision == torch.float16:
+        raise ValueError("backend: openvino runs in fp32 or bf16, got fp16; choose one of these")
+
+
+def _nobody(_stage: str) -> None:
+    """Nobody wants to know about stages while a graph is recorded."""
