@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterator
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.point_config import PointRcnnConfig
-from pd_ros.detection.types import ModelOutput, PointBatch
+from pd_ros.detection.types import AnyOutput, PointBatch
 from training.config import TrainConfig
 from training.distillation.tutor import Tutor
 from training.distributed import World
@@ -95,7 +96,7 @@ def _data(batch: Batch) -> Iterator[str]:
 @torch.no_grad()
 def _distillation(tutor: Tutor, model: nn.Module, batch: Batch) -> Iterator[str]:
     was_training = model.training
-    student: ModelOutput = model.eval()(batch.student)
+    student: AnyOutput = model.eval()(batch.student)
     model.train(was_training)
     teacher = tutor.ask(batch)
     for name, term in tutor.distillation.members.items():
@@ -115,9 +116,9 @@ def _distillation(tutor: Tutor, model: nn.Module, batch: Batch) -> Iterator[str]
 
 
 def _fields(
-    name: str, student: ModelOutput, teacher: ModelOutput
+    name: str, student: AnyOutput, teacher: AnyOutput
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
-    mine, theirs = getattr(student, name), getattr(teacher, name)
+    mine, theirs = map(attrgetter(name), (student, teacher))
     if not isinstance(mine, tuple):
         yield name, mine, theirs
         return

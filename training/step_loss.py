@@ -1,6 +1,7 @@
 """Everything that one training step is to lower, by name."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +10,10 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.frozen_config import FrozenConfig
 from pd_ros.detection.model_config import AnyModelConfig
-from pd_ros.detection.types import AnyOutput, ModelOutput, PointRcnnOutput
+from pd_ros.detection.types import AnyOutput, PointRcnnOutput
 from training.anchor_losses import anchor_loss
 from training.anchor_targets import AnchorTargets
 from training.config import TrainConfig
-from training.distillation.term import Lesson
 from training.distillation.tutor import Tutor
 from training.loader import Batch
 from training.losses import detection_loss
@@ -40,16 +40,19 @@ def step_losses(
     ``epoch``: from 0; ``half``: whether the
     networks run in bfloat16.
     """
-    with torch.autocast(batch.student.points.device.type, torch.bfloat16, enabled=half):
-        output: AnyOutput = network(*network_input(batch, config))
+    half_where = partial(
+        torch.autocast, batch.student.points.device.type, torch.bfloat16, enabled=half
+    )
+    with half_where():
         taught = tutor.ask(batch) if tutor else None
-    if tutor is not None and taught is not None:
+    if tutor is not None and taught is not None:  # before proposals are chosen by the targets
         batch = tutor.relabel(batch, taught)
+    with half_where():
+        output: AnyOutput = network(*network_input(batch, config))
     terms, total = _detection(output, batch, config, shape)
     if tutor is not None and taught is not None:
-        assert isinstance(output, ModelOutput)
-        lesson = Lesson(output, taught, batch, epoch)
-        distilled, weighted = tutor.terms(lesson, epoch / config.schedule.epochs)
+        progress = epoch / config.schedule.epochs
+        distilled, weighted = tutor.terms(output, taught, batch, epoch, progress)
         total = total + weighted
         terms |= {f"{_PREFIX}{name}": term for name, term in distilled.items()}
     return {"total": total, **terms}

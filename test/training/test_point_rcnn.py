@@ -18,7 +18,6 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.replay.__main__ import main as replay
 from training import evaluate, import_checkpoint, inspect_data, profile
 from training.config import TrainConfig
-from training.crop import crop_grid
 from training.distributed import World
 from training.train import main, train
 
@@ -117,22 +116,6 @@ def test_all_commands_take_its_checkpoint(tmp_path, checkpoint) -> None:
 def test_its_run_can_be_inspected(tmp_path) -> None:
     run = write_run(tmp_path, SMALL_POINTS)
     assert inspect_data.main([str(run), "--out", str(tmp_path / "seen")]) == 0
-
-
-def test_what_it_cannot_do_yet_is_refused(tmp_path, checkpoint, caplog) -> None:
-    distill = {"teacher": str(checkpoint), "logit": {}}
-    distils = write_run(tmp_path, SMALL_POINTS, distill=distill)
-    assert main(["--config", str(distils)]) == 2
-    assert "networks on raw points, like small_points, cannot be distilled yet" in caplog.text
-    taught_by_one = write_run(tmp_path, distill=distill)
-    caplog.clear()
-    assert main(["--config", str(taught_by_one)]) == 2
-    assert "like small_points, cannot be distilled yet" in caplog.text
-    on_an_area = write_run(tmp_path, SMALL_POINTS, area_m=[-4, -4, 4, 4])
-    assert main(["--config", str(on_an_area)]) == 2
-    assert "area_m: expected a network that looks from above, small_points takes" in caplog.text
-    with pytest.raises(ValueError, match="leave area_m out"):
-        crop_grid(small_point_config(), (-4, -4, 4, 4))
 
 
 def test_weights_of_openpcdet_are_not_taken_for_it(tmp_path, caplog) -> None:

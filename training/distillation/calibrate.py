@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from pd_ros.detection.pillars import pillarize
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.batch import make_batch
+from pd_ros.detection.types import AnyOutput, Detections
 from training.config import SourceConfig, TrainConfig
 from training.data.source import open_source
 from training.distillation.calibration import Calibration, Judged, fit_calibration, judge
@@ -51,7 +51,7 @@ def calibrate(
 def _judge_source(
     source: SourceConfig,
     teacher: Teacher,
-    decode: Callable[[ModelOutput], list[Detections]],
+    decode: Callable[[AnyOutput], list[Detections]],
     min_points: int,
     most: int,
     device: torch.device,
@@ -63,6 +63,6 @@ def _judge_source(
     for number in numbers:
         frame = frames[int(number)]
         cloud = torch.from_numpy(frame.points).to(device)
-        output = teacher.model(pillarize([cloud], network.grid, network.capacity))
+        output = teacher.model(make_batch([cloud], network))
         judged.append(judge(decode(output)[0].cpu(), split_labels(frame, min_points)))
     return judged

@@ -13,11 +13,11 @@ from training.crop import area_of, over_area
 from training.distillation.config import DistillConfig
 from training.distillation.feature_checks import feature_problems, local_problems
 from training.distillation.initialise_checks import initialise_problems
-from training.distillation.teacher import seen_from_above
-from training.distillation.term import Pair
+from training.distillation.point_checks import point_problems
+from training.distillation.term import AnyPair, Pair, pair_of
 
 
-def check_distillation(run: TrainConfig, student: AnyModelConfig) -> Pair | None:
+def check_distillation(run: TrainConfig, student: AnyModelConfig) -> AnyPair | None:
     """The student and its teacher as they look at the same area; None without distillation.
 
     ``student``: as it is trained. Raises ``ValueError`` with one line for everything that cannot
@@ -26,19 +26,26 @@ def check_distillation(run: TrainConfig, student: AnyModelConfig) -> Pair | None
     config = run.distill
     if config is None:
         return None
-    pair = _pair(seen_from_above(student), seen_from_above(read_config(Path(config.teacher))))
-    problems = [*_networks(pair), *_heads(config, pair), *local_problems(config, pair)]
-    problems += [*feature_problems(config, pair), *_labels(config, pair)]
-    problems += [*_compared(run, pair), *_unlabelled(run), *_initialise(run, pair)]
+    pair = _pair(student, read_config(Path(config.teacher)))
+    problems = [*_networks(pair), *_labels(config, pair), *_unlabelled(run)]
+    above = pair_of(pair)
+    if isinstance(above, Pair):
+        problems += [*_heads(config, above), *local_problems(config, above)]
+        problems += [*feature_problems(config, above), *_compared(run, above)]
+        problems += _initialise(run, above)
+    else:
+        problems += point_problems(config, pair)
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
     return pair
 
 
-def _pair(student: ModelConfig, teacher: ModelConfig) -> Pair:
+def _pair(student: AnyModelConfig, teacher: AnyModelConfig) -> AnyPair:
+    if not (isinstance(student, ModelConfig) and isinstance(teacher, ModelConfig)):
+        return AnyPair(student, teacher)
     area_m = area_of(student)
     try:
-        return Pair(student, over_area(teacher, area_m))
+        return AnyPair(student, over_area(teacher, area_m))
     except ValueError as error:
         raise ValueError(
             f"distill.teacher: {teacher.name} must look at the area of the student, x and y from"
@@ -46,7 +53,7 @@ def _pair(student: ModelConfig, teacher: ModelConfig) -> Pair:
         ) from None
 
 
-def _networks(pair: Pair) -> Iterator[str]:
+def _networks(pair: AnyPair) -> Iterator[str]:
     student, teacher = pair
     if teacher.classes != student.classes:
         yield (
@@ -138,7 +145,7 @@ def _kinds(pair: Pair) -> str:
     return f"{student} (student) and {teacher} (teacher)"
 
 
-def _labels(config: DistillConfig, pair: Pair) -> Iterator[str]:
+def _labels(config: DistillConfig, pair: AnyPair) -> Iterator[str]:
     if config.labels is None:
         return
     named = {*config.labels.thresholds, *config.labels.by_overlap}
@@ -153,9 +160,12 @@ def _initialise(run: TrainConfig, pair: Pair) -> Iterator[str]:
         return
     if run.initialise_from is not None:
         yield "initialise: initialise_from says otherwise; remove one of them"
-    source = pair.teacher
+    source: AnyModelConfig = pair.teacher
     if config.checkpoint is not None:
-        source = seen_from_above(read_config(Path(config.checkpoint)))
+        source = read_config(Path(config.checkpoint))
+    if not isinstance(source, ModelConfig):
+        yield f"initialise.checkpoint: {source.name} takes raw points; name one that does not"
+        return
     if source.classes != pair.student.classes and "head" not in config.exclude:
         yield "initialise: the networks have different classes; exclude head"
     yield from initialise_problems(config, pair.student, source)

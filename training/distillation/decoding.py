@@ -1,9 +1,14 @@
 """How boxes are decoded in training: more of them than a vehicle gets, or other ones."""
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decoder import BevDecoder, make_decoder
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import DecodeConfig
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.types import AnyOutput, Detections, PointRcnnOutput
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
 _CANDIDATES, _SCORE = 500, 0.1
@@ -14,12 +19,13 @@ LEAST_SCORE = 0.05
 class BoxDecoder:
     """Boxes of a network by other rules than its own, with gradient where the maps have it.
 
-    ``nms_iou``: the network's own where None; 1 suppresses nothing.
+    ``nms_iou``: the network's own where None; 1 suppresses nothing. Those of a network of two
+    stages are its second's (SparseKD's distillation across stages).
     """
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: AnyModelConfig,
         nms_iou: float | None = None,
         score: float = _SCORE,
         most: int = _CANDIDATES,
@@ -32,10 +38,19 @@ class BoxDecoder:
             max_detections=most,
         )
         self._config = config.model_copy(update={"decode": rules})
-        self._made: BevDecoder | None = None
+        self._made: Callable[[Any], list[Detections]] | None = None
 
-    def __call__(self, output: ModelOutput) -> list[Detections]:
+    def __call__(self, output: AnyOutput) -> list[Detections]:
         """Boxes of every sample, by falling score."""
+        return self._decoder(_device(output))(output)
+
+    def _decoder(self, device: torch.device) -> Callable[[Any], list[Detections]]:
         if self._made is None:  # only now is it known on which device
-            self._made = make_decoder(self._config, output.heatmap.device)
-        return self._made(output)
+            self._made = make_decoder(self._config, device)
+        return self._made
+
+
+def _device(output: AnyOutput) -> torch.device:
+    if isinstance(output, PointRcnnOutput):
+        return output.points.points.device
+    return output.heatmap.device

@@ -1,13 +1,11 @@
 """All methods of a run together: which terms there are, and what they add up to."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.model import BevDetector
-from pd_ros.detection.types import HeadMaps, ModelOutput
+from pd_ros.detection.model import AnyModel, BevDetector
 from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
 from training.distillation.attention import Attention
 from training.distillation.attention_guided import AttentionGuided
@@ -19,7 +17,7 @@ from training.distillation.fine_grained import FineGrained
 from training.distillation.fitnets import FitNets
 from training.distillation.gid import GidFeature, GidResponse
 from training.distillation.hinton import Hinton
-from training.distillation.local import build_local
+from training.distillation.local import PointLocal, build_local
 from training.distillation.logit import Logit
 from training.distillation.method_config import MethodConfig
 from training.distillation.mimic import Mimic
@@ -27,11 +25,35 @@ from training.distillation.overhaul import Overhaul
 from training.distillation.rank_distribution import RankDistribution
 from training.distillation.regression import Regression
 from training.distillation.similarity import Similarity
-from training.distillation.term import Lesson, Pair, Term
+from training.distillation.term import (
+    AnyPair,
+    Lesson,
+    Pair,
+    PointLesson,
+    PointTerm,
+    Term,
+    TermOf,
+    pair_of,
+)
+
+AnyTerm = Term | PointTerm
 
 
-def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
-    """The terms of the methods that are on, with fresh adapters, by the methods' names."""
+def build_terms(config: DistillConfig, pair: AnyPair, teacher: AnyModel) -> dict[str, AnyTerm]:
+    """The terms of the methods that are on, with fresh adapters, by the methods' names.
+
+    Of two networks on raw points only ``local`` has one, of two of different kinds none.
+    """
+    same = pair_of(pair)
+    if isinstance(same, Pair):
+        assert isinstance(teacher, BevDetector)
+        return dict(_terms_from_above(config, same, teacher))
+    if same is None or config.local is None:
+        return {}
+    return {"local": PointLocal(config.local, same)}
+
+
+def _terms_from_above(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
     c = config
     terms: dict[str, Term | None] = {
         "local": build_local(c.local, pair) if c.local else None,
@@ -64,20 +86,20 @@ def build_terms(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict
 class Distillation(nn.Module):
     """Terms with their settings. All of its parameters belong to adapters."""
 
-    def __init__(self, terms: Mapping[str, Term], settings: Mapping[str, MethodConfig]) -> None:
+    def __init__(self, terms: Mapping[str, AnyTerm], settings: Mapping[str, MethodConfig]) -> None:
         super().__init__()
         assert terms.keys() == settings.keys()
         self.terms = nn.ModuleDict(terms)
         self.settings = dict(settings)
 
     @property
-    def members(self) -> dict[str, Term]:
+    def members(self) -> dict[str, AnyTerm]:
         """The terms by the names of their methods."""
-        return {name: term for name, term in self.terms.items() if isinstance(term, Term)}
+        return {name: term for name, term in self.terms.items() if isinstance(term, TermOf)}
 
-    def forward(self, lesson: Lesson, progress: float) -> dict[str, Tensor]:
+    def forward(self, lesson: Lesson | PointLesson, progress: float) -> dict[str, Tensor]:
         """Terms before their weights that count after a share ``progress`` of the run."""
-        lesson = replace(lesson, teacher=without_gradient(lesson.teacher))
+        lesson = lesson.with_constant_teacher()
         counting = [name for name, each in self.settings.items() if each.counts(progress)]
         return {name: self.terms[name](lesson) for name in counting}
 
@@ -85,23 +107,3 @@ class Distillation(nn.Module):
         """Weighted sum of terms; 0 of none."""
         weighted = [self.settings[name].weight * term for name, term in terms.items()]
         return sum(weighted[1:], start=weighted[0]) if weighted else torch.zeros(())
-
-
-def without_gradient(output: ModelOutput) -> ModelOutput:
-    """The same values, as constants."""
-    finest, *coarser = (_constant(level) for level in output.maps.levels)
-    return ModelOutput(
-        output.pillar_features.detach(),
-        output.pillar_cells,
-        tuple(stage.detach() for stage in output.stages),
-        output.neck.detach(),
-        *finest._replace(coarser=tuple(coarser)),
-        tuple(stage.detach() for stage in output.linear_stages),
-    )
-
-
-def _constant(level: HeadMaps) -> HeadMaps:
-    direction, quality = (
-        None if values is None else values.detach() for values in (level.direction, level.quality)
-    )
-    return HeadMaps(level.heatmap.detach(), level.box.detach(), direction, quality)

@@ -28,6 +28,8 @@ def local_problems(config: DistillConfig, pair: Pair) -> Iterator[str]:
                 yield "local.tap: stages needs the same grid and strides in both networks"
             elif missing:
                 yield f"local.stages: the backbones have no stages {missing}; count from 0"
+        case "points":
+            yield "local.tap: points is for networks on raw points; take pillars, stages or neck"
         case "neck":
             if student.output_size != teacher.output_size:
                 yield "local.tap: neck needs maps of the same size in both networks"

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.types import ModelOutput
+from pd_ros.detection.types import AnyOutput, ModelOutput
 from training.distillation.compared_config import AssignmentConfig
 from training.distillation.term import Pair
 from training.loader import Batch
@@ -21,8 +21,9 @@ class TeacherAssignment:
         self._student = pair.student
         self._box_radius = box_radius
 
-    def __call__(self, batch: Batch, taught: ModelOutput) -> Batch:
+    def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with new targets for the student; the terms keep the ground truth's."""
+        assert isinstance(taught, ModelOutput)
         heatmap, box = probabilities(taught.heatmap).cpu(), taught.box.float().cpu()
 
         def place(sample: int, boxes: Tensor, classes: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ class TeacherAssignment:
             )
 
         targets = make_targets(batch.labels, self._student, self._box_radius, place=place)
-        return batch._replace(targets=move_targets(targets, taught.heatmap.device))
+        return batch._replace(targets=move_targets(targets, batch.student.points.device))
 
 
 def best_cells(

@@ -12,7 +12,7 @@ from training.distillation.maps import (
     to_table,
 )
 from training.distillation.point_config import LocalConfig
-from training.distillation.term import Lesson, Pair, Term
+from training.distillation.term import Lesson, Pair, PointLesson, PointPair, PointTerm, Term
 
 
 class LocalComparison(nn.Module):
@@ -93,7 +93,7 @@ class MapLocal(Term):
 
     def __init__(self, config: LocalConfig, pair: Pair) -> None:
         super().__init__()
-        assert config.tap != "pillars"
+        assert config.tap in ("stages", "neck")
         self.reads = (config.tap,)
         self._tap = config.tap
         self._numbers = config.stages if config.tap == "stages" else (0,)
@@ -126,6 +126,35 @@ class MapLocal(Term):
         table = to_table(teacher)
         loss: Tensor = comparison(to_table(student), table, table.amax(dim=1), scene)
         return loss
+
+
+class PointLocal(PointTerm):
+    """Points after the last propagation, the same of both networks (PointRCNN).
+
+    As the released code does, only each node's maximum over its neighbours is compared.
+    """
+
+    reads = ("points.features",)
+
+    def __init__(self, config: LocalConfig, pair: PointPair) -> None:
+        super().__init__()
+        student, teacher = (network.propagation[0][-1] for network in pair)
+        self.comparison = LocalComparison(config, student, teacher, pool=True)
+
+    def forward(self, lesson: PointLesson) -> Tensor:
+        """Loss over the points of all clouds."""
+        mine, theirs = lesson.student.points, lesson.teacher.points
+        assert mine.points.shape == theirs.points.shape
+        batch, _, count = theirs.features.shape
+        scene = torch.arange(batch, device=theirs.features.device).repeat_interleave(count)
+        student, teacher = (_of_points(each.features) for each in (mine, theirs))
+        loss: Tensor = self.comparison(student, teacher, teacher.amax(dim=1), scene)
+        return loss
+
+
+def _of_points(features: Tensor) -> Tensor:
+    """``[B, C, N]`` -> one row per point ``[B * N, C]``, cloud by cloud."""
+    return features.float().mT.flatten(0, 1)
 
 
 def build_local(config: LocalConfig, pair: Pair) -> Term:

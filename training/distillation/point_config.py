@@ -13,10 +13,11 @@ class LocalConfig(MethodConfig):
     """Reweighted local distillation; defaults: the released 4x PointPillars.
 
     SECOND: ``tap: stages, nodes: 256, temperature: 1.0e-4``; PointPillars of nuScenes:
-    ``tap: neck, nodes: 256, width: 64, temperature: 1.0e-4``.
+    ``tap: neck, nodes: 256, width: 64, temperature: 1.0e-4``; PointRCNN, whose nodes are points:
+    ``tap: points, width: 45`` (16x: 32) ``, temperature: 1.0e-3``.
     """
 
-    tap: Literal["pillars", "stages", "neck"] = "pillars"
+    tap: Literal["pillars", "stages", "neck", "points"] = "pillars"
     stages: tuple[Annotated[int, Field(ge=0)], ...] = (0, 1)  # which ones, with tap: stages
     nodes: PositiveInt = 6000  # the most important ones of each graph's scene
     neighbours: PositiveInt = 128  # of each, itself among them

@@ -9,7 +9,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import AnyModel, BevDetector
-from pd_ros.detection.types import ModelOutput
+from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.types import AnyOutput
 from training.config import TrainConfig
 from training.crop import area_of
 from training.distillation.calibrate import calibrate
@@ -20,13 +21,13 @@ from training.distillation.initialise import initialise
 from training.distillation.label_assignment import TeacherAssignment
 from training.distillation.teacher import Teacher, load_teacher
 from training.distillation.teacher_labels import TeacherLabels
-from training.distillation.term import Lesson, Pair
+from training.distillation.term import AnyPair, Pair, make_lesson, pair_of
 from training.distillation.unlabelled import UnlabelledBoxes
 from training.distributed import World
 from training.loader import Batch
 
-# From a batch and the teacher's maps to the batch with the targets that the student learns.
-Relabel = Callable[[Batch, ModelOutput], Batch]
+# From a batch and what the teacher says to the batch with the targets that the student learns.
+Relabel = Callable[[Batch, AnyOutput], Batch]
 
 
 class Tutor:
@@ -48,25 +49,28 @@ class Tutor:
             self._network = DistributedDataParallel(distillation, find_unused_parameters=True)
 
     @torch.no_grad()
-    def ask(self, batch: Batch) -> ModelOutput:
-        """The teacher's maps of the same clouds."""
+    def ask(self, batch: Batch) -> AnyOutput:
+        """What the teacher says of the same clouds."""
         assert batch.teacher is not None
-        output: ModelOutput = self.teacher.model(batch.teacher)
+        output: AnyOutput = self.teacher.model(batch.teacher)
         return output
 
-    def relabel(self, batch: Batch, taught: ModelOutput) -> Batch:
+    def relabel(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with the targets that the teacher's boxes give, where they are labels."""
         for each in self._relabel:
             batch = each(batch, taught)
         return batch
 
-    def terms(self, lesson: Lesson, progress: float) -> tuple[dict[str, Tensor], Tensor]:
+    def terms(
+        self, output: AnyOutput, taught: AnyOutput, batch: Batch, epoch: int, progress: float
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """Terms before their weights, and their weighted sum."""
-        terms: dict[str, Tensor] = self._network(lesson, progress)
+        lesson = make_lesson(output, taught, batch, epoch)
+        terms: dict[str, Tensor] = {} if lesson is None else self._network(lesson, progress)
         return terms, self.distillation.total(terms)
 
 
-def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor | None:
+def make_tutor(config: TrainConfig, student: AnyModelConfig, world: World) -> Tutor | None:
     """The tutor of a run; none if no teacher is asked in its steps.
 
     ``student``: its config as it is trained; the teacher looks at the same area. Raises
@@ -74,16 +78,17 @@ def make_tutor(config: TrainConfig, student: ModelConfig, world: World) -> Tutor
     """
     if config.distill is None or not config.distill.teaches:
         return None
-    teacher = load_teacher(Path(config.distill.teacher), area_of(student))
+    area_m = area_of(student) if isinstance(student, ModelConfig) else None
+    teacher = load_teacher(Path(config.distill.teacher), area_m)
     freeze(teacher, config.distill, world.device)
-    pair = Pair(student, teacher.config)
+    pair = AnyPair(student, teacher.config)
     terms = build_terms(config.distill, pair, teacher.model)
     distillation = Distillation(terms, config.distill.methods).to(world.device)
     return Tutor(teacher, distillation, list(_relabels(config, teacher, pair, world)), world)
 
 
 def _relabels(
-    config: TrainConfig, teacher: Teacher, pair: Pair, world: World
+    config: TrainConfig, teacher: Teacher, pair: AnyPair, world: World
 ) -> Iterator[Relabel]:
     """What changes the labels of a batch, in its order."""
     assert config.distill is not None
@@ -93,15 +98,17 @@ def _relabels(
         yield UnlabelledBoxes(methods.unlabelled, pair, calibration, radius)
     if methods.labels is not None:
         yield TeacherLabels(methods.labels, pair, radius)
-    if methods.assignment is not None:
-        yield TeacherAssignment(methods.assignment, pair, radius)
+    above = pair_of(pair)
+    if methods.assignment is not None and isinstance(above, Pair):
+        yield TeacherAssignment(methods.assignment, above, radius)
 
 
 def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> None:
     """Bring a teacher to a device, where it will not learn."""
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
-    teacher.model.keeps_linear = config.overhaul is not None
+    if isinstance(teacher.model, BevDetector):
+        teacher.model.keeps_linear = config.overhaul is not None
     for module in teacher.model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train(config.teacher_norm == "batch")
@@ -112,5 +119,5 @@ def start_from_teacher(student: AnyModel, config: DistillConfig | None) -> list[
     if config is None or config.initialise is None:
         return []
     source = load_teacher(Path(config.initialise.checkpoint or config.teacher)).model
-    assert isinstance(student, BevDetector)
+    assert isinstance(student, BevDetector) and isinstance(source, BevDetector)
     return initialise(student, source, config.initialise)

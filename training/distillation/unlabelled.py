@@ -1,9 +1,9 @@
 """The teacher's boxes as labels of clouds of which nobody said what is in them."""
 
-from pd_ros.detection.types import Detections, ModelOutput
+from pd_ros.detection.types import AnyOutput, Detections
 from training.distillation.calibration import Calibration
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder
-from training.distillation.term import Pair
+from training.distillation.term import AnyPair
 from training.distillation.unlabelled_config import UnlabelledConfig
 from training.labels import Labels
 from training.loader import Batch
@@ -17,7 +17,7 @@ class UnlabelledBoxes:
     def __init__(
         self,
         config: UnlabelledConfig,
-        pair: Pair,
+        pair: AnyPair,
         calibration: Calibration | None,
         box_radius: int,
     ) -> None:
@@ -26,7 +26,7 @@ class UnlabelledBoxes:
         self._decode = BoxDecoder(pair.teacher, score=LEAST_SCORE)
         self._targets = [make_target_maker(network, box_radius) for network in pair]
 
-    def __call__(self, batch: Batch, taught: ModelOutput) -> Batch:
+    def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with labels and targets of its unlabelled clouds; the same one without any."""
         if all(labels.labelled for labels in batch.labels):
             return batch
@@ -35,7 +35,7 @@ class UnlabelledBoxes:
             each if each.labelled else self.labels_of(boxes)
             for each, boxes in zip(batch.labels, found, strict=True)
         )
-        device = taught.heatmap.device
+        device = batch.student.points.device
         student, teacher = (move_targets(make(labels), device) for make in self._targets)
         return batch._replace(targets=student, teacher_targets=teacher, labels=labels)
 

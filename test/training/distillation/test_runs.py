@@ -191,4 +191,4 @@ def test_a_network_on_points_is_no_start(tmp_path, caplog, teacher) -> None:
     start = {"checkpoint": str(tmp_path / "points.safetensors")}
     run = write_run(tmp_path, distill={"teacher": teacher, "initialise": start})
     assert main(["--config", str(run)]) == 2
-    assert "like small_points, cannot be distilled yet" in caplog.text
+    assert "small_points takes raw points; name one that does not" in caplog.text
