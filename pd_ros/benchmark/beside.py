@@ -23,7 +23,7 @@ from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.interleave import Ratio, ratio
 from pd_ros.benchmark.networks import Detector, Form, load_network, make_detector, with_features
 from pd_ros.memory import keep_freed_memory
-from pd_ros.openmp import wait_asleep
+from pd_ros.openmp import wait_briefly
 from pd_ros.pointcloud import decode_points
 
 _CPU = torch.device("cpu")
@@ -108,7 +108,7 @@ def _timer(
     """A process with one detector, as a function from a cloud's number to its time."""
     before = dict(os.environ)
     if form.path == "fast":
-        wait_asleep()
+        wait_briefly()
     arguments = (path, form, threads, cores, clouds)
     with ProcessPoolExecutor(1, get_context("spawn"), _prepare, arguments) as pool:
         started = pool.submit(_warm_up)

@@ -31,6 +31,7 @@ def describe_machine() -> dict[str, object]:
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+        "gomp_spincount": os.environ.get("GOMP_SPINCOUNT"),
         "load_average": os.getloadavg()[0],
     }
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pd_ros.benchmark.busy import busy_processes
-from pd_ros.openmp import wait_asleep
 
 linux = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be chosen")
 
@@ -46,39 +45,44 @@ import os, runpy, sys
 class Moment:
     def find_spec(self, name, path=None, target=None):
         if name == "rclpy":
-            print(os.environ.get("OMP_WAIT_POLICY"), flush=True)
+            print(os.environ.get("OMP_WAIT_POLICY"), os.environ.get("GOMP_SPINCOUNT"), flush=True)
             os._exit(0)
 sys.meta_path.insert(0, Moment())
 runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 """
+SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+
+
+def environment_with(given):
+    rest = {key: value for key, value in os.environ.items() if key not in SETTINGS}
+    return {**rest, **given}
 
 
 @pytest.mark.parametrize("program", ["pd_ros.node", "pd_ros.comparison_node"])
-@pytest.mark.parametrize(("given", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_nodes_let_waiting_threads_sleep_unless_told_otherwise(program, given, expected) -> None:
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
-    if given:
-        environment["OMP_WAIT_POLICY"] = given
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "None 3000"),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+        ({"GOMP_SPINCOUNT": "7"}, "None 7"),
+    ],
+)
+def test_waiting_threads_of_nodes_spin_briefly_unless_told_otherwise(
+    program, given, expected
+) -> None:
     done = subprocess.run(
         [sys.executable, "-c", AT_IMPORT, program],
-        env=environment, capture_output=True, text=True, check=True,
+        env=environment_with(given), capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == expected
 
 
 def test_openmp_hears_of_it_before_torch_is_imported() -> None:
-    code = "from pd_ros.openmp import wait_asleep; wait_asleep(); import torch"
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    code = "from pd_ros.openmp import wait_briefly; wait_briefly(); import torch"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**environment, "OMP_DISPLAY_ENV": "TRUE"},
+        [sys.executable, "-c", code], env=environment_with({"OMP_DISPLAY_ENV": "VERBOSE"}),
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    if "OMP_WAIT_POLICY" not in done.stderr:
-        pytest.skip("this OpenMP does not tell its settings")
-    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
-
-
-def test_the_users_own_policy_stays(monkeypatch) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    wait_asleep()
-    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    if "GOMP_SPINCOUNT" not in done.stderr:
+        pytest.skip("this OpenMP does not tell how often it spins")
+    assert "GOMP_SPINCOUNT = '3000'" in done.stderr
