@@ -32,6 +32,7 @@ class Prepared(NamedTuple):
     frames: TrainingFrames
     sampler: DrawSampler
     collate: Collate
+    origin: dict[str, object]  # how the checkpoint to start from was trained; empty without one
 
 
 def prepare(config: TrainConfig, world: World) -> Prepared:
@@ -41,7 +42,8 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     _check_heading(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
-    model = rebuild(_start_model(config, network), trained_on)
+    start, origin = _start_model(config, network)
+    model = rebuild(start, trained_on)
     copied = start_from_teacher(model, config.distill)
     model = _to_device(model, config, world)
     tutor = make_tutor(config, pair.student, world) if pair else None
@@ -49,7 +51,7 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
     taught_on = tutor.teacher.config if tutor else None
     collate = Collate(trained_on, taught_on, config.loss.box_radius)
-    return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate)
+    return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate, origin)
 
 
 def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
@@ -66,17 +68,23 @@ def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
     return model
 
 
-def _start_model(config: TrainConfig, model_config: AnyModelConfig) -> AnyModel:
+# What a checkpoint says of its training that goes into the next one's record.
+_LINEAGE = ("run", "epoch", "started_from")
+
+
+def _start_model(
+    config: TrainConfig, model_config: AnyModelConfig
+) -> tuple[AnyModel, dict[str, object]]:
     """Fresh weights, or those of the checkpoint to start from, however it finds its boxes."""
     if config.initialise_from is None:
-        return build_model(model_config)
+        return build_model(model_config), {}
     start = load_checkpoint(Path(config.initialise_from))
     if start.config.model_copy(update={"decode": model_config.decode}) != model_config:
         raise ValueError(
             f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
             f" with another config than {config.model}; give a checkpoint of the same network"
         )
-    return start.model
+    return start.model, {key: start.training[key] for key in _LINEAGE if key in start.training}
 
 
 def _check_heading(config: TrainConfig, network: AnyModelConfig) -> None:

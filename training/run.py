@@ -65,6 +65,7 @@ class Run:
             self.network = DistributedDataParallel(model)
         self.average = average_of(model, config.schedule.ema_decay)
         self.clouds: CloudRecord | None = None  # what the training sweeps are like
+        self.origin: dict[str, object] = {}  # how the weights that it starts from were trained
         self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -177,6 +178,8 @@ class Run:
         _LOG.info("%s", json.dumps(figures))
         self.write_events(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        if self.origin:
+            record["started_from"] = self.origin
         if self.clouds is not None:
             record[CLOUD_KEY] = self.clouds.model_dump()
         store = torch.float16 if self.config.store == "fp16" else torch.float32

@@ -97,6 +97,7 @@ def start(config: TrainConfig, world: World) -> Started:
     )
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     run = Run(config, parts.network, model, tutor, optimizer, scheduler, world)
+    run.origin = parts.origin
     run.clouds = measure_clouds(parts.frames, config, parts.network) if world.is_first else None
     return Started(run, make_loader(parts.frames, sampler, parts.collate, config.workers), sampler)
 

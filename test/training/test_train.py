@@ -344,6 +344,14 @@ def test_a_run_starts_from_the_same_network_however_it_finds_its_boxes(tmp_path,
     assert main(["--config", str(run)]) == 0
     checkpoint = load_checkpoint(Path(other) / "model.safetensors")
     assert checkpoint.config.decode.nms_iou_threshold == 0.5
+    first = load_checkpoint(Path(start)).training
+    origin = checkpoint.training["started_from"]
+    assert origin == {"run": first["run"], "epoch": 2} and "started_from" not in first
+    run = write_run(tmp_path, initialise_from=f"{other}/model.safetensors",
+                    out=str(tmp_path / "third"))  # fmt: skip
+    assert main(["--config", str(run)]) == 0
+    third = load_checkpoint(tmp_path / "third/model.safetensors").training
+    assert third["started_from"]["started_from"] == origin
     wider = {**SMALL, "head": {"width": 16}}
     run = write_run(tmp_path, wider, initialise_from=start, out=str(tmp_path / "wide"))
     assert main(["--config", str(run)]) == 2
