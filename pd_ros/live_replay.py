@@ -62,6 +62,7 @@ def _run(options: argparse.Namespace) -> str:
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
     report |= {"clouds": run.counts(), "node": run.node_counts}
+    report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
     return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
@@ -74,8 +75,10 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
     rclpy.init(args=[])
     try:
         player = LivePlayer(namespace)
+        began_s = time.monotonic()
         with spinning(player), node_process(namespace, _arguments(options)) as process:
             wait_until(player.is_heard, process, _START_S)
+            player.run.listens_after_s = time.monotonic() - began_s
             with open_recording(source.path) as recording, _bar(source.count) as bar:
                 player.play(recording.raw_messages(source.topic), options.rate, bar.update)
             player.wait_for_answers(_ANSWER_S)

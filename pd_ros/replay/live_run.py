@@ -27,6 +27,7 @@ class LiveRun:
     answered_s: dict[int, float] = field(default_factory=dict)
     answers: dict[int, NamedBoxes] = field(default_factory=dict)
     node_counts: dict[str, str] = field(default_factory=dict)  # the node's last diagnostics
+    listens_after_s: float = 0.0  # from the start of the node's process
 
     def counts(self) -> dict[str, int]:
         """Clouds sent, answered, dropped by the node for a newer one, lost before the node."""
@@ -88,6 +89,8 @@ def format_live(run: LiveRun, result: Replay) -> str:
     rows: dict[str, object] = {f"clouds {name}": count for name, count in run.counts().items()}
     for name, value in latency_ms(result).items():
         rows[f"latency {name} (ms)"] = f"{value:.1f}"
+    rows["node listens after (s)"] = f"{run.listens_after_s:.1f}"
+    rows["node's memory (MB)"] = run.node_counts.get("resident memory (MB)", "-")
     return "\n".join(f"{name:26}{value:>8}" for name, value in rows.items())
 
 

@@ -41,7 +41,10 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     with open_recording(tmp_path / "detections") as recording:
         assert recording.count("/detections") == 10
     assert (tmp_path / "birdseye.png").stat().st_size > 10_000
-    assert "clouds answered" in capsys.readouterr().out
+    assert 0 < report["node_listens_after_s"] < 60
+    assert float(report["node"]["resident memory (MB)"]) > 50
+    out = capsys.readouterr().out
+    assert "clouds answered" in out and "node listens after (s)" in out
 
 
 @pytest.mark.parametrize(
