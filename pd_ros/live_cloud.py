@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import rclpy
 from rclpy.node import Node
@@ -41,4 +41,5 @@ def _node(topic: str) -> Iterator[Node]:
     try:
         yield Node(f"inspect_cloud_{os.getpid()}", context=context, enable_rosout=False)
     finally:
-        rclpy.try_shutdown(context=context)
+        with suppress(RuntimeError):  # rclpy's own handler of a signal may be doing it just now
+            rclpy.try_shutdown(context=context)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import rclpy
@@ -56,7 +57,8 @@ def run_node(
     finally:
         if node is not None:
             _end(name, node)
-        rclpy.try_shutdown()
+        with suppress(RuntimeError):  # rclpy's own handler of the signal may be doing it just now
+            rclpy.try_shutdown()
         signals.ignore()
     return 0 if node is None else node.exit_code
 
