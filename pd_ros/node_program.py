@@ -40,27 +40,32 @@ def run_node(
     keep_freed_memory()
     rclpy.init(args=arguments)
     node: ProgramNode | None = None
+    not_made = 0  # exit code without a node
     try:
-        signals.raise_from_now_on()
-        node = _made(name, make)
-        if node is None:
-            return 1
-        if node.begin():
-            rclpy.spin(node)
-        elif signals.told:
-            node.exit_code = 0
-    except (Stopped, ExternalShutdownException):
+        try:
+            signals.raise_from_now_on()
+            node = _made(name, make)
+            if node is None:
+                not_made = 1
+            elif node.begin():
+                rclpy.spin(node)
+            elif signals.told:
+                node.exit_code = 0
+        except ExternalShutdownException:
+            pass
+        except Exception:
+            if rclpy.ok() and not signals.told:  # else that is why it failed
+                raise
+        signals.close()
+    except Stopped:  # maybe in close(): rclpy ends spinning before Python's handler runs
         pass
-    except Exception:
-        if rclpy.ok() and not signals.told:  # else that is why it failed
-            raise
     finally:
         if node is not None:
             _end(name, node)
         with suppress(RuntimeError):  # rclpy's own handler of the signal may be doing it just now
             rclpy.try_shutdown()
         signals.ignore()
-    return 0 if node is None else node.exit_code
+    return not_made if node is None else node.exit_code
 
 
 def _made(name: str, make: Callable[[], ProgramNode]) -> ProgramNode | None:

@@ -6,9 +6,11 @@ midst Python would answer Ctrl-C with a traceback.
 
 import os
 import signal
+import threading
 from types import FrameType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_AGAIN_S = 0.05
 
 
 class Stopped(BaseException):
@@ -38,21 +40,40 @@ class StopSignals:
     def raise_from_now_on(self) -> None:
         """Answer with ``Stopped``, for there is something to close now.
 
-        Until then a signal ends the process at once. rclpy's own handlers, where they come to be
-        installed, call these.
+        Until then a signal ends the process at once. One in the midst of a later import comes
+        again after it. rclpy's own handlers, where they come to be installed, call these.
         """
         self._raises = True
 
+    def close(self) -> None:
+        """Raise no more: what there is to close is being closed."""
+        self.told = True
+
     def ignore(self) -> None:
         """Let what comes now pass: all is closed, and Python takes a while to end."""
+        self.close()
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
 
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         if self.told:
             return  # it is ending; a second Ctrl-C would be a traceback out of that
+        if self._raises and _imports(frame):  # C code in it may answer with an abort
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
         self.told = True
         self.exit_code = 128 + number if self._unfinished else 0
         if self._raises:
             raise Stopped
         os._exit(self.exit_code)  # an exception out of an import may be swallowed, or changed
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a frame is part of an import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
