@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class OpenVinoDense:
             # Two detectors on one machine must not be held on the same core.
             "ENABLE_CPU_PINNING": False,
         }
-        compiled = self._openvino.Core().compile_model(self._channels_last(model), "CPU", settings)
+        compiled = _core().compile_model(self._channels_last(model), "CPU", settings)
         self._names = [output.any_name for output in compiled.outputs]
         self._request = compiled.create_infer_request()
 
@@ -77,7 +78,7 @@ class OpenVinoDense:
         file = cache_folder() / key / "dense.xml"
         if file.exists():
             try:
-                return self._openvino.Core().read_model(file)
+                return _core().read_model(file)
             except RuntimeError as error:
                 _log.warning("%s: cannot be read and is written anew (%s)", file, error)
         model = _convert(self._openvino, dense, canvas)
@@ -112,6 +113,17 @@ def _import_openvino() -> Any:
             " packaging/requirements/openvino.txt, or choose the backend torch"
         ) from None
     return openvino
+
+
+@cache
+def _core() -> Any:
+    """The one core of this process, never dropped.
+
+    OpenVINO gives the thread that first uses a CPU a stack for signals and unmaps it with the
+    last user of that core, in whichever thread that is: the next signal would then be written
+    over what has taken the stack's place.
+    """
+    return _import_openvino().Core()
 
 
 @torch.no_grad()

@@ -1,7 +1,11 @@
 """Every backend of the dense part against the network itself, and what it refuses."""
 
 import copy
+import ctypes
+import gc
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -130,6 +134,32 @@ def test_a_cache_that_cannot_be_written_is_no_failure(openvino, caplog) -> None:
     openvino_dense.cache_folder().parent.write_text("a file where the folder should be")
     assert_as_the_network(*network(small_config), torch.float32, "openvino")
     assert "cannot be written" in caplog.text
+
+
+class SignalStack(ctypes.Structure):
+    """``stack_t`` of ``sigaltstack``."""
+
+    _fields_ = (("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def signal_stack_is_mapped() -> bool:
+    """Whether the memory that this thread's signals are handled on is there."""
+    stack = SignalStack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+    maps = Path("/proc/self/maps").read_text().splitlines()
+    ranges = [line.split()[0].split("-") for line in maps]
+    return any(int(low, 16) <= stack.start < int(high, 16) for low, high in ranges)
+
+
+def test_a_network_dropped_by_another_thread_leaves_the_stack_for_signals(openvino) -> None:
+    dense, config, _ = network(small_config)
+    parts = [make_dense(dense, config, CPU, torch.float32, "openvino")]
+    assert signal_stack_is_mapped()
+    thread = threading.Thread(target=parts.clear)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert not parts and signal_stack_is_mapped()
 
 
 def test_boxes_of_openvino_are_those_of_torch(openvino) -> None:
