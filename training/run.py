@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from pd_ros.cloud_record import KEY as CLOUD_KEY
@@ -25,6 +24,7 @@ from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
+from training.events import Events
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
 from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
@@ -69,7 +69,12 @@ class Run:
         self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
-        self.writer = SummaryWriter(self.out / "tensorboard") if world.is_first else None
+        self.events = Events(self.out / "tensorboard") if world.is_first else None
+
+    def close(self) -> None:
+        """End what goes on beside the steps; the run itself is saved by ``save``."""
+        if self.events is not None:
+            self.events.close()
 
     def resume(self) -> Progress:
         """Progress of the run that stopped in this folder, or a fresh one."""
@@ -167,7 +172,7 @@ class Run:
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),
         }
-        if not self.world.is_first:
+        if self.events is None:  # not the first process
             return figures
         learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
@@ -176,7 +181,7 @@ class Run:
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
         _LOG.info("%s", json.dumps(figures))
-        self.write_events(progress.epoch + 1, figures)
+        self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
         if self.origin:
             record["started_from"] = self.origin
@@ -198,11 +203,3 @@ class Run:
             )
             figures.update({f"{name}/{key}": value for key, value in scores.items()})
         return figures
-
-    def write_events(self, epoch: int, figures: dict[str, object]) -> None:
-        """Numbers of the epoch for TensorBoard."""
-        assert self.writer is not None
-        for name, value in figures.items():
-            if isinstance(value, float):
-                self.writer.add_scalar(name, value, epoch)
-        self.writer.flush()

@@ -9,6 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -78,18 +79,19 @@ def measure_steps(model: Path, options: argparse.Namespace, world: World) -> Ste
     with TemporaryDirectory() as folder:
         config = _config(model, options, count, Path(folder))
         run, loader, _ = start(config, world)
-        run.network.train()
-        batches: Iterator[Batch] = iter(loader)
-        for number in tqdm(range(count), desc=model.stem, leave=False):
-            began = time.perf_counter()
-            batch = next(batches)
-            came = time.perf_counter()
-            precision = _PRECISIONS[number % len(_PRECISIONS)]
-            run.half = precision == "bf16"
-            run.step(batch, 0)  # reads its losses at the end: a GPU is waited for
-            if number >= len(_PRECISIONS) * _WARM_UP:
-                times[precision].append(1000 * (time.perf_counter() - came))
-                waited += 1000 * (came - began)
+        with closing(run):
+            run.network.train()
+            batches: Iterator[Batch] = iter(loader)
+            for number in tqdm(range(count), desc=model.stem, leave=False):
+                began = time.perf_counter()
+                batch = next(batches)
+                came = time.perf_counter()
+                precision = _PRECISIONS[number % len(_PRECISIONS)]
+                run.half = precision == "bf16"
+                run.step(batch, 0)  # reads its losses at the end: a GPU is waited for
+                if number >= len(_PRECISIONS) * _WARM_UP:
+                    times[precision].append(1000 * (time.perf_counter() - came))
+                    waited += 1000 * (came - began)
     total = waited + sum(map(sum, times.values()))
     return StepTimes(
         model.stem, options.batch_size, options.steps, median(times["fp32"]),

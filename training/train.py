@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -73,9 +74,9 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
     run, loader, sampler = start(config, world)
-    progress = run.resume()
     figures: dict[str, object] = {}
-    with run.stop.listening():
+    with closing(run), run.stop.listening():
+        progress = run.resume()
         for epoch in range(progress.epoch, config.schedule.epochs):
             sampler.epoch, sampler.skip = epoch, progress.step
             progress.epoch = epoch

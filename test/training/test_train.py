@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,7 @@ def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:
 
 
 def test_checkpoint_records_the_run(tmp_path) -> None:
+    before = set(threading.enumerate())
     assert (
         main(["--config", str(write_run(tmp_path, seed=5)), "--json", str(tmp_path / "f.json")])
         == 0
@@ -149,6 +151,8 @@ def test_checkpoint_records_the_run(tmp_path) -> None:
     assert checkpoint.training["epoch"] == 2
     assert json.loads((tmp_path / "f.json").read_text()) == read_log(tmp_path)[-1]
     assert list((tmp_path / "out/tensorboard").iterdir())
+    left = set(threading.enumerate()) - before
+    assert not any("event_file_writer" in type(thread).__module__ for thread in left)
 
 
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
