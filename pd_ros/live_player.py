@@ -32,13 +32,20 @@ class LivePlayer(Node):
             PointCloud2, "points", QoSProfile(depth=_KEPT_CLOUDS)
         )
         # Raw: to read a hundred boxes while the next cloud is due would distort what is measured.
-        self.create_subscription(Detection3DArray, "detections", self._on_answer, 10, raw=True)
+        self._listener = self.create_subscription(
+            Detection3DArray, "detections", self._on_answer, 10, raw=True
+        )
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
 
     def is_heard(self) -> bool:
         """Whether a detector listens, and answers where this node hears it."""
         listeners = self._publisher.get_subscription_count()
         return bool(listeners and self.count_publishers("detections"))
+
+    def is_compared(self) -> bool:
+        """Whether a teacher listens beside the detector."""
+        listeners = self._publisher.get_subscription_count()
+        return listeners > 1 and bool(self.count_publishers("lidar_comparison/comparison"))
 
     def play(
         self, clouds: Iterable[RawMessage], rate: float, on_sent: Callable[[], object]
@@ -75,5 +82,8 @@ class LivePlayer(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
+            values = {item.key: item.value for item in status.values}
             if status.hardware_id == self._publisher.topic_name:
-                self.run.node_counts |= {item.key: item.value for item in status.values}
+                self.run.node_counts |= values
+            elif status.hardware_id == self._listener.topic_name:
+                self.run.agreement |= values

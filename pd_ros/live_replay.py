@@ -7,7 +7,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> str:
     if options.rate <= 0:
         raise ValueError(f"--rate: expected more than 0, got {options.rate}")
+    if options.every < 1:
+        raise ValueError(f"--every: expected at least 1, got {options.every}")
+    if options.teacher is not None:
+        load_checkpoint(options.teacher)  # a bad one is said before a node starts
     config = load_checkpoint(options.model).config
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
@@ -62,6 +67,8 @@ def _run(options: argparse.Namespace) -> str:
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
     report |= {"clouds": run.counts(), "node": run.node_counts}
+    if options.teacher is not None:
+        report["agreement"] = run.agreement
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
@@ -79,13 +86,33 @@ def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
         with spinning(player), node_process(namespace, _arguments(options)) as process:
             wait_until(player.is_heard, process, _START_S)
             player.run.listens_after_s = time.monotonic() - began_s
-            with open_recording(source.path) as recording, _bar(source.count) as bar:
-                player.play(recording.raw_messages(source.topic), options.rate, bar.update)
-            player.wait_for_answers(_ANSWER_S)
-            time.sleep(1.1)  # one more of the node's diagnostics, with all counts
+            with _teacher(player, namespace, options):
+                _play(player, options, source)
         return player.run
     finally:
         rclpy.try_shutdown()
+
+
+def _play(player: LivePlayer, options: argparse.Namespace, source: RecordingSource) -> None:
+    with open_recording(source.path) as recording, _bar(source.count) as bar:
+        player.play(recording.raw_messages(source.topic), options.rate, bar.update)
+    player.wait_for_answers(_ANSWER_S)
+    time.sleep(1.1)  # one more of the nodes' diagnostics, with all counts
+
+
+@contextmanager
+def _teacher(player: LivePlayer, namespace: str, options: argparse.Namespace) -> Iterator[None]:
+    """The comparison beside the node, if a teacher is named."""
+    if options.teacher is None:
+        yield
+        return
+    arguments = [
+        "-p", f"teacher.checkpoint:={options.teacher}",
+        "-p", f"every:={options.every}",
+    ]  # fmt: skip
+    with node_process(namespace, arguments, "pd_ros.comparison_node") as process:
+        wait_until(player.is_compared, process, _START_S)
+        yield
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
@@ -122,6 +149,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=1.0, help="times the recorded pace")
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add("--score-threshold", type=float, default=0.1, help="least score the node publishes")
+    add("--teacher", type=Path, help="checkpoint; runs beside the node and is compared with it")
+    add("--every", type=int, default=5, help="compare every so many clouds")
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     return parser
 

@@ -1,4 +1,4 @@
-"""The real node as a process of its own, for commands that try it."""
+"""The real nodes as processes of their own, for commands that try them."""
 
 import signal
 import subprocess
@@ -12,12 +12,14 @@ _LOOK_S = 0.05
 
 
 @contextmanager
-def node_process(namespace: str, arguments: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the node in a namespace with further arguments of ROS; SIGINT ends it.
+def node_process(
+    namespace: str, arguments: Sequence[str], module: str = "pd_ros.node"
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a node in a namespace with further arguments of ROS; SIGINT ends it.
 
     Raises ``TimeoutError`` if it does not end, and ``ValueError`` if its exit code is not 0.
     """
-    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
+    command = [sys.executable, "-m", module, "--ros-args", "-r", f"__ns:={namespace}"]
     process = subprocess.Popen([*command, *arguments])
     try:
         yield process
@@ -27,15 +29,17 @@ def node_process(namespace: str, arguments: Sequence[str]) -> Iterator["subproce
             code = process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise TimeoutError(f"node: did not end within {_STOP_S} s of SIGINT") from None
+            raise TimeoutError(f"{module}: did not end within {_STOP_S} s of SIGINT") from None
     if code != 0:
-        raise ValueError(f"node: expected exit code 0 after SIGINT, got {code}; see its log above")
+        raise ValueError(
+            f"{module}: expected exit code 0 after SIGINT, got {code}; see its log above"
+        )
 
 
 def wait_until(
     is_heard: Callable[[], bool], process: "subprocess.Popen[bytes]", timeout_s: float
 ) -> None:
-    """Wait until the node listens and answers.
+    """Wait until the node of a process listens and answers.
 
     Raises ``ValueError`` if it ends before, and ``TimeoutError`` if that takes too long.
     """

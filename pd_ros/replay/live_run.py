@@ -27,6 +27,7 @@ class LiveRun:
     answered_s: dict[int, float] = field(default_factory=dict)
     answers: dict[int, NamedBoxes] = field(default_factory=dict)
     node_counts: dict[str, str] = field(default_factory=dict)  # the node's last diagnostics
+    agreement: dict[str, str] = field(default_factory=dict)  # with a teacher, its last ones
     listens_after_s: float = 0.0  # from the start of the node's process
 
     def counts(self) -> dict[str, int]:
@@ -91,7 +92,9 @@ def format_live(run: LiveRun, result: Replay) -> str:
         rows[f"latency {name} (ms)"] = f"{value:.1f}"
     rows["node listens after (s)"] = f"{run.listens_after_s:.1f}"
     rows["node's memory (MB)"] = run.node_counts.get("resident memory (MB)", "-")
-    return "\n".join(f"{name:26}{value:>8}" for name, value in rows.items())
+    rows |= {f"teacher: {name}": value for name, value in run.agreement.items()}
+    width = max(map(len, rows)) + 2
+    return "\n".join(f"{name:{width}}{value:>8}" for name, value in rows.items())
 
 
 def _confident(panel: BirdseyePanel) -> BirdseyePanel:

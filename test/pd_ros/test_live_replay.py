@@ -47,6 +47,17 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     assert "clouds answered" in out and "node listens after (s)" in out
 
 
+def test_a_teacher_runs_beside_it_and_is_compared(drive, checkpoint, tmp_path, capsys) -> None:
+    arguments = ["--recording", str(drive), "--model", str(checkpoint), "--out", str(tmp_path)]
+    beside = ["--teacher", str(checkpoint), "--every", "2", "--rate", "0.5"]
+    assert main([*arguments, *beside]) == 0
+    report = json.loads((tmp_path / "report.json").read_text())
+    agreement = report["agreement"]
+    assert report["clouds"]["answered"] > 0 < int(agreement["compared"]) <= 5
+    assert agreement["failed"] == agreement["car, missed"] == agreement["car, extra"] == "0"
+    assert "teacher: compared" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -54,9 +65,11 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
         ({"--model": "/no/such.safetensors"}, "no such checkpoint"),
         ({"--topic": "/cloud"}, "/cloud: expected a topic of sensor_msgs"),
         ({"--rate": "0"}, "--rate: expected more than 0"),
+        ({"--teacher": "/no/such.safetensors"}, "/no/such.safetensors"),
+        ({"--every": "0"}, "--every: expected at least 1"),
         ({"--device": "toaster"}, "node: ended with exit code 1"),
     ],
-    ids=["recording", "model", "topic", "rate", "device"],
+    ids=["recording", "model", "topic", "rate", "teacher", "every", "device"],
 )
 def test_bad_input_is_one_clear_line(change, message, drive, checkpoint, tmp_path, capsys) -> None:
     values = {"--recording": str(drive), "--model": str(checkpoint), "--out": str(tmp_path)}
