@@ -1,6 +1,7 @@
 """The order of a benchmark: teachers and plain students, searches of weights, then the rest."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
@@ -8,7 +9,7 @@ from training.benchmark.job import Job, read_result
 from training.benchmark.processes import Crew, Failure
 from training.benchmark.progress import Progress
 from training.benchmark.report import write_tables
-from training.benchmark.search import choose_factor, read_tried
+from training.benchmark.search import choose_factor, read_tried, search_jobs
 from training.benchmark.suite import PLAIN
 
 
@@ -45,10 +46,21 @@ class Conductor:
             taught = [
                 row for row in self.grid.rows if row.method != PLAIN and self._has_teacher(row)
             ]
-            self._run(job for row in taught for job in self.grid.searches(row).values())
+            self._search(taught)
             self._run(self._students(row for row in taught if self._has_factor(row)))
         finally:
             self.progress.close()
+
+    def _search(self, rows: Sequence[Row]) -> None:
+        """Try all factors, and where the best is at an end, further ones."""
+        search, begun = self.grid.suite.search, set[Path]()
+        for number in range(1 + search.extend if search else 0):
+            jobs = [job for row in rows for job in search_jobs(self.grid, row)]
+            jobs = [job for job in jobs if job.folder not in begun]
+            begun |= {job.folder for job in jobs}
+            if number:
+                self.progress.expect(sum(job.steps for job in jobs if not _is_done(job)))
+            self._run(jobs)
 
     def _run(self, jobs: Iterable[Job]) -> None:
         missing = [job for job in jobs if not _is_done(job)]
@@ -90,7 +102,7 @@ def all_jobs(grid: Grid) -> list[Job]:
     """Every job once; students with the factor that the search says so far, or 1."""
     jobs = [*grid.teachers.values()]
     for row in grid.rows:
-        jobs += grid.searches(row).values()
+        jobs += search_jobs(grid, row)
         jobs += grid.students(row, choose_factor(read_tried(grid, row)) or 1.0).values()
     return list({job.folder: job for job in jobs}.values())
 

@@ -1,5 +1,6 @@
 """All jobs of a suite: teachers, searches of weights, students."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -81,13 +82,16 @@ class Grid:
             for seed in self.suite.seeds
         }
 
-    def searches(self, row: Row) -> dict[float, Job]:
-        """The short runs of a method that its factor is chosen by; none if there is no choice."""
+    def searches(self, row: Row, factors: Iterable[float] | None = None) -> dict[float, Job]:
+        """The short runs of a method that its factor is chosen by; none if there is no choice.
+
+        ``factors``: None stands for those that every method begins with.
+        """
         search = self.suite.search
         if search is None or not has_weights(row.pair.rows[row.method]):
             return {}
         suite, jobs = with_budget(self.suite, search), {}
-        for factor in search.factors:
+        for factor in search.factors if factors is None else factors:
             scaled = replace(row, pair=with_factor(row.pair, row.method, factor))
             folder = self.out / "search" / row.pair.name / row.method / f"x{factor:g}"
             job = self._student(suite, scaled, search.seed, folder)

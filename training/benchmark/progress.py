@@ -11,9 +11,14 @@ class Progress:
     """Counts steps of the optimiser; those of a running job are known at the end of its epochs."""
 
     def __init__(self, name: str, steps: int, finished: int) -> None:
-        self._finished = finished
+        self._steps, self._finished = steps, finished
         self._shown = (finished, "")
         self._bar = tqdm(total=steps, initial=finished, desc=name, unit="step", smoothing=0)
+
+    def expect(self, steps: int) -> None:
+        """There are more steps to do than was known at the start."""
+        self._steps += steps
+        self._bar.total = self._steps
 
     def finish(self, job: Job) -> None:
         """A job has ended, well or not."""

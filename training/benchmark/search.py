@@ -8,9 +8,12 @@ from statistics import fmean
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.job import Result, read_result
+from training.benchmark.job import Job, Result, read_result
 from training.benchmark.spread import mean_ap
 from training.benchmark.suite import Overlap
+
+_FEWEST = 2  # factors between which there is a step
+_DIGITS = 6
 
 
 class Tried(NamedTuple):
@@ -28,11 +31,32 @@ def read_tried(grid: Grid, row: Row) -> list[Tried]:
     search = grid.suite.search
     if search is None:
         return []
-    results = {factor: read_result(job) for factor, job in grid.searches(row).items()}
-    return [
-        Tried(factor, _mean_ap(result, search.overlap) if result else None)
-        for factor, result in results.items()
-    ]
+    tried = _read(grid, row, search.factors, search.overlap)
+    for _ in range(search.extend):
+        factor = next_factor(tried)
+        if factor is None:
+            break
+        tried = sorted([*tried, *_read(grid, row, [factor], search.overlap)])
+    return tried
+
+
+def search_jobs(grid: Grid, row: Row) -> list[Job]:
+    """The short runs of all factors that are to be tried, as far as is known yet."""
+    return [*grid.searches(row, [each.factor for each in read_tried(grid, row)]).values()]
+
+
+def next_factor(tried: Sequence[Tried]) -> float | None:
+    """The factor beyond the best one, as far from it as its neighbour.
+
+    None where the best one has neighbours on either side, or a run's result is not there.
+    """
+    if len(tried) < _FEWEST or any(each.mean_ap is None for each in tried):
+        return None
+    best, factors = choose_factor(tried), sorted(each.factor for each in tried)
+    ends = {factors[0]: factors[1], factors[-1]: factors[-2]}
+    if best not in ends:
+        return None
+    return float(f"{best * best / ends[best]:.{_DIGITS}g}")
 
 
 def choose_factor(tried: Sequence[Tried]) -> float | None:
@@ -45,6 +69,14 @@ def choose_factor(tried: Sequence[Tried]) -> float | None:
     known = [(each.mean_ap, -abs(math.log(each.factor)), each.factor)
              for each in tried if each.mean_ap is not None]  # fmt: skip
     return max(known)[2] if known else None
+
+
+def _read(grid: Grid, row: Row, factors: Sequence[float], overlap: Overlap) -> list[Tried]:
+    results = {factor: read_result(job) for factor, job in grid.searches(row, factors).items()}
+    return [
+        Tried(factor, _mean_ap(result, overlap) if result else None)
+        for factor, result in results.items()
+    ]
 
 
 def _mean_ap(result: Result, overlap: Overlap) -> float:

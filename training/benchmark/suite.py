@@ -55,10 +55,14 @@ class PairConfig(FrozenConfig):
 
 
 class SearchConfig(FrozenConfig):
-    """The weights of each method are multiplied by each factor; the best one is taken."""
+    """The weights of each method are multiplied by each factor; the best one is taken.
+
+    Where that is the least or the greatest, one beyond it is tried too, ``extend`` times at most.
+    """
 
     seed: int  # not one of those that are compared
     factors: Annotated[tuple[Positive, ...], Field(min_length=2)]
+    extend: Annotated[int, Field(ge=0)] = 0
     epochs: PositiveInt | None = None  # None: as many as the runs that are compared
     frames_per_epoch: PositiveInt | None = None
     validation: Sources  # what the factors are judged by

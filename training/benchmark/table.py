@@ -35,7 +35,8 @@ def _legend(suite: SuiteConfig) -> Iterator[str]:
     if suite.search is not None:
         factors = ", ".join(f"{factor:g}" for factor in suite.search.factors)
         yield (
-            f"Factor: what all weights of a method were multiplied by, the best of {factors} by"
+            f"Factor: what all weights of a method were multiplied by, the best of {factors}"
+            f"{' and of further ones where that is at an end' if suite.search.extend else ''}, by"
             f" mAP at {suite.search.overlap} overlap in a short run with seed"
             f" {suite.search.seed} on sweeps that are not tested on."
         )

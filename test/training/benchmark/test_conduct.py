@@ -3,7 +3,7 @@
 import csv
 
 import pytest
-from small_suite import InstantCrew
+from small_suite import InstantCrew, search_config
 
 from training.benchmark.conduct import Conductor
 from training.benchmark.job import Job
@@ -37,6 +37,24 @@ def test_teachers_then_searches_then_students(make_grid) -> None:
     weights = (grid.out / "students/small/logit/seed_1/run.yaml").read_text()
     assert students["logit"][1].run.distill.logit.weight == 20
     assert "weight: 20" in weights
+
+
+def test_a_search_goes_on_beyond_the_end_at_which_the_best_factor_lies(
+    make_grid, tmp_path
+) -> None:
+    weights = {10 * factor: 50.0 + factor for factor in (0.5, 2, 8, 32, 128)}
+    search = search_config(tmp_path) | {"extend": 2}
+    grid = make_grid(search=search)
+    _, crew = conduct(
+        grid, lambda job: weights[job.run.distill.logit.weight] if " x " in job.name else 50
+    )
+    searched = [name for name in crew.ran if " x " in name]
+    assert searched == [f"small/logit x {factor}" for factor in (0.5, 2, 8, 32)]
+    assert grid.students(grid.rows[1], 32)[1].folder.joinpath("result.json").exists()
+    assert "weight: 320" in (grid.out / "students/small/logit/seed_1/run.yaml").read_text()
+    assert "small,logit,32,82.00,1" in (grid.out / "search.csv").read_text()
+    assert "further ones" in (grid.out / "table.md").read_text()
+    assert conduct(make_grid(search=search), score)[1].ran == []
 
 
 def test_the_report_has_gains_paired_over_seeds_and_the_chosen_factor(make_grid) -> None:

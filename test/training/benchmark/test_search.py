@@ -2,7 +2,9 @@
 
 import csv
 
-from training.benchmark.search import Tried, choose_factor, write_search
+import pytest
+
+from training.benchmark.search import Tried, choose_factor, next_factor, write_search
 
 
 def test_the_best_factor_is_taken() -> None:
@@ -29,3 +31,19 @@ def test_all_that_was_tried_is_written(tmp_path) -> None:
         ["a", "x", "0.1", "41.23", "1"],
         ["a", "x", "1", "", "0"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ({0.1: 5, 1: 4, 10: 3}, 0.01),
+        ({0.1: 3, 1: 4, 10: 5}, 100),
+        ({0.1: 3, 1: 5, 10: 4}, None),
+        ({2: 6, 0.5: 5}, 8),
+        ({0.1: None, 1: 4, 10: 5}, None),
+        ({1: 4}, None),
+        ({}, None),
+    ],
+)
+def test_the_next_factor_is_a_step_beyond_the_best_one(scores, expected) -> None:
+    assert next_factor([Tried(factor, score) for factor, score in scores.items()]) == expected
