@@ -12,6 +12,7 @@ from sensor_msgs.msg import PointCloud2
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp, parse_cloud
 from pd_ros.cloud_layout import cloud_layout
+from pd_ros.steady_timer import steady_timer
 
 TOPIC = "points"
 _LOOK_PERIOD_S = 0.5
@@ -46,7 +47,7 @@ class CloudSubscription:
         self._subscription = self._subscribe()
         self._timer: Any = None
         if reliability == "auto":
-            self._timer = node.create_timer(_LOOK_PERIOD_S, self._look_at_publishers)
+            self._timer = steady_timer(node, _LOOK_PERIOD_S, self._look_at_publishers)
 
     @property
     def topic(self) -> str:

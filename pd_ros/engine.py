@@ -21,6 +21,7 @@ from pd_ros.loading import CheckpointFile, is_lost
 from pd_ros.messages import diagnostic_status
 from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics, Throttle
+from pd_ros.steady_timer import steady_timer
 from pd_ros.timings import Timings
 from pd_ros.worker import LatestWorker
 
@@ -67,7 +68,7 @@ class Engine:
         self._publisher = AnswerPublisher(node, value("output.depth").value)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         period_s = value("diagnostics.period").value
-        self._timer = node.create_timer(period_s, self._publish_diagnostics)
+        self._timer = steady_timer(node, period_s, self._publish_diagnostics)
         self.worker: LatestWorker[Arrival] | None = None
         self._subscription: CloudSubscription | None = None
 

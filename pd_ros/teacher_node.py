@@ -20,6 +20,7 @@ from pd_ros.parameter_rules import check_names
 from pd_ros.parameters import declare
 from pd_ros.stamp_pairs import StampPair, StampPairs, header_stamp_ns
 from pd_ros.statistics import Throttle
+from pd_ros.steady_timer import steady_timer
 from pd_ros.worker import LatestWorker
 
 if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
@@ -97,7 +98,7 @@ class ComparisonNode(Node):
         self._comparison = self.create_publisher(DiagnosticArray, "~/comparison", 1)
         self._markers = self.create_publisher(MarkerArray, "~/markers", 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self.create_timer(self._value("diagnostics.period"), self._publish_diagnostics)
+        steady_timer(self, self._value("diagnostics.period"), self._publish_diagnostics)
 
     def _subscribe(self) -> None:
         """Raw: most clouds are never looked into."""

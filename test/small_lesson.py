@@ -7,9 +7,9 @@ from small_model import small_config, small_pyramid_config
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import BevDetector, build_model
+from training.collate import Batch, Collate, Sample
 from training.distillation.term import Lesson, Pair
 from training.labels import Labels
-from training.loader import Batch, Collate, Sample
 
 WIDE = {
     "name": "wide",

@@ -10,7 +10,7 @@ from types import FrameType
 import torch
 from torch import Tensor
 
-from training.loader import Batch
+from training.collate import Batch
 
 
 class StopRequest:

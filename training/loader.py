@@ -1,4 +1,4 @@
-"""From data sets to batches: draws, augments, and makes inputs and targets in workers."""
+"""From data sets to batches, made in workers: which frames are drawn, and how they are changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -6,21 +6,18 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pd_ros.detection.batch import make_batch
-from pd_ros.detection.model_config import AnyModelConfig
-from pd_ros.detection.types import AnyBatch
 from training.augment import augment
+from training.collate import Collate, Sample
 from training.config import AugmentConfig, TrainConfig
 from training.data.balance import class_balanced_weights
 from training.data.source import open_source
 from training.frame import Frame
-from training.labels import Labels, split_labels
+from training.labels import split_labels
 from training.object_noise import move_objects
+from training.packing import Packing
 from training.paste import ObjectBank, paste_objects
-from training.target_maker import AnyTargets, make_target_maker
 
 
 class Draw(NamedTuple):
@@ -29,24 +26,6 @@ class Draw(NamedTuple):
     source: int
     number: int
     seed: int
-
-
-class Sample(NamedTuple):
-    """An augmented frame, ready to be put into a batch."""
-
-    points: Tensor  # [N, 3 + C]
-    labels: Labels
-    seed: int  # of what a network draws from its points
-
-
-class Batch(NamedTuple):
-    """What one training step needs; the teacher's part only where there is one."""
-
-    student: AnyBatch
-    targets: AnyTargets
-    teacher: AnyBatch | None
-    teacher_targets: AnyTargets | None
-    labels: tuple[Labels, ...] = ()  # what the targets were made of
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -167,30 +146,6 @@ def _check_intensity(config: AugmentConfig, features: tuple[str, ...]) -> None:
         )
 
 
-class Collate:
-    """Samples to a batch, for the student and, where there is one, the teacher."""
-
-    def __init__(
-        self, student: AnyModelConfig, teacher: AnyModelConfig | None, box_radius: int = 0
-    ) -> None:
-        self._student = student
-        self._teacher = teacher
-        self._student_targets = make_target_maker(student, box_radius)
-        self._teacher_targets = make_target_maker(teacher, box_radius) if teacher else None
-
-    def __call__(self, samples: Sequence[Sample]) -> Batch:
-        """Inputs and targets of all samples."""
-        points = [sample.points for sample in samples]
-        labels = tuple(sample.labels for sample in samples)
-        seeds = [sample.seed for sample in samples]
-        student = make_batch(points, self._student, seeds)
-        targets = self._student_targets(labels)
-        if self._teacher is None or self._teacher_targets is None:
-            return Batch(student, targets, None, None, labels)
-        teacher = make_batch(points, self._teacher, seeds)
-        return Batch(student, targets, teacher, self._teacher_targets(labels), labels)
-
-
 def make_loader(
     frames: TrainingFrames, sampler: DrawSampler, collate: Collate, workers: int
 ) -> "DataLoader[Sample]":
@@ -198,7 +153,7 @@ def make_loader(
     return DataLoader(
         frames,
         batch_sampler=sampler,
-        collate_fn=collate,
+        collate_fn=Packing(collate) if workers else collate,
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         persistent_workers=workers > 0,

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
+from training.collate import Batch
 from training.config import TrainConfig
-from training.loader import Batch
 from training.prepare import Prepared
 from training.run import learnt_parameters
 from training.step_loss import in_half, step_losses

@@ -1,8 +1,8 @@
 """What a network is called with in a training step."""
 
 from pd_ros.detection.types import PointBatch
+from training.collate import Batch
 from training.config import TrainConfig
-from training.loader import Batch
 from training.point_targets import PointTargets
 from training.region_targets import RegionSampler
 

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.types import AnyOutput, PointBatch
+from training.collate import Batch
 from training.config import TrainConfig
 from training.distillation.tutor import Tutor
 from training.distributed import World
-from training.loader import Batch
 from training.memory import estimate_memory
 from training.prepare import Prepared, prepare
 from training.step_loss import shares

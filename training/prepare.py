@@ -12,13 +12,14 @@ from pd_ros.detection.decode import tells_direction
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
+from training.collate import Collate
 from training.config import TrainConfig
 from training.crop import crop_grid, rebuild
 from training.distillation.channels import CopiedLayer
 from training.distillation.checks import check_distillation
 from training.distillation.tutor import Tutor, make_tutor, start_from_teacher
 from training.distributed import World
-from training.loader import Collate, DrawSampler, TrainingFrames
+from training.loader import DrawSampler, TrainingFrames
 
 
 class Prepared(NamedTuple):

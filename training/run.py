@@ -19,6 +19,7 @@ from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import AnyModel
 from pd_ros.detection.model_config import AnyModelConfig
 from training.average import average_of
+from training.collate import Batch
 from training.config import TrainConfig
 from training.crop import rebuild
 from training.distillation.tutor import Tutor
@@ -26,7 +27,6 @@ from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import score_model
 from training.events import Events
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
-from training.loader import Batch
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch

@@ -22,9 +22,9 @@ from pd_ros.benchmark.hardware import describe_machine
 from pd_ros.benchmark.interleave import ratio
 from pd_ros.benchmark.networks import find_model, load_network
 from pd_ros.detection.frozen_config import parse_config
+from training.collate import Batch
 from training.config import TrainConfig
 from training.distributed import World, join_world
-from training.loader import Batch
 from training.train import start
 
 _LOG = logging.getLogger("training.step_benchmark")

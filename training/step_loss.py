@@ -13,9 +13,9 @@ from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import AnyOutput, PointRcnnOutput
 from training.anchor_losses import anchor_loss
 from training.anchor_targets import AnchorTargets
+from training.collate import Batch
 from training.config import TrainConfig
 from training.distillation.tutor import Tutor
-from training.loader import Batch
 from training.losses import detection_loss
 from training.network_input import network_input
 from training.point_losses import point_rcnn_loss

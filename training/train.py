@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 
 from pd_ros.detection.frozen_config import load_config
 from training.clouds import measure_clouds
+from training.collate import Batch, Sample
 from training.config import TrainConfig
 from training.distributed import World, join_world
-from training.loader import Batch, DrawSampler, Sample, make_loader
+from training.loader import DrawSampler, make_loader
 from training.plan import dry_run
 from training.prepare import prepare
 from training.run import Run, learnt_parameters

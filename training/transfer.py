@@ -3,19 +3,19 @@
 import torch
 
 from pd_ros.detection.types import AnyBatch, PointBatch
-from training.loader import Batch
+from training.collate import Batch
 from training.target_maker import AnyTargets
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
-    """A batch on a device, but for its labels; on the CPU nothing is copied."""
-    return Batch(
-        _move_input(batch.student, device),
-        move_targets(batch.targets, device),
-        None if batch.teacher is None else _move_input(batch.teacher, device),
-        None if batch.teacher_targets is None else move_targets(batch.teacher_targets, device),
-        batch.labels,
-    )
+    """A batch on a device, but for its labels; on the CPU nothing is copied, nowhere twice."""
+    student, targets = _move_input(batch.student, device), move_targets(batch.targets, device)
+    teacher, theirs = batch.teacher, batch.teacher_targets
+    if teacher is not None:
+        teacher = student if teacher is batch.student else _move_input(teacher, device)
+    if theirs is not None:
+        theirs = targets if theirs is batch.targets else move_targets(theirs, device)
+    return Batch(student, targets, teacher, theirs, batch.labels)
 
 
 def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:

@@ -15,3 +15,12 @@ def context():
 
     with ros():
         yield
+
+
+@pytest.fixture
+def node(checkpoint):
+    """The node in this process, unconfigured."""
+    from node_here import node_here  # noqa: PLC0415  # only where there is ROS
+
+    with node_here(checkpoint) as node:
+        yield node

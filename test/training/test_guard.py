@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from training.collate import Batch
 from training.guard import read_finite
-from training.loader import Batch
 
 NO_BATCH = Batch(None, None, None, None)
 

@@ -1,143 +1,32 @@
+"""The command of training: what it refuses, what its checkpoint tells, several processes."""
+
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-import yaml
-from small_model import ANCHORS, DIRECTED, PYRAMID, SECOND, SMALL, VOXELS
-from small_nuscenes import write_moving_cars
-from small_run import read_log, train_until_saved, write_frames, write_run
+from small_model import SMALL
+from small_run import read_log, write_frames, write_run
 
 from pd_ros.cloud_record import expected_clouds
-from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.frozen_config import load_config
-from pd_ros.detection.predictor import Predictor
 from training.config import TrainConfig
 from training.distributed import World
 from training.loader import DrawSampler
-from training.run import Run
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
-
-
-def write_crowded_frame(folder: Path) -> None:
-    """Flat ground with blocks of points: three cars and two pedestrians."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(1)
-    boxes = np.array([
-        [-5, 4, -0.95, 3, 2, 1.5, 0.3], [4.5, 5, -0.95, 3.2, 1.8, 1.5, -2.5],
-        [2, -5.5, -0.95, 2.8, 1.9, 1.4, 1.5], [-4.4, -2.6, -0.85, 0.8, 0.7, 1.7, 0.8],
-        [6.2, -1.4, -0.85, 0.7, 0.6, 1.8, -1.2],
-    ])  # fmt: skip
-    clouds = [np.column_stack((rng.uniform(-8, 8, (300, 2)), np.full(300, -1.7)))]
-    for box in boxes:
-        x, y, z = ((rng.random((60, 3)) - 0.5) * box[3:6]).T
-        cos, sin = np.cos(box[6]), np.sin(box[6])
-        clouds.append(np.column_stack((x * cos - y * sin, x * sin + y * cos, z)) + box[:3])
-    xyz = np.concatenate(clouds)
-    np.savez(
-        folder / "000000.npz",
-        points=np.column_stack((xyz, np.full(len(xyz), 0.5))).astype(np.float32),
-        boxes=boxes.astype(np.float32),
-        cls=np.array([0, 0, 0, 1, 1], np.int8),
-        num_points=np.full(5, 60, np.int32),
-    )
 
 
 @pytest.mark.parametrize("path", sorted(Path("config/train").glob("*.yaml")), ids=lambda p: p.stem)
 def test_shipped_runs_are_valid_and_start_with_their_command(path) -> None:
     load_config(path, TrainConfig)
     assert f"python -m training.train --config {path}" in path.read_text()
-
-
-@pytest.mark.parametrize(
-    "network",
-    [SMALL, {**SMALL, "head": DIRECTED}, {**SMALL, "head": ANCHORS}, PYRAMID, SECOND, VOXELS],
-    ids=["pillars", "directions", "anchors", "pyramid", "second", "cp_voxel"],
-)
-def test_learns_one_frame(tmp_path, network) -> None:
-    """Loss falls far, and the detector then finds all objects of the frame at their places."""
-    if "kind" in network["encoder"]:
-        pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
-    write_crowded_frame(tmp_path / "frames")
-    run = write_run(
-        tmp_path,
-        network,
-        augment={"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0},
-        schedule={
-            "epochs": 6,
-            "frames_per_epoch": 160,
-            "batch_size": 2,
-            "learning_rate": 0.01,
-            "norm_momentum": 0.1,
-        },
-    )
-    assert main(["--config", str(run)]) == 0
-    log = read_log(tmp_path)
-    assert log[-1]["total"] < 0.1 * log[0]["total"]
-    frame = np.load(tmp_path / "frames/000000.npz")
-    found = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")(
-        frame["points"]
-    )
-    iou = bev_iou(torch.from_numpy(frame["boxes"]), found.boxes)
-    iou *= torch.from_numpy(frame["cls"])[:, None] == found.labels
-    overlap, which = iou.max(dim=1)
-    assert overlap.min() > 0.7
-    assert found.scores[which].min() > 0.5
-    if "direction" in network["head"]:  # nobody looks back
-        turned = found.boxes[which, 6] - torch.from_numpy(frame["boxes"])[:, 6]
-        assert turned.cos().min() > 0.9
-
-
-def test_velocities_are_learnt_from_nuscenes(tmp_path, caplog) -> None:
-    """Those that somebody knows; points have the time lag alone, which is no intensity."""
-    path = write_moving_cars(tmp_path / "nuscenes")
-    run = write_run(
-        tmp_path,
-        {**PYRAMID, "features": ["time_lag"]},
-        data=[{"path": str(path), "format": "nuscenes"}],
-        validation=[{"path": str(path), "format": "nuscenes"}],
-        min_points=1,
-        augment={"paste": {}},
-    )
-    assert main(["--config", str(run)]) == 2
-    assert "expected intensity, got time_lag; set both to 0" in caplog.text
-    still = {"paste": {}, "intensity_scale": 0, "intensity_drop": 0}
-    run.write_text(yaml.safe_dump(yaml.safe_load(run.read_text()) | {"augment": still}))
-    with pytest.MonkeyPatch.context() as patch:  # the clouds hardly have points
-        patch.setattr(
-            "training.data.nuscenes.count_inside", lambda _, boxes: np.full(len(boxes), 5)
-        )
-        assert main(["--config", str(run)]) == 0
-    log = read_log(tmp_path)
-    assert log[0]["velocity"] > 0 and np.isfinite(log[-1]["total"])
-    predictor = Predictor.from_checkpoint(tmp_path / "out/model.safetensors", "cpu", "fp32")
-    found = predictor(np.zeros((5, 4), np.float32))
-    assert found.velocities.shape == (len(found.boxes), 2)
-
-
-def test_a_run_on_an_area_gives_a_network_of_the_whole_grid(tmp_path) -> None:
-    """It also distils: the teacher is cut to the same area."""
-    teacher = write_run(tmp_path, out=str(tmp_path / "teacher"))
-    assert main(["--config", str(teacher)]) == 0
-    run = write_run(
-        tmp_path,
-        area_m=[-8, -4, 8, 4],
-        distill={"teacher": str(tmp_path / "teacher/model.safetensors"), "logit": {}},
-        validation=[{"path": str(tmp_path / "frames")}],
-    )
-    assert main(["--config", str(run)]) == 0
-    whole = load_checkpoint(tmp_path / "out/model.safetensors").config
-    assert list(whole.grid.range_m) == SMALL["grid"]["range_m"]
-    assert read_log(tmp_path)[-1]["distill_logit"] > 0
 
 
 def test_checkpoint_records_the_run(tmp_path) -> None:
@@ -153,43 +42,6 @@ def test_checkpoint_records_the_run(tmp_path) -> None:
     assert list((tmp_path / "out/tensorboard").iterdir())
     left = set(threading.enumerate()) - before
     assert not any("event_file_writer" in type(thread).__module__ for thread in left)
-
-
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path) -> None:
-    """Killed in the middle of an epoch; the weights equal those of a run that never stopped."""
-    straight = load_config(write_run(tmp_path, save_every_steps=3), TrainConfig)
-    train(straight, HERE)
-    other = tmp_path / "other"
-    killed = straight.model_copy(update={"out": str(other)})
-    train_until_saved(killed, HERE)
-    assert torch.load(other / "state.pt", weights_only=True)["step"] == 3
-    train(killed, HERE)
-    a, b = (
-        load_checkpoint(Path(out) / "model.safetensors").model for out in (straight.out, other)
-    )
-    for first, second in zip(a.parameters(), b.parameters(), strict=True):
-        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
-
-
-def test_state_of_another_run_is_refused(tmp_path, caplog) -> None:
-    assert main(["--config", str(write_run(tmp_path))]) == 0
-    assert main(["--config", str(write_run(tmp_path, seed=9))]) == 2
-    assert "belongs to a run with another config" in caplog.text
-
-
-def test_a_run_of_an_older_version_goes_on(tmp_path, caplog) -> None:
-    """Its config lacks what did not exist then; what is unknown now is another config."""
-    config = load_config(write_run(tmp_path), TrainConfig)
-    train_until_saved(config, HERE)
-    path = tmp_path / "out/state.pt"
-    state = torch.load(path, weights_only=True)
-    content = json.loads(state["config"])
-    del content["augment"]["object_noise"]
-    torch.save(state | {"config": json.dumps(content)}, path)
-    assert main(["--config", str(tmp_path / "run.yaml")]) == 0
-    torch.save(state | {"config": json.dumps(content | {"gone": 1})}, path)
-    assert main(["--config", str(tmp_path / "run.yaml")]) == 2
-    assert "belongs to a run with another config" in caplog.text
 
 
 def test_distils_when_the_config_names_a_teacher(tmp_path) -> None:
@@ -259,69 +111,6 @@ def test_two_gloo_processes_train_as_one(tmp_path) -> None:
     assert result.returncode == 0, result.stderr[-2000:]
     assert len(read_log(tmp_path)) == 1
     assert load_checkpoint(tmp_path / "out/model.safetensors").training["epoch"] == 1
-
-
-def test_asked_to_stop_it_saves_and_goes_on_as_if_nothing_had_happened(tmp_path, caplog) -> None:
-    """A real SIGINT in the middle of an epoch; also of the average of the weights."""
-    schedule = {"epochs": 2, "frames_per_epoch": 16, "batch_size": 2, "ema_decay": 0.5}
-    straight = load_config(write_run(tmp_path, schedule=schedule), TrainConfig)
-    train(straight, HERE)
-    other = write_run(tmp_path, schedule=schedule, out=str(tmp_path / "other"))
-    original, steps = Run.step, []
-
-    def step(self, batch, epoch):
-        steps.append(batch)
-        if len(steps) == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-        return original(self, batch, epoch)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.Run.step", step)
-        assert main(["--config", str(other)]) == 130
-    assert len(steps) == 5
-    assert torch.load(tmp_path / "other/state.pt", weights_only=True)["step"] == 5
-    assert main(["--config", str(other)]) == 0
-    a, b = (
-        load_checkpoint(tmp_path / out / "model.safetensors").model for out in ("out", "other")
-    )
-    for first, second in zip(a.parameters(), b.parameters(), strict=True):
-        torch.testing.assert_close(first, second, atol=1e-6, rtol=1e-5)
-
-
-def test_a_loss_that_is_none_stops_the_run_and_leaves_the_batch(tmp_path, caplog) -> None:
-    write_frames(tmp_path / "frames")
-    for path in (tmp_path / "frames").iterdir():
-        content = dict(np.load(path))
-        content["boxes"][:, 3] = 0  # its logarithm is no number
-        np.savez(path, **content)
-    run = write_run(tmp_path, augment={"rotation_rad": 0.0})
-    assert main(["--config", str(run)]) == 2
-    assert "the loss is not finite" in caplog.text
-    assert (tmp_path / "out/bad_batch.pt").is_file()
-
-
-@pytest.mark.parametrize(
-    "error",
-    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("can't allocate memory: 9 TB")],
-    ids=["gpu", "cpu"],
-)
-def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog, error) -> None:
-    run = write_run(tmp_path)
-    original, steps = Run.step, []
-
-    def step(self, batch, epoch):
-        steps.append(batch)
-        if len(steps) == 4:
-            raise error
-        return original(self, batch, epoch)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.run.Run.step", step)
-        assert main(["--config", str(run)]) == 2
-    assert "lower schedule.batch_size" in caplog.text
-    assert torch.load(tmp_path / "out/state.pt", weights_only=True)["step"] == 3
-    assert main(["--config", str(run)]) == 0
-    assert [row["epoch"] for row in read_log(tmp_path)] == [1, 2]
 
 
 def test_the_checkpoint_says_what_the_training_clouds_were_like(tmp_path) -> None:

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput
+from training.collate import Batch
 from training.distillation.compared_config import AssignmentConfig
 from training.distillation.term import Pair
-from training.loader import Batch
 from training.losses import probabilities
 from training.targets import centre_cells, encode_at, make_targets, radius_of
 from training.transfer import move_targets

@@ -1,12 +1,12 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
 from pd_ros.detection.types import AnyOutput, Detections
+from training.collate import Batch
 from training.distillation.decoding import BoxDecoder
 from training.distillation.label_join import join_labels, kept_boxes
 from training.distillation.sparse_config import LabelConfig
 from training.distillation.term import AnyPair
 from training.labels import Labels
-from training.loader import Batch
 from training.target_maker import make_target_maker
 from training.transfer import move_targets
 

@@ -9,7 +9,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput, PointRcnnOutput
-from training.loader import Batch
+from training.collate import Batch
 
 OutputT = TypeVar("OutputT", ModelOutput, PointRcnnOutput)
 

@@ -11,6 +11,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import AnyModel, BevDetector
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
+from training.collate import Batch
 from training.config import TrainConfig
 from training.crop import area_of
 from training.distillation.calibrate import calibrate
@@ -24,7 +25,6 @@ from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import AnyPair, Pair, make_lesson, pair_of
 from training.distillation.unlabelled import UnlabelledBoxes
 from training.distributed import World
-from training.loader import Batch
 
 # From a batch and what the teacher says to the batch with the targets that the student learns.
 Relabel = Callable[[Batch, AnyOutput], Batch]

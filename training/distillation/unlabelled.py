@@ -1,12 +1,12 @@
 """The teacher's boxes as labels of clouds of which nobody said what is in them."""
 
 from pd_ros.detection.types import AnyOutput, Detections
+from training.collate import Batch
 from training.distillation.calibration import Calibration
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder
 from training.distillation.term import AnyPair
 from training.distillation.unlabelled_config import UnlabelledConfig
 from training.labels import Labels
-from training.loader import Batch
 from training.target_maker import make_target_maker
 from training.transfer import move_targets
 

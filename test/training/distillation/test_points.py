@@ -16,6 +16,7 @@ from pd_ros.detection.model import build_model
 from pd_ros.detection.point_decode import decode_proposals
 from pd_ros.detection.point_rcnn import PointRcnn
 from training import step_loss
+from training.collate import Batch, Collate
 from training.distillation.config import DistillConfig
 from training.distillation.distillation import Distillation, build_terms
 from training.distillation.local import PointLocal
@@ -24,7 +25,6 @@ from training.distillation.point_config import LocalConfig
 from training.distillation.sparse_config import LabelConfig
 from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import AnyPair, PointLesson, PointPair
-from training.loader import Batch, Collate
 from training.train import main
 
 WIDE = {
