@@ -54,7 +54,7 @@ class _Rivals:
 
     def __init__(self, boxes: Tensor, threshold: float) -> None:
         self._boxes = boxes
-        self._footprints = Footprints(boxes)
+        self._footprints = Footprints(boxes, threshold)
         self._threshold = threshold
 
     def beside(self, kept: Tensor, block: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ class _Rivals:
 
     def _suppressing(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Pairs of a box and a worse one, of which the first suppresses the second if it stays."""
-        better, worse = self._footprints.touching(first, second)
+        better, worse = self._footprints.rivals(first, second)
         quick = self._footprints.overlaps(better, worse)
         over = quick > self._threshold
         close = ((quick - self._threshold).abs() <= _MARGIN).nonzero().squeeze(1)

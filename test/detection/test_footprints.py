@@ -1,4 +1,4 @@
-"""Which boxes touch, and how far they overlap, against the exact ones and by hand."""
+"""Which boxes may overlap, and how far they do, against the exact ones and by hand."""
 
 import math
 
@@ -71,10 +71,35 @@ def test_touching_boxes_are_those_of_the_whole_matrix(seed, spread) -> None:
     rows, columns = touching_pairs(boxes, boxes)
     expected = {(i, j) for i, j in zip(rows.tolist(), columns.tolist(), strict=True) if i < j}
     footprints, every = Footprints(boxes), torch.arange(80)
-    assert pairs(footprints.touching(every, every)) == expected
+    assert pairs(footprints.rivals(every, every)) == expected
     low, high = every[:30], every[20:]
     some = {(i, j) for i, j in expected if i < 30 and j >= 20}
-    assert pairs(footprints.touching(low, high)) == some
+    assert pairs(footprints.rivals(low, high)) == some
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1), st.sampled_from([0.0, 1.0, 5.0]))
+def test_no_pair_that_overlaps_by_more_is_left_out(seed, iou, spread) -> None:
+    boxes = random_boxes(seed, 80, spread)
+    boxes[::3] = boxes[0] + 0.02 * boxes[::3]  # some that overlap by much
+    one, other = torch.triu_indices(80, 80, 1)
+    more = paired_bev_iou(boxes[one].double(), boxes[other].double()) > iou
+    every = torch.arange(80)
+    found = pairs(Footprints(boxes, iou).rivals(every, every))
+    assert set(zip(one[more].tolist(), other[more].tolist(), strict=True)) <= found
+    assert found <= pairs(Footprints(boxes).rivals(every, every))
+
+
+@pytest.mark.parametrize(
+    ("iou", "reach"), [(0.0, 5.0), (0.25, 3.5), (0.5, 2.0), (0.7, 2.0)], ids=str
+)
+def test_reach_by_hand(iou, reach) -> None:
+    """Circumradii of 3 and 2 m: r + (1 - 2 iou) R, at least r."""
+    side = 2 / math.sqrt(2)
+    for apart, found in ((reach - 0.01, {(0, 1)}), (reach + 0.01, set())):
+        boxes = torch.tensor([[0.0, 0, 0, 3 * side, 3 * side, 1, 0],
+                              [apart, 0, 0, 2 * side, 2 * side, 1, 0.2]])  # fmt: skip
+        every = torch.arange(2)
+        assert pairs(Footprints(boxes, iou).rivals(every, every)) == found
 
 
 def pairs(found):
@@ -88,6 +113,6 @@ def pairs(found):
 def test_boxes_that_are_nowhere_touch_none(value) -> None:
     boxes = torch.tensor([CAR, CAR, [value, *CAR[1:]], [value, value, *CAR[2:]]])
     every = torch.arange(4)
-    assert (0, 1) in pairs(Footprints(boxes).touching(every, every))
+    assert (0, 1) in pairs(Footprints(boxes).rivals(every, every))
     overlaps = Footprints(boxes).overlaps(torch.tensor([0, 0]), torch.tensor([2, 3]))
     assert not (overlaps > 0).any()
