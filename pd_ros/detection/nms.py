@@ -11,7 +11,7 @@ from pd_ros.detection.overlap import paired_bev_iou
 # A quick overlap that comes this close to the threshold does not decide; the exact one does.
 _MARGIN = 1e-6
 # Boxes are taken in blocks, best first: a few suppress most others, whose pairs nobody needs then.
-_FIRST_BLOCK = 512
+_FIRST_BLOCK = 384
 _MOST_BLOCK = 1536  # and pairs of all would be too many
 
 
