@@ -8,12 +8,13 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
@@ -25,10 +26,10 @@ from pd_ros.detection.frozen_config import parse_config
 from training.collate import Batch
 from training.config import TrainConfig
 from training.distributed import World, join_world
+from training.run import Run
 from training.train import start
 
 _LOG = logging.getLogger("training.step_benchmark")
-_PRECISIONS = ("fp32", "bf16")
 _WARM_UP = 2  # steps of each precision
 # Both are what simulated sweeps have; a network of others is measured as if it were of these.
 _CLASSES, _FEATURES = ("car", "pedestrian", "cyclist"), ("intensity",)
@@ -74,29 +75,35 @@ def main(arguments: list[str] | None = None) -> int:
 
 def measure_steps(model: Path, options: argparse.Namespace, world: World) -> StepTimes:
     """Time steps of a fresh network, in the two precisions in turn, on batches as they come."""
-    times: dict[str, list[float]] = {name: [] for name in _PRECISIONS}
-    waited, count = 0.0, len(_PRECISIONS) * (options.steps + _WARM_UP)
+    rounds = options.steps + _WARM_UP
     with TemporaryDirectory() as folder:
-        config = _config(model, options, count, Path(folder))
-        run, loader, _ = start(config, world)
+        run, loader, _ = start(_config(model, options, 2 * rounds, Path(folder)), world)
         with closing(run):
-            run.network.train()
-            batches: Iterator[Batch] = iter(loader)
-            for number in tqdm(range(count), desc=model.stem, leave=False):
-                began = time.perf_counter()
-                batch = next(batches)
-                came = time.perf_counter()
-                precision = _PRECISIONS[number % len(_PRECISIONS)]
-                run.half = precision == "bf16"
-                run.step(batch, 0)  # reads its losses at the end: a GPU is waited for
-                if number >= len(_PRECISIONS) * _WARM_UP:
-                    times[precision].append(1000 * (time.perf_counter() - came))
-                    waited += 1000 * (came - began)
-    total = waited + sum(map(sum, times.values()))
+            steps = list(_timed(run, iter(loader), tqdm(range(rounds), model.stem, leave=False)))
+    fp32, bf16 = ([step.worked_ms for step in steps[i::2]][_WARM_UP:] for i in range(2))
+    waited = sum(step.waited_ms for step in steps[2 * _WARM_UP :])
     return StepTimes(
-        model.stem, options.batch_size, options.steps, median(times["fp32"]),
-        median(times["bf16"]), ratio(times["fp32"], times["bf16"]), waited / total,
+        model.stem, options.batch_size, options.steps, median(fp32), median(bf16),
+        ratio(fp32, bf16), waited / (waited + sum(fp32) + sum(bf16)),
     )  # fmt: skip
+
+
+class _Step(NamedTuple):
+    waited_ms: float
+    worked_ms: float
+
+
+def _timed(run: Run, batches: Iterator[Batch], rounds: Iterable[int]) -> Iterator[_Step]:
+    """Two steps a round: in fp32, in bf16."""
+    run.network.train()
+    for _ in rounds:
+        for half in (False, True):
+            began = time.perf_counter()
+            batch = next(batches)
+            came = time.perf_counter()
+            run.half = half
+            run.step(batch, 0)  # reads its losses at the end: a GPU is waited for
+            yield _Step(1000 * (came - began), 1000 * (time.perf_counter() - came))
 
 
 def _config(model: Path, options: argparse.Namespace, steps: int, folder: Path) -> TrainConfig:
