@@ -7,10 +7,12 @@ chosen ones with ``K`` neighbours each.
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 # Distances are computed for so many pairs at once.
-_PAIRS = 1 << 24
+_PAIRS = 1 << 20
+_GROUP = 16  # columns of which first only the lowest is looked at
 
 
 class Graph(NamedTuple):
@@ -46,13 +48,34 @@ def build_graph(
 
 def nearest(features: Tensor, chosen: Tensor, neighbours: int) -> Tensor:
     """Rows ``[N, K]`` of ``[T, C]`` nearest to the chosen rows ``[N]``, these among them."""
-    squares = (features**2).sum(dim=1)
+    every = torch.cat((features, features.square().sum(dim=1, keepdim=True)), dim=1)
     found = []
     for part in torch.split(chosen, max(1, _PAIRS // len(features))):
-        distance = squares[part, None] + squares[None] - 2 * features[part] @ features.T
-        distance.scatter_(1, part[:, None], -1.0)  # others may be just as near
-        found.append(distance.topk(neighbours, largest=False, sorted=False).indices)
+        # Squared, less the chosen row's own square, which changes no order: one product.
+        one = F.pad(-2 * features[part], (0, 1), value=1.0)
+        distance = one @ every.T
+        distance.scatter_(1, part[:, None], -torch.inf)  # others may be just as near
+        found.append(lowest(distance, neighbours))
     return torch.cat(found)
+
+
+def lowest(values: Tensor, count: int) -> Tensor:
+    """Columns ``[N, K]`` of the ``K`` lowest values of each row ``[N, T]``, in no order.
+
+    They lie in the ``K`` groups of columns with the lowest minima, or in what no group holds.
+    """
+    groups = values.shape[1] // _GROUP
+    if groups <= count:
+        return values.topk(count, largest=False, sorted=False).indices
+    lows = values[:, : groups * _GROUP].view(-1, _GROUP, groups).amin(dim=1)
+    best = lows.topk(count, largest=False, sorted=False).indices
+    columns = torch.arange(values.shape[1], device=values.device)
+    steps, rest = columns[: groups * _GROUP : groups], columns[groups * _GROUP :]
+    looked_at = torch.cat(
+        ((best[:, None] + steps[:, None]).flatten(1), rest.expand(len(values), -1)), dim=1
+    )
+    place = values.gather(1, looked_at).topk(count, largest=False, sorted=False).indices
+    return looked_at.gather(1, place)
 
 
 def node_weights(score: Tensor, scene: Tensor, temperature: float) -> Tensor:

@@ -7,6 +7,7 @@ from training.distillation.local import LocalComparison, local_loss
 from training.distillation.local_graph import (
     GraphConvolution,
     build_graph,
+    lowest,
     nearest,
     node_weights,
 )
@@ -24,6 +25,21 @@ def test_neighbours_are_the_nearest_rows_and_the_node_itself(seed, chosen, neigh
     expected = distance.sort(dim=1).values[:, :neighbours]
     torch.testing.assert_close(distance.gather(1, found).sort(dim=1).values, expected)
     assert (found == rows[:, None]).any(dim=1).all()
+
+
+@given(st.integers(0, 10_000), st.integers(1, 900), st.integers(1, 40), st.booleans())
+def test_the_lowest_columns_are_those_of_the_whole_row(seed, columns, count, ties) -> None:
+    values = torch.randn(5, columns, generator=torch.Generator().manual_seed(seed))
+    if ties:
+        values = values.round()
+    found = lowest(values, min(count, columns))
+    assert all(len(set(row)) == len(row) for row in found.tolist())
+    expected = values.sort(dim=1).values[:, :count]
+    torch.testing.assert_close(values.gather(1, found).sort(dim=1).values, expected)
+
+
+def test_values_that_are_none_are_no_columns_that_are_none() -> None:
+    assert lowest(torch.full((2, 90), torch.nan), 3).max() < 90
 
 
 def test_a_node_among_its_equals_is_its_own_neighbour() -> None:
