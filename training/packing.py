@@ -1,4 +1,4 @@
-"""Batches from worker processes as one block of bytes.
+"""Batches as one block of bytes, on their way from a worker process or on disk.
 
 PyTorch shares every tensor through a file and a socket of its own; with the thirty small tensors
 of a batch that takes longer than to copy them.
@@ -23,19 +23,31 @@ class Packing:
 
     def __call__(self, samples: Sequence[Sample]) -> "Packed":
         """The batch of all samples, on its way."""
-        return Packed(self._collate(samples))
+        return Packed(pack(self._collate(samples)))
 
 
 class Packed:
-    """What it is made of, once it has been pickled and unpickled; what was one object stays so."""
+    """A packed batch that is the batch itself once it has been pickled and unpickled."""
 
-    def __init__(self, content: Batch) -> None:
+    def __init__(self, content: bytes) -> None:
         self._content = content
 
     def __reduce__(self) -> tuple[Callable[[bytes], Any], tuple[bytes]]:
-        packed = io.BytesIO()
-        _Pickler(packed, protocol=pickle.HIGHEST_PROTOCOL).dump(self._content)
-        return pickle.loads, (packed.getvalue(),)
+        return unpack, (self._content,)
+
+
+def pack(batch: Batch) -> bytes:
+    """A batch on the CPU as bytes."""
+    packed = io.BytesIO()
+    _Pickler(packed, protocol=pickle.HIGHEST_PROTOCOL).dump(batch)
+    return packed.getvalue()
+
+
+def unpack(content: bytes) -> Batch:
+    """The batch that these bytes were; what was one object in it is one again."""
+    batch = pickle.loads(content)
+    assert isinstance(batch, Batch)
+    return batch
 
 
 class _Pickler(pickle.Pickler):

@@ -19,7 +19,8 @@ from training.distillation.channels import CopiedLayer
 from training.distillation.checks import check_distillation
 from training.distillation.tutor import Tutor, make_tutor, start_from_teacher
 from training.distributed import World
-from training.loader import DrawSampler, TrainingFrames
+from training.loader import TrainingFrames
+from training.sampler import DrawSampler
 
 
 class Prepared(NamedTuple):

@@ -10,21 +10,23 @@ import logging
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from pd_ros.detection.frozen_config import load_config
 from training.clouds import measure_clouds
-from training.collate import Batch, Sample
+from training.collate import Batch
 from training.config import TrainConfig
 from training.distributed import World, join_world
-from training.loader import DrawSampler, make_loader
+from training.loader import make_loader
 from training.plan import dry_run
-from training.prepare import prepare
+from training.prepare import Prepared, prepare
 from training.run import Run, learnt_parameters
+from training.sampler import DrawSampler
 from training.schedule import make_scheduler
+from training.stored_batches import batch_kind
 
 _LOG = logging.getLogger("training.train")
 
@@ -43,12 +45,20 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="only show what will be trained, compared and initialised, and the memory it takes",
     )
+    parser.add_argument(
+        "--keep-batches",
+        type=Path,
+        metavar="DIR",
+        help="keep the batches here, and take from here what another run has kept; for runs over"
+        " the same seed and data while nothing changes these",
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         config = load_config(options.config, TrainConfig)
         with join_world() as world:
-            figures = dry_run(config, world) if options.dry_run else train(config, world)
+            kept = options.keep_batches
+            figures = dry_run(config, world) if options.dry_run else train(config, world, kept)
     except ValueError as error:
         _LOG.error("%s", error)
         return 2
@@ -64,17 +74,19 @@ class Started(NamedTuple):
     """A run before its first step, and where its batches come from."""
 
     run: Run
-    loader: "DataLoader[Sample]"
+    loader: "DataLoader[Any]"
     sampler: DrawSampler
 
 
-def train(config: TrainConfig, world: World) -> dict[str, object]:
+def train(config: TrainConfig, world: World, kept: Path | None = None) -> dict[str, object]:
     """Run to the end, or go on from where the run of the same ``out`` stopped.
+
+    ``kept``: folder of batches that runs share (``StoredBatches``).
 
     Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
     ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
-    run, loader, sampler = start(config, world)
+    run, loader, sampler = start(config, world, kept)
     figures: dict[str, object] = {}
     with closing(run), run.stop.listening():
         progress = run.resume()
@@ -86,7 +98,7 @@ def train(config: TrainConfig, world: World) -> dict[str, object]:
     return figures
 
 
-def start(config: TrainConfig, world: World) -> Started:
+def start(config: TrainConfig, world: World, kept: Path | None = None) -> Started:
     """A run before its first step. Raises ``ValueError`` for bad configs or data."""
     parts = prepare(config, world)
     model, tutor, sampler = parts.model, parts.tutor, parts.sampler
@@ -101,7 +113,17 @@ def start(config: TrainConfig, world: World) -> Started:
     run = Run(config, parts.network, model, tutor, optimizer, scheduler, world)
     run.origin = parts.origin
     run.clouds = measure_clouds(parts.frames, config, parts.network) if world.is_first else None
-    return Started(run, make_loader(parts.frames, sampler, parts.collate, config.workers), sampler)
+    folder = _batches(kept, config, parts)
+    loader = make_loader(parts.frames, sampler, parts.collate, config.workers, folder)
+    return Started(run, loader, sampler)
+
+
+def _batches(kept: Path | None, config: TrainConfig, parts: Prepared) -> Path | None:
+    """Where the batches of a run are kept, if they are."""
+    if kept is None:
+        return None
+    teacher = parts.tutor.teacher.config if parts.tutor else None
+    return kept / batch_kind(config, parts.trained_on, teacher)
 
 
 if __name__ == "__main__":

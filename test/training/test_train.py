@@ -17,7 +17,7 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.frozen_config import load_config
 from training.config import TrainConfig
 from training.distributed import World
-from training.loader import DrawSampler
+from training.sampler import DrawSampler
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))

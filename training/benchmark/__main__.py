@@ -7,6 +7,7 @@ python -m training.benchmark --suite small --only point_pillars
 import argparse
 import logging
 import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -49,9 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(grid: Grid, name: str, processes: int | None) -> int:
     slots = make_slots(processes, grid.suite.gpus_per_run)
-    with hold(grid.out) as lock, _terminated_as_interrupted():
+    with (
+        hold(grid.out) as lock,
+        _terminated_as_interrupted(),
+        _shared_batches(grid) as batches,
+    ):
         make_sweeps(grid.suite, len(slots))
-        conductor = Conductor(grid, Crew(slots, (lock,)), name)
+        conductor = Conductor(grid, Crew(slots, (lock,), batches), name)
         conductor.run()
         sys.stdout.write(write_report(grid))
     _LOG.info("table, CSV and pictures are in %s", grid.out)
@@ -60,6 +65,17 @@ def _run(grid: Grid, name: str, processes: int | None) -> int:
     for skipped in conductor.skipped:
         _LOG.error("not trained: %s: %s", skipped.name, skipped.reason)
     return 1 if conductor.failures or conductor.skipped else 0
+
+
+@contextmanager
+def _shared_batches(grid: Grid) -> Iterator[Path | None]:
+    """Where the runs of this benchmark keep batches for each other; empty before and after it."""
+    folder = grid.out / "batches"
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield folder if grid.suite.keep_batches else None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import yaml
@@ -32,12 +33,13 @@ class Running:
     job: Job
     slot: Slot
     inherited: tuple[int, ...]  # file descriptors
+    batches: Path | None
     commands: list[list[str]] = field(init=False)
     process: "subprocess.Popen[bytes]" = field(init=False)
     log: BinaryIO = field(init=False)
 
     def __post_init__(self) -> None:
-        self.commands = commands_of(self.job)
+        self.commands = commands_of(self.job, self.batches)
         self.log = (self.job.folder / "log.txt").open("ab")
         self.next()
 
@@ -63,10 +65,16 @@ class Running:
 class Crew:
     """Runs jobs in their order, one in each slot at a time; other jobs go on if one fails."""
 
-    def __init__(self, slots: Sequence[Slot], inherited: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        inherited: tuple[int, ...] = (),
+        batches: Path | None = None,
+    ) -> None:
         self.failures: list[Failure] = []
         self._free = list(slots)
         self._inherited = inherited
+        self._batches = batches
         self._running: list[Running] = []
 
     def run(
@@ -95,7 +103,7 @@ class Crew:
     def _start(self, job: Job) -> None:
         try:
             begin(job)
-            self._running.append(Running(job, self._free[0], self._inherited))
+            self._running.append(Running(job, self._free[0], self._inherited, self._batches))
             self._free.pop(0)
         except (ValueError, OSError) as error:
             self.failures.append(Failure(job, str(error)))
@@ -142,12 +150,14 @@ def begin(job: Job) -> None:
         (job.folder / "run.yaml").write_text(text, encoding="utf-8")
 
 
-def commands_of(job: Job) -> list[list[str]]:
-    """What is run for a job."""
+def commands_of(job: Job, batches: Path | None) -> list[list[str]]:
+    """What is run for a job; ``batches`` is where runs share them."""
     score = [sys.executable, "-m", "training.benchmark.score", str(job.folder)]
     if job.run is None:
         return [score]
     train = ["-m", "training.train", "--config", str(job.folder / "run.yaml")]
+    if batches is not None:
+        train += ["--keep-batches", str(batches)]
     if job.processes > 1:
         torchrun = ["-m", "torch.distributed.run", "--standalone"]
         train = [*torchrun, "--nproc-per-node", str(job.processes), *train]

@@ -21,6 +21,8 @@ class Method(FrozenConfig):
     """How the students of one row are trained."""
 
     distill: dict[str, Any] = {}  # as in a run, without its teacher
+    # On disk, for the other methods: those of a pair and a seed see the same batches.
+    keep_batches: bool = False
     run: dict[str, Any] = {}  # other keys of a run
 
 
@@ -32,6 +34,8 @@ class PairConfig(FrozenConfig):
     teacher: str  # YAML of a run, which is trained first, or a checkpoint
     teacher_run: dict[str, Any] = {}  # keys of the teacher's run that differ from its YAML
     base: str | None = None  # YAML of the run that those of the students start from
+    # On disk, for the other methods: those of a pair and a seed see the same batches.
+    keep_batches: bool = False
     run: dict[str, Any] = {}  # keys of a run that differ from it in all of the pair's students
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
 
@@ -82,6 +86,8 @@ class SuiteConfig(FrozenConfig):
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     gpus_per_run: PositiveInt = 1  # processes of torchrun
     simulate: dict[str, SimulateConfig] = {}  # by folder
+    # On disk, for the other methods: those of a pair and a seed see the same batches.
+    keep_batches: bool = False
     run: dict[str, Any] = {}  # keys of a run that are the same for all students
     test: Annotated[dict[Name, SourceConfig], Field(min_length=1)]  # what the results are of
     overlap: Overlap = "strict"  # that the pictures show

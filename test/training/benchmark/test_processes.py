@@ -21,7 +21,7 @@ def give_commands(monkeypatch, *lines: str) -> None:
     """Let each job run Python lines one after the other, in which FOLDER is its folder."""
     monkeypatch.setattr(
         "training.benchmark.processes.commands_of",
-        lambda job: [[sys.executable, "-c", line.replace("FOLDER", repr(str(job.folder)))]
+        lambda job, _: [[sys.executable, "-c", line.replace("FOLDER", repr(str(job.folder)))]
                      for line in lines],
     )  # fmt: skip
 
@@ -31,7 +31,7 @@ def slots(count: int) -> list[Slot]:
 
 
 def test_a_job_trains_and_is_then_scored(jobs) -> None:
-    train, score = commands_of(jobs[0])
+    train, score = commands_of(jobs[0], None)
     assert train[1:] == ["-m", "training.train", "--config", f"{jobs[0].folder}/run.yaml"]
     assert score[1:] == ["-m", "training.benchmark.score", str(jobs[0].folder)]
 

@@ -5,7 +5,7 @@ from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
 from training.data.balance import class_balanced_weights
 from training.frame import Frame
-from training.loader import DrawSampler
+from training.sampler import DrawSampler
 
 
 class Labels:

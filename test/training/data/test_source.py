@@ -12,7 +12,8 @@ from small_recording import STAMP, a_car, drive, write_clouds
 from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
 from training.evaluate import main
-from training.loader import Draw, TrainingFrames
+from training.loader import TrainingFrames
+from training.sampler import Draw
 
 QUIET = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0}
 CAR_POINTS = np.array([[10.0 + i / 50, -2, -1, 0.5] for i in range(50)])
