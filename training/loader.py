@@ -23,6 +23,8 @@ from training.paste import ObjectBank, paste_objects
 from training.sampler import Draw, DrawSampler
 from training.stored_batches import StoredBatches
 
+PREFETCHED = 4  # batches that each worker makes ahead
+
 
 class TrainingFrames(Dataset[Sample]):
     """Augmented frames of all sources, made anew for each draw."""
@@ -110,7 +112,7 @@ def make_loader(
         collate_fn=finish,
         num_workers=workers,
         worker_init_fn=_settle,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=PREFETCHED if workers else None,
         persistent_workers=workers > 0,
         # Forked workers inherit torch's thread pool in a state that can hang.
         multiprocessing_context="forkserver" if workers else None,

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pd_ros.benchmark.plain_pillars import plain_pillars
 from pd_ros.detection.anchor_head import by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, make_anchors, yaw_in_bin
 from pd_ros.detection.boxes import bev_iou, wrap_angle
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.decode import candidates
-from pd_ros.detection.encoder import PillarEncoder
-from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
+from pd_ros.detection.part_config import AnchorHeadConfig, PyramidNeckConfig
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import Detections, HeadMaps, PillarBatch
 
@@ -34,8 +34,8 @@ class PlainPredictor:
             )
         self.device = device
         self._model = model.eval().to(device)
-        encoder, anchors = self.config.encoder, isinstance(self.config.head, AnchorHeadConfig)
-        self._empty_places_count = isinstance(encoder, PillarEncoderConfig) and encoder.padded
+        self._pillars = plain_pillars(self._model, self.config)
+        anchors = isinstance(self.config.head, AnchorHeadConfig)
         self._anchors = make_anchors(self.config).to(device) if anchors else None
 
     @torch.no_grad()
@@ -46,10 +46,10 @@ class PlainPredictor:
         cloud = points.to(self.device)
         done("copy")
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
-        table = self._padded_points(batch)
+        table = self._pillars.table(batch) if self._pillars else None
         done("voxelise")
         model = self._model
-        features = model.encoder(batch) if table is None else self._encode_padded(table, batch)
+        features = self._encode(table, batch)
         canvas = self._canvas(features, batch)
         done("encode")
         stages = model.dense.backbone(canvas)
@@ -65,49 +65,15 @@ class PlainPredictor:
         done("nms")
         return found
 
-    def _padded_points(self, batch: PillarBatch) -> Tensor | None:
-        """Points in a table ``[V, places, 3 + C]``; None where pillars have no end."""
-        places = self.config.capacity.max_points_per_pillar
-        if places is None or not isinstance(self._model.encoder, PillarEncoder):
-            return None
-        order = batch.point_pillar.argsort(stable=True)
-        pillar = batch.point_pillar[order]
-        first = batch.counts.cumsum(0) - batch.counts
-        place = torch.arange(len(order), device=order.device) - first[pillar]
-        table = batch.points.new_zeros(len(batch.counts), places, batch.points.shape[1])
-        table[pillar, place] = batch.points[order]
-        return table
-
-    def _encode_padded(self, table: Tensor, batch: PillarBatch) -> Tensor:
-        """OpenPCDet's ``PillarVFE``: every place goes through the layers, and most are empty."""
-        encoder = self._model.encoder
-        assert isinstance(encoder, PillarEncoder)
-        places = torch.arange(table.shape[1], device=table.device)
-        taken = (places < batch.counts[:, None])[..., None]
-        mean = table[..., :3].sum(dim=1, keepdim=True) / batch.counts[:, None, None]
-        _, centre = encoder.mean_and_centre(batch)
-        offsets = (table[..., :3] - mean, table[..., :3] - centre[:, None])
-        rows = torch.cat((table, *offsets), dim=2) * taken
-        counting = torch.ones_like(taken) if self._empty_places_count else taken
-        highest = rows[:, :0]
-        for number, layer in enumerate(encoder.pillar_layers):
-            if number:
-                rows = torch.cat((rows, highest[:, None].expand_as(rows)), dim=2)
-            linear = layer.linear(rows)
-            normed = layer.norm(linear.permute(0, 2, 1)).permute(0, 2, 1)
-            rows = torch.relu(normed)
-            highest = (rows * counting).amax(dim=1)  # after a ReLU 0 is the least
-        return highest
+    def _encode(self, table: Tensor | None, batch: PillarBatch) -> Tensor:
+        if table is None or self._pillars is None:
+            features: Tensor = self._model.encoder(batch)
+            return features
+        return self._pillars.encode(table, batch)
 
     def _canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
-        encoder = self._model.encoder
-        if not isinstance(encoder, PillarEncoder):
-            canvas: Tensor = encoder.canvas(features, batch)
-            return canvas.contiguous()
-        rows, columns = self.config.grid.size
-        flat = features.new_zeros(features.shape[1], rows * columns)
-        flat[:, batch.cells[:, 1] * columns + batch.cells[:, 2]] = features.T
-        return torch.stack([flat]).view(1, -1, rows, columns)
+        canvas: Tensor = (self._pillars or self._model.encoder).canvas(features, batch)
+        return canvas.contiguous()
 
     def _candidates(self, maps: HeadMaps) -> Detections:
         if self._anchors is None:

@@ -43,7 +43,7 @@ class SparseEncoder(nn.Module):
         self._canvas = (canvas_channels, rows // 8, columns // 8)
         # One layer more than the grid has, as in SECOND: 41, 21, 11, 5, 2.
         self.shape = (layers_z + 1, rows, columns)
-        stages = [_convolution("stem", point_channels, stem)]
+        stages = [_convolution("stage0", point_channels, stem)]
         channels = stem
         for number, (width, count) in enumerate(zip(widths, layers, strict=True)):
             name = f"stage{number}"

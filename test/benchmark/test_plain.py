@@ -2,12 +2,20 @@
 
 import pytest
 import torch
-from small_model import small_anchor_config, small_config, small_voxel_config
+from small_model import (
+    small_anchor_config,
+    small_config,
+    small_point_config,
+    small_voxel_config,
+)
 
 from pd_ros.benchmark.plain import PlainPredictor
+from pd_ros.benchmark.plain_pillars import PlainPillars, make_plain
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.model import build_model
+from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
 
 EAGER = {"score_threshold": 0.0, "max_candidates": 40, "nms_iou_threshold": 0.1}
@@ -58,3 +66,34 @@ def test_boxes_are_those_of_the_fast_path(config, count) -> None:
 def test_boxes_of_voxels_too() -> None:
     pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
     same(small_voxel_config(residual=True).model_copy(update={"decode": configs()[0].decode}), 600)
+
+
+def test_gradients_are_those_of_our_own_form() -> None:
+    """With fixed batch norm: else ours leaves the empty places out of its statistics."""
+    found = []
+    for plain in (False, True):
+        model, config, _ = built(small_config(decode=EAGER, capacity=CAPPED))
+        parameters = dict(model.double().named_parameters())
+        if plain:
+            make_plain(model, config)
+            assert isinstance(model.encoder, PlainPillars)
+        clouds = [cloud(count).double() for count in (600, 0, 300)]
+        output = model(pillarize(clouds, config.grid, config.capacity))
+        (output.heatmap.square().sum() + output.box.square().sum()).backward()
+        found.append((output, parameters))
+    (ours, own), (plain, same_parameters) = found
+    torch.testing.assert_close(plain.heatmap, ours.heatmap)
+    for name, parameter in own.items():
+        torch.testing.assert_close(same_parameters[name].grad, parameter.grad)
+
+
+def test_pillars_without_an_end_stay_as_they_are() -> None:
+    checkpoint = built(small_config(decode=EAGER))
+    make_plain(checkpoint.model, checkpoint.config)
+    assert isinstance(checkpoint.model.encoder, PillarEncoder)
+
+
+def test_networks_of_raw_points_have_no_plain_form() -> None:
+    config = small_point_config()
+    with pytest.raises(ValueError, match="raw points"):
+        make_plain(build_model(config), config)

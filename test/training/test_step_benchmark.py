@@ -3,14 +3,19 @@
 import json
 
 import numpy as np
+import pytest
 import yaml
 from small_model import SMALL
 
 from training.step_benchmark import main
 
 
-def test_steps_of_both_precisions_are_timed(tmp_path, capsys) -> None:
-    network = {**SMALL, "classes": ["vehicle", "pedestrian", "cyclist"]}
+def test_steps_of_every_way_are_timed(tmp_path, capsys) -> None:
+    network = {
+        **SMALL,
+        "capacity": {"max_points_per_pillar": 2},
+        "classes": ["vehicle", "pedestrian", "cyclist"],
+    }
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(network))
     data = tmp_path / "data"
     data.mkdir()
@@ -26,6 +31,9 @@ def test_steps_of_both_precisions_are_timed(tmp_path, capsys) -> None:
     assert code == 0
     (result,) = json.loads(report.read_text())["results"]
     assert result["fp32_ms"] > 0 < result["bf16_ms"]
+    middle, low, high = result["bf16_faster"]
+    assert low <= middle <= high
+    assert middle == pytest.approx(result["plain_ms"] / result["bf16_ms"])
     assert 0 < result["waiting_share"] < 1
     assert "small" in capsys.readouterr().out
 
