@@ -113,8 +113,8 @@ def pillar_max(features: Tensor, point_pillar: Tensor, pillars: int) -> Tensor:
 class _PillarMax(torch.autograd.Function):
     """Scatter maximum with a light backward pass.
 
-    torch's own backward counts ties first, which costs more than all the rest of the encoder; here
-    every point that reaches the maximum gets the gradient. Ties at zero have none after a ReLU.
+    Points that reach the maximum together share its gradient evenly, as in torch's own, which
+    takes longer than all the rest of the encoder.
     """
 
     @staticmethod
@@ -128,8 +128,10 @@ class _PillarMax(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         features, point_pillar, highest = ctx.saved_tensors
-        winner = features == highest[point_pillar]
-        return gradient[point_pillar] * winner, None, None
+        winner = (features == highest.index_select(0, point_pillar)).to(gradient.dtype)
+        index = point_pillar[:, None].expand_as(winner)
+        winners = torch.zeros_like(gradient).scatter_add_(0, index, winner)
+        return (gradient / winners).index_select(0, point_pillar).mul_(winner), None, None
 
 
 def scatter_to_canvas(

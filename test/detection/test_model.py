@@ -43,6 +43,14 @@ def test_pillar_max_and_its_gradient() -> None:
     assert torch.autograd.gradcheck(lambda x: pillar_max(x, index, 2), (features,))
 
 
+def test_points_that_reach_the_maximum_together_share_its_gradient() -> None:
+    features = torch.tensor([[3.0, 4], [3, 2], [0, 6], [3, 6]], requires_grad=True)
+    index = torch.tensor([0, 0, 1, 0])
+    gradient = torch.tensor([[6.0, 1], [2, 5]])
+    pillar_max(features, index, 2).backward(gradient)
+    assert features.grad.tolist() == [[2, 0], [2, 0], [2, 5], [2, 1]]
+
+
 def test_canvas_holds_rows_at_their_cells_and_zeros_elsewhere() -> None:
     features = torch.tensor([[1.0, 2], [3, 4]])
     cells = torch.tensor([[0, 1, 2], [1, 0, 0]])
