@@ -55,7 +55,7 @@ class PillarEncoder(nn.Module):
         for layer in self.layers[:-1]:
             features = layer(features)
             highest = pillar_max(features, pillar, pillars)
-            features = torch.cat((features, highest[pillar]), dim=1)
+            features = torch.cat((features, highest.index_select(0, pillar)), dim=1)
         return pillar_max(self.layers[-1](features), pillar, pillars)
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
@@ -85,8 +85,8 @@ class PillarEncoder(nn.Module):
     def _describe(self, batch: PillarBatch) -> Tensor:
         xyz = batch.points[:, :3]
         mean, centre = self.mean_and_centre(batch)
-        from_mean = xyz - mean[batch.point_pillar]
-        from_centre = xyz - centre[batch.point_pillar]
+        from_mean = xyz - mean.index_select(0, batch.point_pillar)
+        from_centre = xyz - centre.index_select(0, batch.point_pillar)
         return torch.cat((batch.points, from_mean, from_centre), dim=1)
 
 
