@@ -29,7 +29,7 @@ class PillarEncoder(nn.Module):
         places: int | None = None,
     ) -> None:
         super().__init__()
-        self._size = size
+        self.size = size
         self._places = places
         self.register_buffer("_origin", torch.tensor(range_m[:3]), persistent=False)
         height = range_m[5] - range_m[2]
@@ -60,7 +60,7 @@ class PillarEncoder(nn.Module):
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
         """Pillar rows ``[V, C]`` in their cells: ``[B, C, rows, columns]``, channels last."""
-        return scatter_to_canvas(features, batch.cells, batch.batch_size, self._size)
+        return scatter_to_canvas(features, batch.cells, batch.batch_size, self.size)
 
     @property
     def pillar_layers(self) -> "list[PillarLayer]":

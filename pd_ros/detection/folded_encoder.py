@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.canvas_buffer import CanvasBuffer
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.types import PillarBatch
 
@@ -29,7 +30,8 @@ class FoldedPillarEncoder:
     def __init__(self, encoder: PillarEncoder) -> None:
         self._mean_and_centre = encoder.mean_and_centre
         self._with_room = encoder.with_room
-        self.canvas = encoder.canvas
+        self._size = encoder.size
+        self._buffer = CanvasBuffer()
         folded = [_fold(layer.linear, layer.norm) for layer in encoder.pillar_layers]
         self._layers = [_split_first(*folded[0])]
         for weight, bias in folded[1:]:  # a point's features beside its pillar's maximum, as wide
@@ -54,6 +56,13 @@ class FoldedPillarEncoder:
         if len(self._layers) == 1 and len(empty):
             rows[empty] = torch.maximum(rows[empty], _of_nothing(last))
         return rows
+
+    def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
+        """Pillar rows ``[V, C]`` of one cloud: ``[1, C, rows, columns]``, valid until the next."""
+        rows, columns = self._size
+        place = batch.cells[:, 1] * columns + batch.cells[:, 2]
+        flat = self._buffer.write(features, place, rows * columns)
+        return flat.view(1, rows, columns, -1).permute(0, 3, 1, 2)
 
 
 def _fold(linear: nn.Linear, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:

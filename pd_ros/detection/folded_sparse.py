@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.sparse import Residual, SparseEncoder, lay_out
+from pd_ros.detection.canvas_buffer import CanvasBuffer
+from pd_ros.detection.sparse import Layout, Residual, SparseEncoder
 from pd_ros.detection.types import PillarBatch
 
 # Values gathered at a time: they stay in the cache until they are multiplied.
@@ -51,6 +52,7 @@ class FoldedSparseEncoder:
         self._mean = encoder
         self._shape = encoder.shape
         self._precision = precision
+        self._buffer = CanvasBuffer()
         stem: Any
         stem, *rest = encoder.stages
         self._stem = _fold(stem[0], stem[1], torch.float32)
@@ -62,7 +64,10 @@ class FoldedSparseEncoder:
         return features
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
-        """Canvas ``[B, out * height left, rows / 8, columns / 8]``; zeros without voxels."""
+        """Canvas ``[B, out * height left, rows / 8, columns / 8]``; zeros without voxels.
+
+        It is valid until the next call.
+        """
         if not len(features):
             return self._mean.canvas(features, batch)
         sites = _place(batch, self._shape)
@@ -81,7 +86,8 @@ class FoldedSparseEncoder:
                 inner = _convolve(torch.relu_(inner) if number else inner, table, kernel)
             features = torch.relu_(inner if len(stage) == 1 else inner.add_(features))
         index = torch.stack(_unpack(sites), dim=1)
-        return lay_out(features, index, sites.shape, batch.batch_size)
+        layout = Layout(index, sites.shape, batch.batch_size, features.shape[1])
+        return layout.canvas(self._buffer.write(features.flatten(), layout.place, layout.count))
 
     def _prepare(self, stage: Any) -> "_Strided | list[_Kernel]":
         """One strided convolution, one submanifold convolution, or the two of a residual block."""

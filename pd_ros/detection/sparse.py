@@ -76,9 +76,10 @@ class SparseEncoder(nn.Module):
             )
             for stage in self.stages:
                 sparse = stage(sparse)
-            rows = sparse.features
-            index, shape = sparse.indices.long(), sparse.spatial_shape
-            return leave(lay_out(rows, index, shape, batch.batch_size))
+            rows, shape = sparse.features, sparse.spatial_shape
+            layout = Layout(sparse.indices.long(), shape, batch.batch_size, rows.shape[1])
+            flat = rows.new_zeros(layout.count).index_copy_(0, layout.place, rows.flatten())
+            return leave(layout.canvas(flat))
 
 
 class _ThreadsInBackward(torch.autograd.Function):
@@ -125,20 +126,25 @@ def _apply(values: Tensor, threads: int) -> Tensor:
     return result
 
 
-def lay_out(features: Tensor, index: Tensor, shape: Sequence[int], batch_size: int) -> Tensor:
-    """Rows ``[V, C]`` at ``[V, 4]`` (sample, layer, row, column) as a dense canvas.
+class Layout:
+    """Where rows ``[V, C]`` at ``[V, 4]`` (sample, layer, row, column) lie in a dense canvas.
 
-    ``[B, C * layers, rows, columns]``, channel by channel from below; channels last in memory.
-    spconv's own way to it indexes as torch is about to forbid.
+    It is ``[B, C * layers, rows, columns]``, channel by channel from below; channels last in
+    memory. spconv's own way to it indexes as torch is about to forbid.
     """
-    sample, layer, row, column = index.unbind(1)
-    layers, rows, columns = shape
-    width = features.shape[1]
-    first = ((sample * rows + row) * columns + column) * (width * layers) + layer
-    place = first[:, None] + torch.arange(0, width * layers, layers, device=index.device)
-    flat = features.new_zeros(batch_size * rows * columns * width * layers)
-    flat.index_copy_(0, place.flatten(), features.flatten())
-    return flat.view(batch_size, rows, columns, width * layers).permute(0, 3, 1, 2)
+
+    def __init__(self, index: Tensor, shape: Sequence[int], batch_size: int, width: int) -> None:
+        layers, rows, columns = shape
+        sample, layer, row, column = index.unbind(1)
+        first = ((sample * rows + row) * columns + column) * (width * layers) + layer
+        along = torch.arange(0, width * layers, layers, device=index.device)
+        self.place = (first[:, None] + along).flatten()  # of each value of each row
+        self.count = batch_size * rows * columns * width * layers
+        self._shape = (batch_size, rows, columns, width * layers)
+
+    def canvas(self, flat: Tensor) -> Tensor:
+        """The canvas whose values are these ``[count]``."""
+        return flat.view(self._shape).permute(0, 3, 1, 2)
 
 
 def _norm(width: int) -> nn.BatchNorm1d:

@@ -34,6 +34,19 @@ def test_equals_the_encoder_in_evaluation(widths, places) -> None:
 
 
 @torch.no_grad()
+def test_the_canvas_is_the_encoders_cloud_after_cloud() -> None:
+    encoder = trained_encoder((8, 16))
+    folded = FoldedPillarEncoder(encoder)
+    for count in (900, 0, 300):
+        points = torch.randn(count, 4) * torch.tensor([20.0, 20.0, 1.0, 0.3])
+        batch = pillarize([points], GRID, CapacityConfig())
+        rows = encoder(batch)
+        canvas = folded.canvas(rows, batch)
+        assert canvas.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(canvas, encoder.canvas(rows, batch))
+
+
+@torch.no_grad()
 def test_empty_places_count_in_pillars_that_have_some() -> None:
     """One point in the first pillar, two in the second: at two places only the first has room."""
     cloud = torch.tensor([[0.1, 0.1, 0, 1], [5.0, 5, 0, 1], [5.1, 5, 0, 1]])

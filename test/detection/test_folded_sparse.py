@@ -52,6 +52,17 @@ def test_the_canvas_is_spconvs(network, sizes) -> None:
 
 
 @torch.no_grad()
+def test_one_cloud_leaves_nothing_in_the_next_ones_canvas(network) -> None:
+    encoder, config = network
+    folded = FoldedSparseEncoder(encoder, torch.float32)
+    for sizes in ((400,), (30,)):
+        batch = pillarize(clouds(*sizes), config.grid, config.capacity)
+        found = folded.canvas(folded(batch), batch)
+    expected = encoder.canvas(encoder(batch), batch)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
 def test_half_precision_stays_near(network) -> None:
     encoder, config = network
     batch = pillarize(clouds(400), config.grid, config.capacity)
