@@ -52,10 +52,11 @@ class FoldedPillarEncoder:
             pillar = _highest(point, place, pillars)
         last = self._layers[-1]
         highest = _highest(point @ last.of_point, place, pillars)
-        rows = torch.relu(highest + torch.addmm(last.bias, pillar, last.of_pillar))
-        if len(self._layers) == 1 and len(empty):
-            rows[empty] = torch.maximum(rows[empty], _of_nothing(last))
-        return rows
+        rows = highest.add_(torch.addmm(last.bias, pillar, last.of_pillar))
+        if len(self._layers) > 1 or not len(empty):
+            return rows.relu_()
+        has_room = rows.new_zeros(pillars, 1).index_fill_(0, empty, 1)
+        return torch.maximum(rows, has_room * _of_nothing(last), out=rows)
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
         """Pillar rows ``[V, C]`` of one cloud: ``[1, C, rows, columns]``, valid until the next."""
