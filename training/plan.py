@@ -135,9 +135,10 @@ def _initialised(parts: Prepared) -> Iterator[str]:
         return
     for layer in parts.copied:
         (outputs, of_outputs), (inputs, of_inputs) = layer.outputs, layer.inputs
+        fitted = "" if layer.explained is None else f", explains {layer.explained:.1%} of them"
         yield (
             f"starts     {layer.name}: {outputs} of {of_outputs} outputs, {inputs} of {of_inputs}"
-            " inputs of the teacher's"
+            f" inputs of the teacher's{fitted}"
         )
     copied = {layer.name for layer in parts.copied}
     for name, module in parts.model.named_modules():

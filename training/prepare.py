@@ -17,7 +17,8 @@ from training.config import TrainConfig
 from training.crop import crop_grid, rebuild
 from training.distillation.channels import CopiedLayer
 from training.distillation.checks import check_distillation
-from training.distillation.tutor import Tutor, make_tutor, start_from_teacher
+from training.distillation.start import start_from_teacher
+from training.distillation.tutor import Tutor, make_tutor
 from training.distributed import World
 from training.loader import TrainingFrames
 from training.sampler import DrawSampler
@@ -45,12 +46,12 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
     start, origin = _start_model(config, network)
-    model = rebuild(start, trained_on)
-    copied = start_from_teacher(model, config.distill)
-    model = _to_device(model, config, world)
-    tutor = make_tutor(config, pair.student, world) if pair else None
     frames = TrainingFrames(config, network.classes, network.features)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
+    model = _to_device(rebuild(start, trained_on), config, world)
+    drawn = ([frames[draw] for draw in draws] for draws in sampler)
+    copied = start_from_teacher(model, trained_on, config, drawn)
+    tutor = make_tutor(config, pair.student, world) if pair else None
     taught_on = tutor.teacher.config if tutor else None
     collate = Collate(trained_on, taught_on, config.loss.box_radius)
     return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate, origin)

@@ -1,11 +1,13 @@
 """Which channels of a teacher's layer a student's narrower one takes, and the taking."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from training.distillation.explained import best_channels
 from training.distillation.sparse_config import InitialiseConfig
 
 
@@ -15,6 +17,8 @@ class CopiedLayer(NamedTuple):
     name: str
     outputs: tuple[int, int]  # the student's, the teacher's
     inputs: tuple[int, int]
+    kept: Tensor  # the teacher's outputs that it took, on the CPU
+    explained: float | None = None  # of these outputs' squares, once it has been fitted
 
 
 def oriented(layer: nn.Module) -> Tensor:
@@ -27,19 +31,26 @@ def oriented(layer: nn.Module) -> Tensor:
 
 
 def choose_channels(
-    weight: Tensor, norm: nn.Module, count: int, config: InitialiseConfig
+    weight: Tensor,
+    norm: nn.Module,
+    count: int,
+    config: InitialiseConfig,
+    overlaps: Mapping[nn.Module, Tensor] = MappingProxyType({}),
 ) -> Tensor:
-    """The teacher's outputs that the student takes: ``[count]``.
+    """The teacher's outputs that the student takes: ``[count]``, on the CPU.
 
-    ``weight`` ``[O, I, ...]`` holds the inputs that are kept, ``norm`` is the batch norm after it.
+    ``weight`` ``[O, I, ...]`` holds the inputs that are kept, ``norm`` is the batch norm after it;
+    ``overlaps``: those of each batch norm's channels, which ``reconstruct`` chooses by.
     """
+    if config.way == "reconstruct":
+        return best_channels(overlaps[norm], count)
     if config.way == "norm_scale":
         assert isinstance(norm.weight, Tensor)
-        return norm.weight.detach().abs().topk(count).indices
+        return norm.weight.detach().abs().topk(count).indices.cpu()
     if config.way == "l1_norm":
         size = weight.detach().abs().flatten(1).sum(dim=1)
-        return size.topk(count, largest=not config.smallest).indices
-    return torch.arange(count, device=weight.device)
+        return size.topk(count, largest=not config.smallest).indices.cpu()
+    return torch.arange(count)
 
 
 def join_channels(
@@ -50,7 +61,7 @@ def join_channels(
     ``fnav1`` overlooks that maps were joined, and takes the leading ones.
     """
     if config.way == "fnav1":
-        return torch.arange(sum(len(part) for part in parts), device=parts[0].device)
+        return torch.arange(sum(len(part) for part in parts))
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return torch.cat([part + start for part, start in zip(parts, starts, strict=True)])
 
@@ -58,8 +69,13 @@ def join_channels(
 class Copier:
     """Copies layer after layer, and notes which."""
 
-    def __init__(self, config: InitialiseConfig) -> None:
+    def __init__(
+        self,
+        config: InitialiseConfig,
+        overlaps: Mapping[nn.Module, Tensor] = MappingProxyType({}),
+    ) -> None:
         self.config = config
+        self._overlaps = overlaps
         self.copied: list[CopiedLayer] = []
 
     def block(
@@ -77,7 +93,7 @@ class Copier:
         if outputs is None:
             weight = oriented(teacher[0])[:, inputs]
             count = oriented(student[0]).shape[0]
-            outputs = choose_channels(weight, teacher[1], count, self.config)
+            outputs = choose_channels(weight, teacher[1], count, self.config, self._overlaps)
         self.layer(name, student[0], teacher[0], inputs, outputs)
         _copy_norm(student[1], teacher[1], outputs)
         return outputs
@@ -92,8 +108,8 @@ class Copier:
         if isinstance(student.bias, Tensor):
             assert isinstance(teacher.bias, Tensor)
             student.bias.copy_(teacher.bias[outputs])
-        pairs = zip(mine.shape[:2], theirs.shape[:2], strict=True)
-        self.copied.append(CopiedLayer(name, *pairs))
+        sizes = (mine.shape[0], theirs.shape[0]), (mine.shape[1], theirs.shape[1])
+        self.copied.append(CopiedLayer(name, *sizes, outputs))
 
 
 @torch.no_grad()

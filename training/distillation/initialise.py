@@ -1,5 +1,7 @@
 """Teacher-guided initialisation (SparseKD section 3.5; FNA's parameter remapping)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,26 +11,33 @@ from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
 from pd_ros.detection.model import BevDetector, DenseNetwork
 from training.distillation.channels import CopiedLayer, Copier, join_channels, oriented
+from training.distillation.explained import Example, measure_overlaps
+from training.distillation.refit import refit
 from training.distillation.sparse_config import InitialiseConfig
 
 
 @torch.no_grad()
 def initialise(
-    student: BevDetector, teacher: BevDetector, config: InitialiseConfig
+    student: BevDetector,
+    teacher: BevDetector,
+    config: InitialiseConfig,
+    examples: Sequence[Example] = (),
 ) -> list[CopiedLayer]:
     """Give the student a part of the teacher's channels; returns the layers that got some.
 
     What a layer keeps is what the next one reads, up to the head. Where a stage of the student
     has fewer layers, it gets the teacher's first ones. Both networks are of a kind, and the
-    student is nowhere wider (``training.distillation.checks``).
+    student is nowhere wider (``training.distillation.checks``). ``examples``: frames for the way
+    ``reconstruct``, in which layers are fitted, too; both networks are then in evaluation mode.
     """
-    copier = Copier(config)
+    fits = config.way == "reconstruct"
+    copier = Copier(config, measure_overlaps(teacher, examples) if fits else {})
     kept = _encoder(copier, student, teacher)
     stages = _backbone(copier, student.dense, teacher.dense, kept)
     neck = _neck(copier, student.dense, teacher.dense, stages)
     if "head" not in config.exclude:
         _head(copier, student.dense.head, teacher.dense.head, neck)
-    return copier.copied
+    return refit(student, teacher, copier.copied, examples) if fits else copier.copied
 
 
 def _encoder(copier: Copier, student: BevDetector, teacher: BevDetector) -> Tensor:

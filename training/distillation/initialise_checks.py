@@ -19,6 +19,8 @@ def initialise_problems(
     config: InitialiseConfig, student: ModelConfig, teacher: ModelConfig
 ) -> Iterator[str]:
     """One line per part that cannot be copied."""
+    if config.way == "reconstruct":
+        yield from _same_maps(student, teacher)
     if "encoder" not in config.exclude:
         yield from _encoder(student, teacher)
     if "backbone" not in config.exclude:
@@ -32,6 +34,17 @@ def initialise_problems(
         yield "initialise: the student's head reads more channels than the teacher's; exclude head"
     if "head" not in config.exclude:
         yield from _head(student, teacher)
+
+
+def _same_maps(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
+    pair = (student, teacher)
+    grids = [(each.grid.pillar_size_m, each.grid.voxel_height_m) for each in pair]
+    strides = [each.backbone.strides for each in pair]
+    if grids[0] != grids[1] or strides[0] != strides[1]:
+        yield (
+            "initialise.way: reconstruct compares the networks' maps cell by cell and needs the"
+            " same grid and strides in both; take fnav2"
+        )
 
 
 def _encoder(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:

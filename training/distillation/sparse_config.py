@@ -98,9 +98,12 @@ class InitialiseConfig(FrozenConfig):
 
     ``fnav1``: the leading ones everywhere. ``fnav2``: also where maps are joined. ``norm_scale``:
     those of the largest batch norm scales; ``l1_norm``: of the largest (or smallest) weights.
+    ``reconstruct`` (ours): those that explain most of all channels on some frames; the layers
+    that read them are then fitted to the teacher's outputs.
     """
 
-    way: Literal["fnav1", "fnav2", "norm_scale", "l1_norm"] = "fnav2"
+    way: Literal["fnav1", "fnav2", "norm_scale", "l1_norm", "reconstruct"] = "fnav2"
+    frames: PositiveInt = 16  # of reconstruct
     checkpoint: str | None = None  # None: the teacher's
     exclude: tuple[Part, ...] = ()  # keep their fresh weights
     # fnav2 as released takes the sparse encoder's layers to lie outside of its channels.

@@ -8,17 +8,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import AnyModel, BevDetector
+from pd_ros.detection.model import BevDetector
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
 from training.collate import Batch
 from training.config import TrainConfig
 from training.crop import area_of
 from training.distillation.calibrate import calibrate
-from training.distillation.channels import CopiedLayer
 from training.distillation.config import DistillConfig
 from training.distillation.distillation import Distillation, build_terms
-from training.distillation.initialise import initialise
 from training.distillation.label_assignment import TeacherAssignment
 from training.distillation.teacher import Teacher, load_teacher
 from training.distillation.teacher_labels import TeacherLabels
@@ -112,12 +110,3 @@ def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> Non
     for module in teacher.model.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.train(config.teacher_norm == "batch")
-
-
-def start_from_teacher(student: AnyModel, config: DistillConfig | None) -> list[CopiedLayer]:
-    """Initialise a student on the CPU, if the config asks for it; the layers that got weights."""
-    if config is None or config.initialise is None:
-        return []
-    source = load_teacher(Path(config.initialise.checkpoint or config.teacher)).model
-    assert isinstance(student, BevDetector) and isinstance(source, BevDetector)
-    return initialise(student, source, config.initialise)
