@@ -73,7 +73,7 @@ class _System:
         if not self._outputs > 0:
             return 1.0
         hit = (solution * (2 * self._mixed - self._inputs @ solution)).sum()
-        return float(hit / self._outputs)
+        return min(float(hit / self._outputs), 1.0)  # rounding may lead beyond
 
 
 def _rows(

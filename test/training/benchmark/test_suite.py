@@ -43,8 +43,8 @@ def test_small_has_what_the_papers_have() -> None:
     pairs = {pair.name: set(pair.rows) for pair in suite.pairs}
     table_3 = {"fitnets", "attention_transfer", "se_ssd", "similarity", "crd", "overhaul"}
     table_3 |= {"zhang_ma", "pointdistiller"}
-    parts = {"tgi", "anchor_logit", "labels", "sparsekd", "tgi_local", "tgi_overhaul"}
-    assert pairs["point_pillars"] == table_3 | parts | {"none", "ours"}
+    parts = {"reconstruct", "tgi", "anchor_logit", "labels", "sparsekd", "tgi_local"}
+    assert pairs["point_pillars"] == table_3 | parts | {"none", "ours", "tgi_overhaul"}
     assert {"logit", "regression", "labels", "tgi", "sparsekd"} <= pairs["cp_pillar"]
     assert pairs["cp_pillar"] == pairs["cp_voxel"]
     assert all("ours" in methods for methods in pairs.values())
