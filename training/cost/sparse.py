@@ -1,10 +1,10 @@
 """Multiply-adds of sparse convolutions: they follow from which voxels there are."""
 
-import itertools
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+
+from training.voxel_places import voxels_under
 
 
 class SparseCost:
@@ -44,20 +44,5 @@ def count_pairs(
 
     Voxels are (sample, layer, row, column). No voxels make no pairs.
     """
-    outputs = outputs.long()
-    present = _key(inputs.long())
-    step, border = outputs.new_tensor(list(stride)), outputs.new_tensor(list(padding))
-    first = outputs[:, 1:] * step - border
-    total = 0
-    for offset in itertools.product(*(range(size) for size in kernel)):
-        reached = torch.cat((outputs[:, :1], first + outputs.new_tensor(offset)), dim=1)
-        total += int(torch.isin(_key(reached), present).sum())
-    return total
-
-
-def _key(voxels: Tensor) -> Tensor:
-    """One number for each voxel; also for those a little outside of the grid."""
-    key = voxels[:, 0]
-    for axis in (1, 2, 3):
-        key = (key << 16) + voxels[:, axis] + 8
-    return key
+    under = voxels_under(inputs, outputs, kernel, stride, padding)
+    return sum(int((voxel < len(inputs)).sum()) for voxel in under)

@@ -39,6 +39,16 @@ def importance(scores: Tensor, size: Sequence[int]) -> Tensor:
     return best.flatten() + _BACKGROUND
 
 
+def importance_of_voxels(scores: Tensor, voxels: Tensor, shape: Sequence[int]) -> Tensor:
+    """Weights ``[V]`` of voxels ``[V, 4]`` (sample, layer, row, column) of a grid of a shape."""
+    sample, _, row, column = voxels.long().unbind(1)
+    rows, columns = (
+        cell * size // of
+        for cell, size, of in zip((row, column), scores.shape[2:], shape[1:], strict=True)
+    )
+    return scores[sample, 0, rows, columns] + _BACKGROUND
+
+
 @torch.no_grad()
 def measure_overlaps(teacher: BevDetector, examples: Sequence[Example]) -> dict[nn.Module, Tensor]:
     """``[C, C]`` sums of products of the channels after each batch norm and its ReLU.

@@ -7,18 +7,17 @@ each on what the layers before it, already fitted, make of some frames (He, Zhan
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from tqdm import tqdm
 
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import PillarBatch
 from training.distillation.channels import CopiedLayer
-from training.distillation.explained import Example, importance
-
-Fitted = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
+from training.distillation.explained import Example
+from training.distillation.layer_rows import is_product, rows_of, set_weights
 
 _RIDGE = 1e-4  # of the mean square of an input: channels that say the same do not blow up
 
@@ -32,20 +31,24 @@ def refit(
 ) -> list[CopiedLayer]:
     """Fit the copied layers, first to last; each then knows its share of what it stands for.
 
-    Both networks are in evaluation mode. Batch norm keeps what it has of the teacher, sparse
-    convolutions stay as they were copied.
+    Both networks are in evaluation mode. Batch norm keeps what it has of the teacher.
     """
+    pairs = [
+        (_Pass(student, each.student), _Pass(teacher, each.teacher), each.scores)
+        for each in examples
+    ]
     fitted = []
     for layer in tqdm(layers, "fitting layers", leave=False):
         mine = student.get_submodule(layer.name)
-        if isinstance(mine, Fitted):
-            system = _System()
-            for example in examples:
-                system.add(*_rows(student, teacher, layer, example))
-            solution = system.solve()
-            _write(mine, solution)
-            layer = layer._replace(explained=system.explained(solution))  # noqa: PLW2901
-        fitted.append(layer)
+        assert is_product(mine), layer.name
+        system = _System()
+        for own, others, scores in pairs:
+            given, out = own.through(layer.name)
+            _, wanted = others.through(layer.name)
+            system.add(*rows_of(mine, given, out, _taken(wanted, layer.kept), scores))
+        solution = system.solve()
+        set_weights(mine, solution)
+        fitted.append(layer._replace(explained=system.explained(solution)))
     return fitted
 
 
@@ -76,69 +79,50 @@ class _System:
         return min(float(hit / self._outputs), 1.0)  # rounding may lead beyond
 
 
-def _rows(
-    student: BevDetector, teacher: BevDetector, layer: CopiedLayer, example: Example
-) -> tuple[Tensor, Tensor]:
-    """Inputs ``[N, D]`` of the student's layer and outputs ``[N, O]`` of the teacher's.
-
-    Cells of maps count as much as they matter.
-    """
-    mine, theirs = student.get_submodule(layer.name), teacher.get_submodule(layer.name)
-    given = _seen(student, mine, example.student)[0]
-    wanted = _seen(teacher, theirs, example.teacher)[1].index_select(
-        1, layer.kept.to(given.device)
-    )
-    if isinstance(mine, nn.Linear):
-        return _with_one(mine, given), wanted
-    if isinstance(mine, nn.ConvTranspose2d):  # kernel and stride are the same: no overlaps
-        inputs, outputs = _by_cell(given), _by_cell(F.pixel_unshuffle(wanted, mine.stride[0]))
-        weights = importance(example.scores, given.shape[2:])
-    else:
-        assert isinstance(mine, nn.Conv2d)
-        patches = F.unfold(given, mine.kernel_size, 1, int(mine.padding[0]), mine.stride)
-        inputs, outputs = patches.transpose(1, 2).flatten(0, 1), _by_cell(wanted)
-        weights = importance(example.scores, wanted.shape[2:])
-    scale = weights.sqrt()[:, None]
-    return _with_one(mine, inputs) * scale, outputs * scale
-
-
-def _by_cell(maps: Tensor) -> Tensor:
-    return maps.permute(0, 2, 3, 1).flatten(0, 2)
-
-
-def _with_one(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """With a constant for the bias, if the layer has one."""
-    if layer.bias is None:
-        return inputs
-    return torch.cat((inputs, inputs.new_ones(len(inputs), 1)), dim=1)
-
-
-def _write(layer: Fitted, solution: Tensor) -> None:
-    if layer.bias is not None:
-        solution, bias = solution[:-1], solution[-1]
-        layer.bias.copy_(bias)
-    if not isinstance(layer, nn.ConvTranspose2d):
-        solution = solution.T
-    layer.weight.copy_(solution.reshape(layer.weight.shape))
-
-
 class _SeenError(Exception):
     """The layer of interest has run; the rest of the network need not."""
 
 
-def _seen(network: BevDetector, layer: nn.Module, batch: PillarBatch) -> tuple[Tensor, Tensor]:
-    """Input and output of a layer."""
-    seen: list[tuple[Tensor, Tensor]] = []
+class _Pass:
+    """A network on a batch, as far as a layer; the canvas is made once, when it is first needed.
 
-    def look(_layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        seen.append((inputs[0], output))
-        raise _SeenError
+    Layers before it must then have their last weights.
+    """
 
-    hook = layer.register_forward_hook(look)
-    try:
-        network(batch)
-    except _SeenError:
-        return seen[0]
-    finally:
-        hook.remove()
-    raise AssertionError("the network does not run this layer")
+    def __init__(self, network: BevDetector, batch: PillarBatch) -> None:
+        self._network = network
+        self._batch = batch
+        self._canvas: Tensor | None = None
+
+    def through(self, name: str) -> tuple[Any, Any]:
+        """Input and output of a layer."""
+        seen: list[tuple[Any, Any]] = []
+
+        def look(_layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            seen.append((inputs[0], output))
+            raise _SeenError
+
+        hook = self._network.get_submodule(name).register_forward_hook(look)
+        try:
+            self._run(dense=name.startswith("dense."))
+        except _SeenError:
+            return seen[0]
+        finally:
+            hook.remove()
+        raise AssertionError(f"the network does not run {name}")
+
+    def _run(self, dense: bool) -> None:
+        encoder, batch = self._network.encoder, self._batch
+        if not dense:
+            encoder.canvas(encoder(batch), batch)
+            return
+        if self._canvas is None:
+            self._canvas = encoder.canvas(encoder(batch), batch)
+        self._network.dense(self._canvas)
+
+
+def _taken(output: Any, kept: Tensor) -> Any:
+    """The kept channels of a map, of points, or of sparse voxels."""
+    if not isinstance(output, Tensor):
+        return output.replace_feature(_taken(output.features, kept))
+    return output.index_select(1, kept.to(output.device))

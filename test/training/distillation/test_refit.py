@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_lesson import WIDE, narrow_and_wide_pyramid, samples
-from small_model import ANCHORS, DIRECTED, small_config, small_directed_config
+from small_model import ANCHORS, DIRECTED, SMALL, small_config, small_directed_config
 from torch import nn
 
 from pd_ros.detection.model import build_model
@@ -24,7 +24,7 @@ from training.distillation.initialise_checks import initialise_problems
 from training.distillation.sparse_config import InitialiseConfig
 
 RECONSTRUCT = InitialiseConfig(way="reconstruct")
-DENSE = {
+PAIRS = {
     "pillars": lambda: (small_config(), small_config(**WIDE)),
     "directions": lambda: (
         small_directed_config(),
@@ -32,13 +32,31 @@ DENSE = {
     ),
     "anchors": lambda: (small_config(head=ANCHORS), small_config(**{**WIDE, "head": ANCHORS})),
     "pyramids": lambda: tuple(narrow_and_wide_pyramid().pair),
+    "voxels": lambda: (voxels(1, False), voxels(2, False)),
+    "residual voxels": lambda: (voxels(1, True), voxels(2, True)),
 }
+
+
+def voxels(scale, residual):
+    grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5], "voxel_height_m": 0.1}
+    encoder = {
+        "kind": "sparse",
+        "stem": 4 * scale,
+        "widths": [4 * scale] * 4,
+        "layers": [1, 1, 1, 1],
+        "out": 4 * scale,
+        "residual": residual,
+    }
+    dense = {} if scale == 1 else {key: WIDE[key] for key in ("backbone", "neck", "head")}
+    return small_config(grid=grid, encoder=encoder, **dense)
 
 
 def networks(name="pillars"):
     """Student, teacher whose batch norm has seen values, and a batch of both."""
+    if "voxels" in name:
+        pytest.importorskip("spconv")
     torch.manual_seed(3)
-    configs = DENSE[name]()
+    configs = PAIRS[name]()
     student, teacher = (build_model(config).eval() for config in configs)
     for module in teacher.modules():
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
@@ -57,18 +75,21 @@ def double(teacher) -> None:
         if not isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
             continue
         place, _, last = name.rpartition(".")
-        layer = modules[f"{place}.linear" if last == "norm" else f"{place}.{int(last) - 1}"]
+        if place.endswith(".norms"):
+            block = modules[place.removesuffix(".norms")]
+            layer, bias = block.convolutions[int(last)], block.biases[int(last)]
+        else:
+            layer = modules[f"{place}.linear" if last == "norm" else f"{place}.{int(last) - 1}"]
+            bias = layer.bias
         axis = 1 if isinstance(layer, nn.ConvTranspose2d) else 0
         values = [layer.weight.data.movedim(axis, 0), norm.weight.data, norm.bias.data]
-        values += (
-            [norm.running_mean] if layer.bias is None else [norm.running_mean, layer.bias.data]
-        )
+        values += [norm.running_mean] + ([] if bias is None else [bias.data])
         for each in values:
             half = len(each) // 2
             each[half:] = each[:half]
 
 
-@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("name", PAIRS)
 def test_what_repeats_itself_is_reconstructed(name, monkeypatch) -> None:
     """Half of the channels say all: the student computes what its teacher does."""
     monkeypatch.setattr(refit, "_RIDGE", 1e-8)
@@ -84,7 +105,7 @@ def test_what_repeats_itself_is_reconstructed(name, monkeypatch) -> None:
         torch.testing.assert_close(one.box, other.box, rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("name", DENSE)
+@pytest.mark.parametrize("name", PAIRS)
 def test_fitted_layers_are_nearer_to_the_teacher_than_slices(name) -> None:
     missed = []
     for config in (InitialiseConfig(), RECONSTRUCT):
