@@ -15,6 +15,7 @@ class CopiedLayer(NamedTuple):
     """A layer of the student that got weights, and how many channels of how many."""
 
     name: str
+    source: str  # the teacher's layer
     outputs: tuple[int, int]  # the student's, the teacher's
     inputs: tuple[int, int]
     kept: Tensor  # the teacher's outputs that it took, on the CPU
@@ -67,7 +68,10 @@ def join_channels(
 
 
 class Copier:
-    """Copies layer after layer, and notes which."""
+    """Copies layer after layer, and notes which.
+
+    ``overlaps``: those of ``choose_channels``.
+    """
 
     def __init__(
         self,
@@ -75,6 +79,7 @@ class Copier:
         overlaps: Mapping[nn.Module, Tensor] = MappingProxyType({}),
     ) -> None:
         self.config = config
+        self.fits = config.way == "reconstruct"  # weights come later: only batch norm is copied
         self._overlaps = overlaps
         self.copied: list[CopiedLayer] = []
 
@@ -85,31 +90,41 @@ class Copier:
         teacher: tuple[nn.Module, nn.Module],
         inputs: Tensor,
         outputs: Tensor | None = None,
+        source: str | None = None,
     ) -> Tensor:
         """Copy a layer and its batch norm at the kept inputs; returns the kept outputs.
 
-        ``outputs``: those to keep, where something else has already decided.
+        ``outputs``: those to keep, where something else has already decided; ``source``: the
+        teacher's layer, where it has another name.
         """
         if outputs is None:
-            weight = oriented(teacher[0])[:, inputs]
+            weight = oriented(teacher[0])
+            weight = weight if self.fits else weight[:, inputs]
             count = oriented(student[0]).shape[0]
             outputs = choose_channels(weight, teacher[1], count, self.config, self._overlaps)
-        self.layer(name, student[0], teacher[0], inputs, outputs)
+        self.layer(name, student[0], teacher[0], inputs, outputs, source)
         _copy_norm(student[1], teacher[1], outputs)
         return outputs
 
     @torch.no_grad()
     def layer(
-        self, name: str, student: nn.Module, teacher: nn.Module, inputs: Tensor, outputs: Tensor
+        self,
+        name: str,
+        student: nn.Module,
+        teacher: nn.Module,
+        inputs: Tensor,
+        outputs: Tensor,
+        source: str | None = None,
     ) -> None:
         """Copy weights and bias of a layer at the kept channels."""
         mine, theirs = oriented(student), oriented(teacher)
-        mine.copy_(theirs[outputs][:, inputs])
-        if isinstance(student.bias, Tensor):
-            assert isinstance(teacher.bias, Tensor)
-            student.bias.copy_(teacher.bias[outputs])
+        if not self.fits:
+            mine.copy_(theirs[outputs][:, inputs])
+            if isinstance(student.bias, Tensor):
+                assert isinstance(teacher.bias, Tensor)
+                student.bias.copy_(teacher.bias[outputs])
         sizes = (mine.shape[0], theirs.shape[0]), (mine.shape[1], theirs.shape[1])
-        self.copied.append(CopiedLayer(name, *sizes, outputs))
+        self.copied.append(CopiedLayer(name, source or name, *sizes, outputs))
 
 
 @torch.no_grad()

@@ -26,18 +26,19 @@ def initialise(
     """Give the student a part of the teacher's channels; returns the layers that got some.
 
     What a layer keeps is what the next one reads, up to the head. Where a stage of the student
-    has fewer layers, it gets the teacher's first ones. Both networks are of a kind, and the
-    student is nowhere wider (``training.distillation.checks``). ``examples``: frames for the way
-    ``reconstruct``, in which layers are fitted, too; both networks are then in evaluation mode.
+    has fewer layers, it gets the teacher's first ones, or is fitted to its last ones. Both
+    networks are of a kind, and the student is nowhere wider (``training.distillation.checks``).
+    ``examples``: frames for the way ``reconstruct``, in which layers are fitted, too; both
+    networks are then in evaluation mode.
     """
-    fits = config.way == "reconstruct"
-    copier = Copier(config, measure_overlaps(teacher, examples) if fits else {})
+    overlaps = measure_overlaps(teacher, examples) if config.way == "reconstruct" else {}
+    copier = Copier(config, overlaps)
     kept = _encoder(copier, student, teacher)
     stages = _backbone(copier, student.dense, teacher.dense, kept)
     neck = _neck(copier, student.dense, teacher.dense, stages)
     if "head" not in config.exclude:
         _head(copier, student.dense.head, teacher.dense.head, neck)
-    return refit(student, teacher, copier.copied, examples) if fits else copier.copied
+    return refit(student, teacher, copier.copied, examples) if copier.fits else copier.copied
 
 
 def _encoder(copier: Copier, student: BevDetector, teacher: BevDetector) -> Tensor:
@@ -76,11 +77,26 @@ def _backbone(
         if "backbone" in copier.config.exclude:
             kept = torch.arange(oriented(mine[0][0]).shape[0])
         else:
-            for place, (block, taught) in enumerate(zip(mine, theirs, strict=False)):
-                name = f"dense.backbone.stages.{number}.{place}.0"
-                kept = copier.block(name, (block[0], block[1]), (taught[0], taught[1]), kept)
+            kept = _stage(copier, f"dense.backbone.stages.{number}", mine, theirs, kept)
         kept_of_stages.append(kept)
     return kept_of_stages
+
+
+def _stage(
+    copier: Copier,
+    name: str,
+    student: list[nn.Sequential],
+    teacher: list[nn.Sequential],
+    kept: Tensor,
+) -> Tensor:
+    """Kept channels of a stage's last block."""
+    # The next stage reads the last one's output: this is what fitted ones must come to.
+    later = len(teacher) - len(student) if copier.fits else 0
+    for place, (mine, theirs) in enumerate(zip(student, teacher[later:], strict=False)):
+        source = f"{name}.{place + later}.0"
+        pair = (mine[0], mine[1]), (theirs[0], theirs[1])
+        kept = copier.block(f"{name}.{place}.0", *pair, kept, source=source)
+    return kept
 
 
 def _neck(

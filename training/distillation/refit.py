@@ -44,7 +44,7 @@ def refit(
         system = _System()
         for own, others, scores in pairs:
             given, out = own.through(layer.name)
-            _, wanted = others.through(layer.name)
+            _, wanted = others.through(layer.source)
             system.add(*rows_of(mine, given, out, _taken(wanted, layer.kept), scores))
         solution = system.solve()
         set_weights(mine, solution)

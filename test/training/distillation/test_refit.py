@@ -164,6 +164,18 @@ def test_no_other_weights_of_a_layer_come_nearer(name, monkeypatch) -> None:
         assert slopes[1] < 0.001 * slopes[0], layer.name
 
 
+def test_a_shallower_student_is_fitted_to_the_last_layers_of_a_stage() -> None:
+    deep = {**WIDE, "backbone": {**WIDE["backbone"], "layers": [3, 2]}}
+    _, _, (example,) = networks()
+    student, teacher = build_model(small_config()).eval(), build_model(small_config(**deep)).eval()
+    example = make_example(teacher, example.student, example.teacher)
+    layers = initialise(student, teacher, RECONSTRUCT, [example])
+    backbone = {each.name: each.source for each in layers if "backbone" in each.name}
+    assert [int(name.split(".")[4]) for name in backbone] == [0, 1, 0, 1]
+    assert [int(source.split(".")[4]) for source in backbone.values()] == [2, 3, 1, 2]
+    assert all(layer.explained > 0.5 for layer in layers)
+
+
 def test_a_network_of_the_same_width_is_left_as_it_is() -> None:
     student, teacher, examples = networks()
     student = build_model(small_config(**WIDE)).eval()
