@@ -31,7 +31,7 @@ from pd_ros.evaluation.lidar import (
     evaluate_frames,
     format_table,
 )
-from training.config import SourceConfig
+from training.config import SourceConfig, TrainConfig
 from training.data.source import open_source
 from training.frame import Float32, Frame
 
@@ -134,6 +134,18 @@ def score_model(
         for rows in scores.values()
         for name, row in rows.items()
     }
+
+
+def validate(
+    model: AnyModel, network: AnyModelConfig, config: TrainConfig, device: torch.device
+) -> dict[str, float]:
+    """BEV AP of a network on each validation source of a run; nothing where none is named."""
+    model.eval()
+    figures: dict[str, float] = {}
+    for source in config.validation:
+        scores = score_model(model, network, source, device, config.min_points)
+        figures.update({f"{source.folder.name}/{key}": value for key, value in scores.items()})
+    return figures
 
 
 if __name__ == "__main__":

@@ -12,8 +12,10 @@ from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.types import AnyOutput, PointBatch
 from training.collate import Batch
 from training.config import TrainConfig
+from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World
+from training.evaluate import validate
 from training.memory import estimate_memory
 from training.prepare import Prepared, prepare
 from training.step_loss import shares
@@ -35,18 +37,20 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
     batch = move_batch(batch, world.device)
     parts.model.train()
     losses, memory = estimate_memory(parts, batch, config)
+    scores = _worth(parts, config, world) if parts.copied else {}
     values = {name: float(term.detach()) for name, term in losses.items()}
     lines = [
         *_networks(parts),
         *_data(batch),
         *(_distillation(parts.tutor, parts.model, batch) if parts.tutor else ()),
         *_initialised(parts),
+        *(f"begins at  {name}: {score:.1f}" for name, score in scores.items()),
         *_losses(values, shares(values, config)),
         *(f"memory     {name}: {size / 2**20:,.0f} MiB" for name, size in memory.items()),
     ]
     for line in lines:
         _LOG.info("%s", line)
-    return {"losses": values, "memory_bytes": memory, "plan": lines}
+    return {"losses": values, "scores": scores, "memory_bytes": memory, "plan": lines}
 
 
 def count_parameters(module: nn.Module) -> int:
@@ -146,6 +150,12 @@ def _initialised(parts: Prepared) -> Iterator[str]:
         norm = isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
         if isinstance(weight, Tensor) and not norm and name not in copied:
             yield f"fresh      {name}: {list(weight.shape)}"
+
+
+def _worth(parts: Prepared, config: TrainConfig, world: World) -> dict[str, float]:
+    """What the student scores with what it has of a teacher, before it has learnt anything."""
+    whole = rebuild(parts.model, parts.network).to(world.device)
+    return validate(whole, parts.network, config, world.device)
 
 
 def _losses(values: dict[str, float], parts: dict[str, float]) -> Iterator[str]:

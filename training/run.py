@@ -24,7 +24,7 @@ from training.config import TrainConfig
 from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
-from training.evaluate import score_model
+from training.evaluate import validate
 from training.events import Events
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
 from training.state import Progress, Stateful, load_state, save_state
@@ -177,7 +177,7 @@ class Run:
         learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
-        figures.update(self.validate(whole))
+        figures.update(validate(whole, self.model_config, self.config, self.world.device))
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
         _LOG.info("%s", json.dumps(figures))
@@ -190,16 +190,4 @@ class Run:
         store = torch.float16 if self.config.store == "fp16" else torch.float32
         save_checkpoint(self.out / "model.safetensors", whole, self.model_config, record, store)
         self.save(Progress(progress.epoch + 1, 0))
-        return figures
-
-    def validate(self, model: AnyModel) -> dict[str, float]:
-        """AP of a network on each validation source; nothing where none is named."""
-        model.eval()
-        figures: dict[str, float] = {}
-        for source in self.config.validation:
-            name = source.folder.name
-            scores = score_model(
-                model, self.model_config, source, self.world.device, self.config.min_points
-            )
-            figures.update({f"{name}/{key}": value for key, value in scores.items()})
         return figures

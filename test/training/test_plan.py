@@ -20,6 +20,7 @@ def plan(tmp_path, network=SMALL, **distill):
     path = tmp_path / "teacher.safetensors"
     save_checkpoint(path, build_model(config), config, {})
     changes = {"distill": {"teacher": str(path), **distill}} if distill else {}
+    changes["validation"] = [{"path": str(tmp_path / "frames")}]
     run = write_run(tmp_path, network, **changes)
     out = tmp_path / "plan.json"
     assert main(["--config", str(run), "--dry-run", "--json", str(out)]) == 0
@@ -44,6 +45,7 @@ def test_says_what_is_compared_initialised_and_left_out_and_writes_nothing(tmp_p
         "adapters   fitnets:",
         "frozen and not in the checkpoint",
         "labels     ",
+        "begins at  frames/car/bev_0.5: ",
     ):
         assert expected in text
     adapters = 8 * 12 + 2 * 12 + 16 * 24 + 2 * 24
@@ -52,6 +54,14 @@ def test_says_what_is_compared_initialised_and_left_out_and_writes_nothing(tmp_p
     memory = content["memory_bytes"]
     assert memory["gradients and the optimiser's moments"] == 3 * memory["weights"]
     assert memory["together, at least"] == sum(list(memory.values())[:-1])
+
+
+def test_says_how_much_of_the_teacher_a_fitted_start_explains(tmp_path) -> None:
+    lines, content = plan(tmp_path, initialise={"way": "reconstruct", "frames": 3})
+    starts = [line for line in lines if line.startswith("starts")]
+    assert starts and all("% of them" in line for line in starts)
+    assert not any(line.startswith("fresh") for line in lines)
+    assert "frames/car/bev_0.5" in content["scores"]
 
 
 def test_memory_kept_for_the_backward_pass_grows_with_the_batch(tmp_path) -> None:
@@ -69,6 +79,7 @@ def test_without_a_teacher_and_with_anchors(tmp_path) -> None:
     lines, content = plan(tmp_path, {**SMALL, "head": ANCHORS})
     assert not any(line.startswith(("teacher", "compares", "starts")) for line in lines)
     assert content["losses"]["total"] > 0
+    assert content["scores"] == {}
     lines, _ = plan(tmp_path, {**SMALL, "head": ANCHORS}, anchor_logit={}, local={"nodes": 9})
     assert "compares   anchor_logit x 15: heatmap [2, 8, 16, 16]" in "\n".join(lines)
 
