@@ -55,9 +55,10 @@ class Conductor:
         """Try all factors, and where the best is at an end, further ones."""
         search, begun = self.grid.suite.search, set[Path]()
         for number in range(1 + search.extend if search else 0):
-            jobs = [job for row in rows for job in search_jobs(self.grid, row)]
-            jobs = [job for job in jobs if job.folder not in begun]
-            begun |= {job.folder for job in jobs}
+            # By folder: pairs may share a search.
+            found = {job.folder: job for row in rows for job in search_jobs(self.grid, row)}
+            jobs = [job for folder, job in found.items() if folder not in begun]
+            begun |= found.keys()
             if number:
                 self.progress.expect(sum(job.steps for job in jobs if not _is_done(job)))
             self._run(jobs)
@@ -102,8 +103,9 @@ def all_jobs(grid: Grid) -> list[Job]:
     """Every job once; students with the factor that the search says so far, or 1."""
     jobs = [*grid.teachers.values()]
     for row in grid.rows:
-        jobs += search_jobs(grid, row)
-        jobs += grid.students(row, choose_factor(read_tried(grid, row)) or 1.0).values()
+        tried = read_tried(grid, row)
+        jobs += grid.searches(row, [each.factor for each in tried]).values()
+        jobs += grid.students(row, choose_factor(tried) or 1.0).values()
     return list({job.folder: job for job in jobs}.values())
 
 

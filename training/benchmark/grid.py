@@ -50,7 +50,8 @@ class Grid:
     @cached_property
     def teachers(self) -> dict[str, Job]:
         """The teacher of each pair, by the pair's name; pairs may share one."""
-        made = {pair.name: self._teacher(pair) for pair in self.pairs}
+        searched = [self.searched(row).pair for row in self.rows]
+        made = {pair.name: self._teacher(pair) for pair in [*self.pairs, *searched]}
         for name, job in made.items():
             if any(job.folder == other.folder and job != other for other in made.values()):
                 raise ValueError(
@@ -82,12 +83,17 @@ class Grid:
             for seed in self.suite.seeds
         }
 
+    def searched(self, row: Row) -> Row:
+        """The row whose short runs choose its factor: itself, or that of another pair."""
+        names = {pair.name: pair for pair in self.suite.pairs}
+        return replace(row, pair=names[row.pair.factors_of or row.pair.name])
+
     def searches(self, row: Row, factors: Iterable[float] | None = None) -> dict[float, Job]:
         """The short runs of a method that its factor is chosen by; none if there is no choice.
 
         ``factors``: None stands for those that every method begins with.
         """
-        search = self.suite.search
+        search, row = self.suite.search, self.searched(row)
         if search is None or not has_weights(row.pair.rows[row.method]):
             return {}
         suite, jobs = with_budget(self.suite, search), {}

@@ -37,7 +37,8 @@ def _write_tables(grid: Grid, pairs: Sequence[PairStanding]) -> str:
     _write_csv(grid.out / "results.csv", list(_rows(pairs)))
     if grid.suite.search is not None:
         searches = {f"{pair.config.name}/{method.name}": method.tried
-                    for pair in pairs for method in pair.methods}  # fmt: skip
+                    for pair in pairs if pair.config.factors_of is None
+                    for method in pair.methods}  # fmt: skip
         write_search(grid.out / "search.csv", searches)
     text = format_report(grid.suite, pairs)
     (grid.out / "table.md").write_text(text, encoding="utf-8")

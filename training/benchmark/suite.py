@@ -21,8 +21,6 @@ class Method(FrozenConfig):
     """How the students of one row are trained."""
 
     distill: dict[str, Any] = {}  # as in a run, without its teacher
-    # On disk, for the other methods: those of a pair and a seed see the same batches.
-    keep_batches: bool = False
     run: dict[str, Any] = {}  # other keys of a run
 
 
@@ -34,9 +32,8 @@ class PairConfig(FrozenConfig):
     teacher: str  # YAML of a run, which is trained first, or a checkpoint
     teacher_run: dict[str, Any] = {}  # keys of the teacher's run that differ from its YAML
     base: str | None = None  # YAML of the run that those of the students start from
-    # On disk, for the other methods: those of a pair and a seed see the same batches.
-    keep_batches: bool = False
     run: dict[str, Any] = {}  # keys of a run that differ from it in all of the pair's students
+    factors_of: Name | None = None  # a pair whose search is this one's, too
     methods: Annotated[dict[Name, Method], Field(min_length=1)]
 
     @property
@@ -101,6 +98,8 @@ class SuiteConfig(FrozenConfig):
             raise ValueError(f"pairs: expected different names, got {names}")
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds: expected different ones, got {list(self.seeds)}")
+        for pair in self.pairs:
+            self._check_factors(pair)
         if self.search is None:
             return self
         if self.search.seed in self.seeds:
@@ -113,6 +112,19 @@ class SuiteConfig(FrozenConfig):
                     " scored; search on other sweeps"
                 )
         return self
+
+    def _check_factors(self, pair: PairConfig) -> None:
+        """Factors come from a pair that has searched them."""
+        others = {
+            other.name
+            for other in self.pairs
+            if other.factors_of is None and set(pair.methods) <= set(other.methods)
+        }
+        if pair.factors_of is not None and pair.factors_of not in others:
+            raise ValueError(
+                f"pairs: factors_of of {pair.name}: expected a pair with a search of its own and"
+                f" all of these methods, one of {sorted(others)}, got {pair.factors_of!r}"
+            )
 
 
 def load_suite(name: str) -> SuiteConfig:

@@ -17,7 +17,8 @@ def format_report(suite: SuiteConfig, pairs: Sequence[PairStanding]) -> str:
     for pair in pairs:
         lines += [
             "",
-            f"## {pair.config.name}: {pair.config.student}, taught by {pair.config.teacher}",
+            f"## {pair.config.name}: {pair.config.student}, taught by {pair.config.teacher}"
+            f"{f', factors of {pair.config.factors_of}' if pair.config.factors_of else ''}",
         ]
         for source in suite.test:
             lines += ["", f"On {source}:", "", *_table(suite, pair, source)]

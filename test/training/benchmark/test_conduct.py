@@ -6,6 +6,7 @@ import pytest
 from small_suite import InstantCrew, search_config
 
 from training.benchmark.conduct import Conductor
+from training.benchmark.grid import Grid
 from training.benchmark.job import Job
 
 
@@ -55,6 +56,30 @@ def test_a_search_goes_on_beyond_the_end_at_which_the_best_factor_lies(
     assert "small,logit,32,82.00,1" in (grid.out / "search.csv").read_text()
     assert "further ones" in (grid.out / "table.md").read_text()
     assert conduct(make_grid(search=search), score)[1].ran == []
+
+
+def two_pairs(make_grid, **changes):
+    """The second pair takes its factors from the first one's search."""
+    pair = make_grid().suite.pairs[0].model_dump(mode="json")
+    return make_grid(pairs=[pair, {**pair, "name": "other", "factors_of": "small"}], **changes)
+
+
+def test_a_pair_may_take_its_factors_from_another_ones_search(make_grid) -> None:
+    grid = two_pairs(make_grid)
+    _, crew = conduct(grid, score)
+    searched = [name for name in crew.ran if " x " in name]
+    assert searched == ["small/logit x 0.5", "small/logit x 2"]
+    assert "weight: 20" in (grid.out / "students/other/logit/seed_1/run.yaml").read_text()
+    assert "other" not in (grid.out / "search.csv").read_text()
+    assert "factors of small" in (grid.out / "table.md").read_text()
+
+
+def test_a_search_that_is_asked_for_is_run_though_its_own_pair_is_not(make_grid) -> None:
+    grid = two_pairs(make_grid)
+    _, crew = conduct(Grid(grid.suite, grid.out, ("other",)), score)
+    searched = [name for name in crew.ran if name.startswith("small")]
+    assert searched == ["small/logit x 0.5", "small/logit x 2"]
+    assert "other/logit seed 2" in crew.ran
 
 
 def test_the_report_has_gains_paired_over_seeds_and_the_chosen_factor(make_grid) -> None:

@@ -63,6 +63,7 @@ def test_small_has_what_the_papers_have() -> None:
         ({"pairs": {"methods": {"x": {"distill": {"logitt": {}}}}}}, "small, x: distill.logitt"),
         ({"pairs": {"run": {"epochs": 1}}}, "epochs: unknown key"),
         ({"pairs": {"teacher": "no.yaml"}}, "no.yaml: cannot be read"),
+        ({"pairs": {"factors_of": "small"}}, "expected a pair with a search of its own"),
     ],
 )  # fmt: skip
 def test_bad_suites_are_refused_before_anything_is_trained(tmp_path, change, expected) -> None:
