@@ -13,6 +13,7 @@ from pd_ros.detection.types import PillarBatch
 # Weight of a cell in which the teacher sees nothing, beside 1 where it is certain: there are a
 # hundred such cells for each one with an object.
 _BACKGROUND = 0.01
+_MAP = 4  # axes: sample, channel, row, column
 
 
 class Example(NamedTuple):
@@ -56,28 +57,31 @@ def measure_overlaps(teacher: BevDetector, examples: Sequence[Example]) -> dict[
     Cells of maps weigh as ``importance`` says, points and voxels are all alike.
     """
     overlaps: dict[nn.Module, Tensor] = {}
-
-    def add(norm: nn.Module, scores: Tensor, output: Tensor) -> None:
-        rows = torch.relu(output)
-        if output.dim() == 4:
-            rows = rows.permute(0, 2, 3, 1).flatten(0, 2)
-            rows = rows * importance(scores, output.shape[2:]).sqrt()[:, None]
-        overlaps[norm] = overlaps.get(norm, torch.zeros(())) + (rows.T @ rows).double().cpu()
-
-    norms = [m for m in teacher.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     for example in examples:
-        hooks = [
-            norm.register_forward_hook(
-                lambda norm, _inputs, output, scores=example.scores: add(norm, scores, output)
-            )
-            for norm in norms
-        ]
-        try:
-            teacher(example.teacher)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        for norm, output in _normed(teacher, example.teacher):
+            rows = torch.relu(output)
+            if output.dim() == _MAP:
+                weights = importance(example.scores, output.shape[2:])
+                rows = rows.permute(0, 2, 3, 1).flatten(0, 2) * weights.sqrt()[:, None]
+            product = (rows.T @ rows).double().cpu()
+            overlaps[norm] = overlaps[norm] + product if norm in overlaps else product
     return overlaps
+
+
+def _normed(network: nn.Module, batch: PillarBatch) -> list[tuple[nn.Module, Tensor]]:
+    """Every batch norm of a network and what it makes of a batch."""
+    seen: list[tuple[nn.Module, Tensor]] = []
+    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
+    hooks = [
+        norm.register_forward_hook(lambda norm, _inputs, output: seen.append((norm, output)))
+        for norm in norms
+    ]
+    try:
+        network(batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
 
 
 def best_channels(overlaps: Tensor, count: int) -> Tensor:
