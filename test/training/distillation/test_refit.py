@@ -6,8 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_lesson import WIDE, narrow_and_wide_pyramid, samples
-from small_model import ANCHORS, DIRECTED, SMALL, small_config, small_directed_config
+from small_lesson import WIDE, samples
+from small_model import small_config
+from small_pairs import PAIRS
 from torch import nn
 
 from pd_ros.detection.model import build_model
@@ -24,31 +25,6 @@ from training.distillation.initialise_checks import initialise_problems
 from training.distillation.sparse_config import InitialiseConfig
 
 RECONSTRUCT = InitialiseConfig(way="reconstruct")
-PAIRS = {
-    "pillars": lambda: (small_config(), small_config(**WIDE)),
-    "directions": lambda: (
-        small_directed_config(),
-        small_config(**{**WIDE, "head": {**DIRECTED, "width": 12}}),
-    ),
-    "anchors": lambda: (small_config(head=ANCHORS), small_config(**{**WIDE, "head": ANCHORS})),
-    "pyramids": lambda: tuple(narrow_and_wide_pyramid().pair),
-    "voxels": lambda: (voxels(1, False), voxels(2, False)),
-    "residual voxels": lambda: (voxels(1, True), voxels(2, True)),
-}
-
-
-def voxels(scale, residual):
-    grid = {**SMALL["grid"], "pillar_size_m": [0.5, 0.5], "voxel_height_m": 0.1}
-    encoder = {
-        "kind": "sparse",
-        "stem": 4 * scale,
-        "widths": [4 * scale] * 4,
-        "layers": [1, 1, 1, 1],
-        "out": 4 * scale,
-        "residual": residual,
-    }
-    dense = {} if scale == 1 else {key: WIDE[key] for key in ("backbone", "neck", "head")}
-    return small_config(grid=grid, encoder=encoder, **dense)
 
 
 def networks(name="pillars"):
