@@ -57,16 +57,15 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
     if cells > _LARGEST_TABLE:
         places, cell = torch.unique(cell, return_inverse=True)
         cells = len(places)
-    index, cell, per_cell = _clip(index, cell, cells, capacity)
-    occupied = per_cell.nonzero().squeeze(1)
-    number = torch.zeros_like(per_cell)
-    number[occupied] = torch.arange(len(occupied), device=cell.device)
+    index, cell, occupied, counts = _clip(index, cell, cells, capacity)
+    number = occupied.new_empty(cells)
+    number.index_copy_(0, occupied, torch.arange(len(occupied), device=cell.device))
     place = occupied if places is None else places[occupied]
     return _Grouped(
         cloud.index_select(0, index),
         number.index_select(0, cell),
         place,
-        per_cell[occupied],
+        counts,
         in_range - len(index),
     )
 
@@ -77,9 +76,11 @@ def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
     ``range_m``: x, y, z minimum; x, y, z maximum.
     """
     bounds = points.new_tensor(range_m).view(6, 1)
-    inside = points[:, 3:].isfinite().all(dim=1)
-    # Column by column, which is several times faster than rows. NaN fails both comparisons, so the
+    # Column by column, which is several times faster than rows. NaN fails all comparisons, so the
     # accepting form drops it.
+    inside = torch.ones(len(points), dtype=torch.bool, device=points.device)
+    for values in points[:, 3:].unbind(1):
+        inside &= values - values == 0  # else not finite; isfinite takes four passes
     for values, lower, upper in zip(points[:, :3].unbind(1), bounds[:3], bounds[3:], strict=True):
         inside &= (values >= lower) & (values < upper)
     return inside
@@ -110,8 +111,8 @@ def _place(values: Tensor, lower: Tensor, size_m: float, cells: int) -> Tensor:
 
 def _clip(
     index: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Index and cell of the points that pillars have room for, and how many each cell then holds.
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Index and cell of the points that pillars have room for, their cells, how many each holds.
 
     First come, first served.
     """
@@ -122,13 +123,13 @@ def _clip(
         in_time = torch.ones_like(cell, dtype=torch.bool).index_fill_(0, late, False)
         keep = in_time.nonzero().squeeze(1)
         index, cell = index.index_select(0, keep), cell.index_select(0, keep)
-        per_cell = per_cell.clamp(max=limit)
-    most = capacity.max_pillars  # which fewer points than that cannot exceed
-    if len(index) > most and int(per_cell.count_nonzero()) > most:
-        chosen = _first_cells(cell, cells, most)
+    occupied = per_cell.nonzero().squeeze(1)
+    if len(occupied) > capacity.max_pillars:
+        chosen = _first_cells(cell, cells, capacity.max_pillars)
         keep = chosen.index_select(0, cell).nonzero().squeeze(1)
-        index, cell, per_cell = index[keep], cell[keep], per_cell * chosen
-    return index, cell, per_cell
+        index, cell, occupied = index[keep], cell[keep], chosen.nonzero().squeeze(1)
+    counts = per_cell.index_select(0, occupied)
+    return index, cell, occupied, counts if limit is None else counts.clamp_(max=limit)
 
 
 def _latecomers(cell: Tensor, per_cell: Tensor, limit: int) -> Tensor:
