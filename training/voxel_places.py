@@ -22,12 +22,12 @@ def voxels_under(
     outputs = outputs.long()
     present, order = _key(inputs.long()).sort()
     order = torch.cat((order, order.new_tensor([len(order)])))
+    known = torch.cat((present, present.new_tensor([-1])))
     step, border = outputs.new_tensor(list(stride)), outputs.new_tensor(list(padding))
     first = outputs[:, 1:] * step - border
     for offset in itertools.product(*(range(size) for size in kernel)):
         wanted = _key(torch.cat((outputs[:, :1], first + outputs.new_tensor(offset)), dim=1))
         place = torch.searchsorted(present, wanted)
-        known = torch.cat((present, present.new_tensor([-1])))
         yield order[place.where(known[place] == wanted, len(present))]
 
 

@@ -32,19 +32,12 @@ def oriented(layer: nn.Module) -> Tensor:
 
 
 def choose_channels(
-    weight: Tensor,
-    norm: nn.Module,
-    count: int,
-    config: InitialiseConfig,
-    overlaps: Mapping[nn.Module, Tensor] = MappingProxyType({}),
+    weight: Tensor, norm: nn.Module, count: int, config: InitialiseConfig
 ) -> Tensor:
     """The teacher's outputs that the student takes: ``[count]``, on the CPU.
 
-    ``weight`` ``[O, I, ...]`` holds the inputs that are kept, ``norm`` is the batch norm after it;
-    ``overlaps``: those of each batch norm's channels, which ``reconstruct`` chooses by.
+    ``weight`` ``[O, I, ...]`` holds the inputs that are kept, ``norm`` is the batch norm after it.
     """
-    if config.way == "reconstruct":
-        return best_channels(overlaps[norm], count)
     if config.way == "norm_scale":
         assert isinstance(norm.weight, Tensor)
         return norm.weight.detach().abs().topk(count).indices.cpu()
@@ -70,7 +63,7 @@ def join_channels(
 class Copier:
     """Copies layer after layer, and notes which.
 
-    ``overlaps``: those of ``choose_channels``.
+    ``overlaps``: those of the channels after each batch norm, which ``reconstruct`` chooses by.
     """
 
     def __init__(
@@ -98,10 +91,12 @@ class Copier:
         teacher's layer, where it has another name.
         """
         if outputs is None:
-            weight = oriented(teacher[0])
-            weight = weight if self.fits else weight[:, inputs]
             count = oriented(student[0]).shape[0]
-            outputs = choose_channels(weight, teacher[1], count, self.config, self._overlaps)
+            if self.fits:
+                outputs = best_channels(self._overlaps[teacher[1]], count)
+            else:
+                weight = oriented(teacher[0])[:, inputs]
+                outputs = choose_channels(weight, teacher[1], count, self.config)
         self.layer(name, student[0], teacher[0], inputs, outputs, source)
         _copy_norm(student[1], teacher[1], outputs)
         return outputs
