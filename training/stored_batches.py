@@ -63,9 +63,10 @@ def batch_kind(
 
 
 def _drop_old(folder: Path) -> None:
-    kinds = sorted(folder.iterdir(), key=lambda kind: kind.stat().st_mtime)
-    for kind in kinds[:-_KINDS]:
-        shutil.rmtree(kind, ignore_errors=True)
+    with suppress(FileNotFoundError):  # a run that begins at the same time drops them, too
+        kinds = sorted(folder.iterdir(), key=lambda kind: kind.stat().st_mtime)
+        for kind in kinds[:-_KINDS]:
+            shutil.rmtree(kind, ignore_errors=True)
 
 
 def _keep(path: Path, content: bytes) -> None:

@@ -81,10 +81,9 @@ class Started(NamedTuple):
 def train(config: TrainConfig, world: World, kept: Path | None = None) -> dict[str, object]:
     """Run to the end, or go on from where the run of the same ``out`` stopped.
 
-    ``kept``: folder of batches that runs share (``StoredBatches``).
-
     Writes ``state.pt``, ``log.jsonl``, TensorBoard events and ``model.safetensors`` into
-    ``out``. Returns the last epoch's figures. Raises ``ValueError`` for bad configs or data.
+    ``out``. ``kept``: folder of batches that runs share (``StoredBatches``). Returns the last
+    epoch's figures. Raises ``ValueError`` for bad configs or data.
     """
     run, loader, sampler = start(config, world, kept)
     figures: dict[str, object] = {}
