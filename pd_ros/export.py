@@ -15,13 +15,13 @@ from torch import Tensor
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
 from pd_ros.detection.flat_maps import FlatDense, named_maps
 from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.onnx_file import write_onnx
 
 _EXAMPLE = """example:
   python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
 
-Points to canvas, and maps to boxes, stay with pd_ros.detection. Where TensorRT is installed,
-  trtexec --onnx=real_student.onnx --saveEngine=real_student.engine --fp16
-builds an engine of the file. Needs packaging/requirements/onnx.txt.
+Points to canvas, and maps to boxes, stay with pd_ros.detection. The node's backend
+tensorrt needs no such file, it makes its own. Needs packaging/requirements/onnx.txt.
 """
 # The largest difference of a value, as a part of the largest value of its map.
 _TOLERANCE = 1e-4
@@ -59,16 +59,7 @@ def export_dense(checkpoint: Checkpoint, path: Path) -> None:
     network, canvas = _dense_and_canvas(checkpoint)
     names = list(named_maps(network.dense(canvas)[2]))
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        torch.onnx.export(
-            network, (canvas,), path, input_names=["canvas"], output_names=names,
-            dynamo=True, external_data=False, verbose=False,
-        )  # fmt: skip
-    except ImportError as error:
-        raise ValueError(
-            f"{path}: to write it needs onnx and onnxscript ({error}); install"
-            " packaging/requirements/onnx.txt"
-        ) from None
+    write_onnx(network, canvas, names, path)
 
 
 def compare_with_torch(checkpoint: Checkpoint, path: Path) -> list[Difference]:

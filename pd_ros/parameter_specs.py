@@ -44,8 +44,9 @@ _MODEL = (
     ),
     Spec(
         "model.backend", "torch", "What runs backbone, neck and head. openvino: on a CPU, needs"
-        " packaging/requirements/openvino.txt; cuda_graph: on a GPU.",
-        read_only=True, choices=("torch", "openvino", "cuda_graph"),
+        " packaging/requirements/openvino.txt; cuda_graph: on a GPU; tensorrt: on a GPU, needs"
+        " packaging/requirements/tensorrt.txt and TensorRT.",
+        read_only=True, choices=("torch", "openvino", "cuda_graph", "tensorrt"),
     ),
     Spec(
         "model.warmup_iterations", 1, "Rounds over made-up clouds of several sizes in configure,"

@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
 from pd_ros.detection.types import Done, HeadMaps
 
-BACKENDS = ("torch", "openvino", "cuda_graph")
+BACKENDS = ("torch", "openvino", "cuda_graph", "tensorrt")
+_DEVICES = {"openvino": "cpu", "cuda_graph": "cuda", "tensorrt": "cuda"}
+_HALF = {"openvino": "bf16", "tensorrt": "fp16"}  # what each runs in beside fp32
 _ROUNDS_BEFORE_CAPTURE = 3  # as torch's notes on CUDA graphs ask for
 
 
@@ -80,6 +83,10 @@ def make_dense(
         from pd_ros.detection.openvino_dense import OpenVinoDense  # noqa: PLC0415
 
         return OpenVinoDense(folded, config.canvas_shape, precision)
+    if backend == "tensorrt":
+        from pd_ros.detection.tensorrt_dense import make_tensorrt  # noqa: PLC0415
+
+        return make_tensorrt(folded, config.canvas_shape, device, precision)
     eager = TorchDense(folded, precision)
     if backend == "torch":
         return eager
@@ -91,14 +98,18 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
     """Raise ``ValueError`` unless a backend is known and suits the device and the precision."""
     if backend not in BACKENDS:
         raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {backend!r}")
-    wanted = {"openvino": "cpu", "cuda_graph": "cuda"}.get(backend, device.type)
+    wanted = _DEVICES.get(backend, device.type)
     if device.type != wanted:
         raise ValueError(
             f"backend: {backend} runs on {wanted}, the device is {device}; choose another backend"
             " or device"
         )
-    if backend == "openvino" and precision == torch.float16:
-        raise ValueError("backend: openvino runs in fp32 or bf16, got fp16; choose one of these")
+    half = _HALF.get(backend)
+    if half and precision not in (torch.float32, PRECISIONS[half]):
+        given = next(name for name, kind in PRECISIONS.items() if kind == precision)
+        raise ValueError(
+            f"backend: {backend} runs in fp32 or {half}, got {given}; choose one of these"
+        )
 
 
 def _nobody(_stage: str) -> None:

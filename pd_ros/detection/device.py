@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(name: str) -> torch.device:
@@ -33,9 +33,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
         if device.type == "cuda":
             return torch.float16
         return torch.bfloat16 if has_bf16(device) else torch.float32
-    if name not in _PRECISIONS:
-        raise ValueError(f"precision: expected auto or one of {list(_PRECISIONS)}, got {name!r}")
-    return _PRECISIONS[name]
+    if name not in PRECISIONS:
+        raise ValueError(f"precision: expected auto or one of {list(PRECISIONS)}, got {name!r}")
+    return PRECISIONS[name]
 
 
 def has_bf16(device: torch.device) -> bool:

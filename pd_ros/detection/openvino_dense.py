@@ -1,6 +1,5 @@
 """The dense part run by OpenVINO on a CPU; needs packaging/requirements/openvino.txt."""
 
-import hashlib
 import logging
 import os
 import shutil
@@ -9,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from pd_ros.detection.dense_cache import cache_folder
 from pd_ros.detection.flat_maps import FlatDense, join_maps, named_maps
 from pd_ros.detection.model import DenseNetwork
 from pd_ros.detection.types import Done, HeadMaps
@@ -74,8 +73,8 @@ class OpenVinoDense:
 
         A cache that cannot be read or written costs time only.
         """
-        key = _key(dense, canvas, self._openvino.__version__)
-        file = cache_folder() / key / "dense.xml"
+        version = self._openvino.__version__
+        file = cache_folder("openvino", dense, canvas, version) / "dense.xml"
         if file.exists():
             try:
                 return _core().read_model(file)
@@ -95,12 +94,6 @@ class OpenVinoDense:
         self._openvino.save_model(model, begun / "dense.xml", compress_to_fp16=False)
         shutil.rmtree(folder, ignore_errors=True)
         begun.replace(folder)
-
-
-def cache_folder() -> Path:
-    """Where converted networks are kept, by a hash of what they hold."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "pd_ros" / "openvino"
 
 
 def _import_openvino() -> Any:
@@ -135,13 +128,3 @@ def _convert(openvino: Any, dense: DenseNetwork, canvas: Tensor) -> Any:
     for output, name in zip(model.outputs, named_maps(dense(canvas)[2]), strict=True):
         output.tensor.set_names({name})
     return model
-
-
-def _key(dense: DenseNetwork, canvas: Tensor, version: str) -> str:
-    """Of everything that the converted network depends on."""
-    text = f"{version} {torch.__version__} {tuple(canvas.shape)} {dense}"
-    digest = hashlib.sha256(text.encode())
-    for name, values in dense.state_dict().items():
-        digest.update(name.encode())
-        digest.update(np.ascontiguousarray(values.numpy()).tobytes())
-    return digest.hexdigest()[:32]

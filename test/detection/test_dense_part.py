@@ -120,18 +120,18 @@ def test_openvino_converts_once_for_the_same_weights(openvino, monkeypatch) -> N
 
 
 @pytest.mark.parametrize("broken", ["dense.xml", "dense.bin"])
-def test_a_broken_cache_is_said_and_written_anew(openvino, broken, caplog) -> None:
+def test_a_broken_cache_is_said_and_written_anew(openvino, tmp_path, broken, caplog) -> None:
     dense, config, canvas = network(small_config)
     first = run(dense, config, canvas, torch.float32, "openvino")
-    (file,) = openvino_dense.cache_folder().glob(f"*/{broken}")
+    (file,) = tmp_path.glob(f"pd_ros/openvino/*/{broken}")
     file.write_bytes(file.read_bytes()[:10])
     second = run(dense, config, canvas, torch.float32, "openvino")
     assert "written anew" in caplog.text and len(file.read_bytes()) > 10
     assert all(torch.equal(second[name], values) for name, values in first.items())
 
 
-def test_a_cache_that_cannot_be_written_is_no_failure(openvino, caplog) -> None:
-    openvino_dense.cache_folder().parent.write_text("a file where the folder should be")
+def test_a_cache_that_cannot_be_written_is_no_failure(openvino, tmp_path, caplog) -> None:
+    (tmp_path / "pd_ros").write_text("a file where the folder should be")
     assert_as_the_network(*network(small_config), torch.float32, "openvino")
     assert "cannot be written" in caplog.text
 
@@ -187,6 +187,8 @@ def test_what_is_not_installed_is_named(monkeypatch) -> None:
         ("cuda_graph", "cpu", torch.float32, "cuda_graph runs on cuda, the device is cpu"),
         ("openvino", "cuda:0", torch.float32, "openvino runs on cpu, the device is cuda:0"),
         ("openvino", "cpu", torch.float16, "fp32 or bf16, got fp16"),
+        ("tensorrt", "cpu", torch.float32, "tensorrt runs on cuda, the device is cpu"),
+        ("tensorrt", "cuda:0", torch.bfloat16, "fp32 or fp16, got bf16"),
     ],
 )
 def test_what_does_not_suit_is_refused(backend, device, precision, message) -> None:
