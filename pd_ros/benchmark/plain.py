@@ -16,7 +16,7 @@ from pd_ros.detection.anchor_head import by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, make_anchors, yaw_in_bin
 from pd_ros.detection.boxes import bev_iou, wrap_angle
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
-from pd_ros.detection.decode import candidates
+from pd_ros.detection.decode import peaks, usable
 from pd_ros.detection.part_config import AnchorHeadConfig, PyramidNeckConfig
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.types import Detections, HeadMaps, PillarBatch
@@ -77,7 +77,7 @@ class PlainPredictor:
 
     def _candidates(self, maps: HeadMaps) -> Detections:
         if self._anchors is None:
-            return candidates(maps, self.config)[0]
+            return usable(peaks(maps, self.config)[0], self.config.decode)
         settings, head = self.config.decode, anchor_head(self.config)
         values = by_anchor(maps)
         scores = values.classes[0].sigmoid()

@@ -61,7 +61,7 @@ def _whole(results: Sequence[Result]) -> list[list[str]]:
                 f"{percentiles(path.times.processor)['p50']:.1f}",
                 f"{path.first.load_ms + path.first.first_ms:.0f}",
                 "-" if path.first.peak_mb is None else f"{path.first.peak_mb:.0f}",
-                f"{100 * path.dense_share:.0f} %",
+                "-" if path.dense_share is None else f"{100 * path.dense_share:.0f} %",
                 _speedup(result) if name == "fast" else "1",
                 f"{result.agreement.lost} of {result.agreement.boxes}" if name == "fast" else "-",
                 _accuracy(result),

@@ -61,7 +61,8 @@ class PathResult:
     precision: str
     backend: str
     times: Times
-    dense_share: float  # of the matrix products' peak, while the dense part runs
+    # Of the matrix products' peak, while the dense part runs; None of one that runs as a whole.
+    dense_share: float | None
     first: FirstFrame
 
 
@@ -182,7 +183,9 @@ def dense_gflop(checkpoint: Checkpoint) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-def _dense_share(times: Times, gflop: float, peak_gflops: float) -> float:
+def _dense_share(times: Times, gflop: float, peak_gflops: float) -> float | None:
+    if not set(_DENSE_STAGES) <= times.stages.keys():
+        return None
     dense = zip(*(times.stages[stage] for stage in _DENSE_STAGES), strict=True)
     return gflop / (median(map(sum, dense)) / 1000) / peak_gflops
 

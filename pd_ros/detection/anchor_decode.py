@@ -10,7 +10,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.types import Detections, HeadMaps
 
 
-class AnchorCandidates:
+class AnchorPeaks:
     """Boxes of an anchor head before NMS; keeps the anchors of its config."""
 
     def __init__(self, config: ModelConfig, device: torch.device) -> None:
@@ -21,27 +21,25 @@ class AnchorCandidates:
         self._anchors = torch.cat(levels).to(device)
 
     def __call__(self, maps: HeadMaps) -> list[Detections]:
-        """Boxes of every sample of the batch, before NMS.
+        """Boxes of every sample of the batch before NMS, always as many; see ``decode.peaks``.
 
         The best ``max_candidates`` anchors of each level become boxes. Each stands for its best
-        class, or with ``nms_per_class`` for all classes above the threshold.
+        class; with ``nms_per_class`` the best classes of all of them do.
         """
         values = by_anchor(maps)
         samples = zip(values.classes.sigmoid(), values.box, values.direction, strict=True)
         return [self._sample(AnchorValues(*sample)) for sample in samples]
 
     def _sample(self, values: AnchorValues) -> Detections:
-        anchor, label, score = self._candidates(values.classes)
+        anchor, label, score = self._best(values.classes)
         boxes = decode_boxes(values.box[anchor], self._anchors[anchor])
         offset = self._head.direction_offset_rad
         yaw = yaw_in_bin(boxes[:, 6], values.direction[anchor].argmax(dim=1), offset)
-        boxes = torch.cat((boxes[:, :6], wrap_angle(yaw)[:, None], boxes[:, 7:]), dim=1)
-        usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not go out
-        boxes, label, score = boxes[usable], label[usable], score[usable]
         velocities = boxes[:, 7:] if self._head.velocity else None
-        return Detections(boxes[:, :7], score, label, velocities)
+        boxes = torch.cat((boxes[:, :6], wrap_angle(yaw)[:, None]), dim=1)
+        return Detections(boxes, score, label, velocities)
 
-    def _candidates(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _best(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Anchor, class and score ``[D]`` of what may become a box, of ``[N, K]`` scores."""
         settings = self._config.decode
         best, label = scores.max(dim=1)
@@ -53,9 +51,7 @@ class AnchorCandidates:
         if settings.nms_per_class:
             # No more than anchors, so that a network that has learnt nothing is not slow.
             best, pair = scores[anchor].flatten().topk(len(anchor))
-            pair = pair[best > settings.score_threshold]
             classes = scores.shape[1]
             row = torch.div(pair, classes, rounding_mode="floor")
-            return anchor[row], pair % classes, best[: len(pair)]
-        anchor = anchor[best[anchor] > settings.score_threshold]
+            return anchor[row], pair % classes, best
         return anchor, label[anchor], best[anchor]

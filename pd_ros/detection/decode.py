@@ -40,13 +40,21 @@ def _apart_by_class(found: Detections) -> Tensor:
     return boxes
 
 
-def candidates(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
-    """Boxes of the best ``max_candidates`` (class, cell) scores above the threshold.
+def usable(found: Detections, settings: DecodeConfig) -> Detections:
+    """Those above the threshold; what a half precision made infinite must not go out."""
+    keep = (found.scores > settings.score_threshold) & found.boxes.isfinite().all(dim=1)
+    if found.velocities is not None:
+        keep &= found.velocities.isfinite().all(dim=1)
+    return found.select(keep)
 
-    One for each sample; no peak gives empty detections.
+
+def peaks(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
+    """Boxes of the best ``max_candidates`` (class, cell) scores of each sample, however low.
+
+    Always as many, so that a GPU can be told of the work once for all clouds.
     """
     scores = _scores(maps, config)
-    return [_sample_candidates(sample, maps, i, config) for i, sample in enumerate(scores)]
+    return [_sample_peaks(sample, maps, i, config) for i, sample in enumerate(scores)]
 
 
 def boxes_at(maps: HeadMaps, sample: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
@@ -94,16 +102,9 @@ def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
     return ((1 - share) * heatmap + share * quality).exp()
 
 
-def _sample_candidates(
-    scores: Tensor, maps: HeadMaps, sample: int, config: ModelConfig
-) -> Detections:
-    settings: DecodeConfig = config.decode
+def _sample_peaks(scores: Tensor, maps: HeadMaps, sample: int, config: ModelConfig) -> Detections:
     cells = scores.shape[1] * scores.shape[2]
     flat = scores.flatten()
-    count = min(settings.max_candidates, len(flat))
-    best, index = flat.topk(count)
-    index = index[best > settings.score_threshold]
+    best, index = flat.topk(min(config.decode.max_candidates, len(flat)))
     boxes = boxes_at(maps, torch.full_like(index, sample), index % cells, config)
-    usable = boxes.isfinite().all(dim=1)  # a half-precision overflow must not reach the vehicle
-    index, boxes = index[usable], boxes[usable]
-    return Detections(boxes, flat[index], torch.div(index, cells, rounding_mode="floor"))
+    return Detections(boxes, best, torch.div(index, cells, rounding_mode="floor"))

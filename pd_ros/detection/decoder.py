@@ -6,25 +6,25 @@ from typing import overload
 
 import torch
 
-from pd_ros.detection.anchor_decode import AnchorCandidates
+from pd_ros.detection.anchor_decode import AnchorPeaks
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import candidates, suppress
+from pd_ros.detection.decode import peaks, suppress, usable
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.part_config import AnchorHeadConfig
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_decode import decode_proposals
 from pd_ros.detection.types import Detections, HeadMaps, ModelOutput, PointRcnnOutput
 
-BevCandidates = Callable[[HeadMaps], list[Detections]]
+BevPeaks = Callable[[HeadMaps], list[Detections]]
 BevDecoder = Callable[[ModelOutput], list[Detections]]
 PointDecoder = Callable[[PointRcnnOutput], list[Detections]]
 
 
-def make_candidates(config: ModelConfig, device: torch.device) -> BevCandidates:
-    """From the maps of a batch to each sample's boxes before NMS."""
+def make_peaks(config: ModelConfig, device: torch.device) -> BevPeaks:
+    """From the maps of a batch to each sample's best boxes, before threshold and NMS."""
     if isinstance(config.head, AnchorHeadConfig):
-        return AnchorCandidates(config, device)
-    return partial(candidates, config=config)
+        return AnchorPeaks(config, device)
+    return partial(peaks, config=config)
 
 
 @overload
@@ -37,5 +37,7 @@ def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | P
     """From the output of a network over a batch to the boxes of each sample."""
     if isinstance(config, PointRcnnConfig):
         return partial(decode_proposals, config=config.decode)
-    find, settings = make_candidates(config, device), config.decode
-    return lambda output: [suppress(found, settings) for found in find(output.maps)]
+    find, settings = make_peaks(config, device), config.decode
+    return lambda output: [
+        suppress(usable(found, settings), settings) for found in find(output.maps)
+    ]

@@ -50,11 +50,11 @@ class GraphDense:
         stream.wait_stream(torch.cuda.current_stream(canvas.device))
         with torch.cuda.stream(stream):
             for _ in range(_ROUNDS_BEFORE_CAPTURE):
-                eager(canvas, _nobody)
+                eager(canvas, nobody)
         torch.cuda.current_stream(canvas.device).wait_stream(stream)
         self._graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._graph):
-            self._maps = eager(canvas, _nobody)
+            self._maps = eager(canvas, nobody)
 
     def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
         """The maps, in the precision; they lie in the graph's memory."""
@@ -112,5 +112,5 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
         )
 
 
-def _nobody(_stage: str) -> None:
+def nobody(_stage: str) -> None:
     """Nobody wants to know about stages while a graph is recorded."""

@@ -29,7 +29,7 @@ class FoldedPillarEncoder:
 
     def __init__(self, encoder: PillarEncoder) -> None:
         self._mean_and_centre = encoder.mean_and_centre
-        self._with_room = encoder.with_room
+        self._places = encoder.places
         self._size = encoder.size
         self._buffer = CanvasBuffer()
         folded = [_fold(layer.linear, layer.norm) for layer in encoder.pillar_layers]
@@ -42,21 +42,20 @@ class FoldedPillarEncoder:
         """One feature row per pillar: ``[V, widths[-1]]``; no pillars give no rows."""
         pillar = torch.cat(self._mean_and_centre(batch), dim=1)
         point, place, pillars = batch.points, batch.point_pillar, len(batch.cells)
-        empty = self._with_room(batch)
+        room = None if self._places is None else batch.counts[:, None] < self._places
+        nothing = _of_nothing(self._layers[0])
         for number, layer in enumerate(self._layers[:-1]):
             shift = torch.addmm(layer.bias, pillar, layer.of_pillar)
             point = torch.relu(point @ layer.of_point + shift.index_select(0, place))
-            if number == 0 and len(empty):
-                point = torch.cat((point, _of_nothing(layer).expand(len(empty), -1)))
-                place = torch.cat((place, empty))
-            pillar = _highest(point, place, pillars)
+            if number:
+                nothing = torch.relu(nothing @ layer.of_point + shift)
+            pillar = _also_nothing(_highest(point, place, pillars), nothing, room)
         last = self._layers[-1]
         highest = _highest(point @ last.of_point, place, pillars)
-        rows = highest.add_(torch.addmm(last.bias, pillar, last.of_pillar))
-        if len(self._layers) > 1 or not len(empty):
-            return rows.relu_()
-        has_room = rows.new_zeros(pillars, 1).index_fill_(0, empty, 1)
-        return torch.maximum(rows, has_room * _of_nothing(last), out=rows)
+        if len(self._layers) > 1:
+            highest = _also_nothing(highest, nothing @ last.of_point, room)
+        rows = highest.add_(torch.addmm(last.bias, pillar, last.of_pillar)).relu_()
+        return _also_nothing(rows, nothing, room) if len(self._layers) == 1 else rows
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
         """Pillar rows ``[V, C]`` of one cloud: ``[1, C, rows, columns]``, valid until the next."""
@@ -84,6 +83,13 @@ def _split_first(weight: Tensor, bias: Tensor) -> _Layer:
 def _of_nothing(first: _Layer) -> Tensor:
     """What the first layer makes of an empty place, which is all zeros: ``[width]``."""
     return torch.relu(first.bias)
+
+
+def _also_nothing(highest: Tensor, nothing: Tensor, room: Tensor | None) -> Tensor:
+    """Maxima ``[V, C]``, over the empty places, too, of the pillars ``[V, 1]`` that have some."""
+    if room is None:
+        return highest
+    return torch.where(room, torch.maximum(highest, nothing), highest)
 
 
 def _highest(features: Tensor, point_pillar: Tensor, pillars: int) -> Tensor:

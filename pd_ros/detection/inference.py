@@ -1,35 +1,30 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import suppress
-from pd_ros.detection.decoder import make_candidates, make_decoder
-from pd_ros.detection.dense_part import make_dense
+from pd_ros.detection.decode import suppress, usable
+from pd_ros.detection.decoder import make_decoder, make_peaks
+from pd_ros.detection.dense_part import check_backend, make_dense
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
+from pd_ros.detection.found import Found
+from pd_ros.detection.graph_inference import GraphInference
 from pd_ros.detection.model import AnyModel, BevDetector
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn
 from pd_ros.detection.point_sample import make_point_batch
-from pd_ros.detection.types import Detections, Done, PointRcnnOutput
+from pd_ros.detection.types import Done, PointRcnnOutput
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.folded_sparse import FoldedSparseEncoder
     from pd_ros.detection.sparse import SparseEncoder
-
-
-class Found(NamedTuple):
-    """What a network finds in a cloud."""
-
-    detections: Detections  # on the CPU
-    clipped: int  # points that exceeded a capacity
 
 
 class BevInference:
@@ -44,8 +39,9 @@ class BevInference:
         backend: str,
     ) -> None:
         self._config = config
+        self._device = device
         self._precision = precision
-        self._candidates = make_candidates(config, device)
+        self._peaks = make_peaks(config, device)
         pillars = isinstance(model.encoder, PillarEncoder)
         self._encoder = _make_encoder(model.encoder, device, precision)
         # A network of voxels reads coordinates in its first layer: too coarse in half precision.
@@ -53,7 +49,9 @@ class BevInference:
         self._dense = make_dense(model.dense, config, device, precision, backend)
 
     def __call__(self, cloud: Tensor, done: Done) -> Found:
-        """Boxes in one cloud ``[N, 3 + C]``."""
+        """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
+        cloud = cloud.to(self._device)
+        done("copy")
         batch = pillarize([cloud], self._config.grid, self._config.capacity)
         done("voxelise")
         features = self._encoder(batch).to(self._row_precision)
@@ -61,9 +59,10 @@ class BevInference:
             self._precision, memory_format=torch.channels_last
         )
         done("encode")
-        candidates = self._candidates(self._dense(canvas, done))[0]
+        settings = self._config.decode
+        candidates = usable(self._peaks(self._dense(canvas, done))[0], settings)
         done("decode_boxes")
-        found = suppress(candidates, self._config.decode).cpu()
+        found = suppress(candidates, settings).cpu()
         done("nms")
         return Found(found, batch.clipped)
 
@@ -89,6 +88,8 @@ class PointInference:
 
     def __call__(self, cloud: Tensor, done: Done) -> Found:
         """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
+        cloud = cloud.to(self._device)
+        done("copy")
         half = self._precision != torch.float32
         batch = make_point_batch([cloud], self._config)
         done("sample")
@@ -110,7 +111,7 @@ def make_inference(
     device: torch.device,
     precision: torch.dtype,
     backend: str,
-) -> BevInference | PointInference:
+) -> BevInference | GraphInference | PointInference:
     """The network of a config, made ready; the model itself is changed for it.
 
     Raises ``ValueError`` for a backend that cannot run it.
@@ -124,6 +125,9 @@ def make_inference(
             )
         return PointInference(model, config, device, precision)
     assert isinstance(config, ModelConfig)
+    if backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
+        check_backend(backend, device, precision)
+        return GraphInference(model, config, device, precision)
     return BevInference(model, config, device, precision, backend)
 
 

@@ -28,14 +28,16 @@ def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConf
         torch.tensor(sizes, device=place.device)
     )
     rows, columns = grid.size
+    line = place // columns
+    layer = line // rows  # a remainder would be another division
     return PillarBatch(
         torch.cat([part.points for part in parts]),
         torch.cat([part.number + first for part, first in zip(parts, firsts, strict=True)]),
-        torch.stack((sample, place // columns % rows, place % columns), dim=1),
+        torch.stack((sample, line - layer * rows, place - line * columns), dim=1),
         torch.cat([part.counts for part in parts]),
         len(clouds),
         sum(part.clipped for part in parts),
-        place // (rows * columns),
+        layer,
     )
 
 
@@ -75,38 +77,51 @@ def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
 
     ``range_m``: x, y, z minimum; x, y, z maximum.
     """
-    bounds = points.new_tensor(range_m).view(6, 1)
     # Column by column, which is several times faster than rows. NaN fails all comparisons, so the
     # accepting form drops it.
     inside = torch.ones(len(points), dtype=torch.bool, device=points.device)
     for values in points[:, 3:].unbind(1):
         inside &= values - values == 0  # else not finite; isfinite takes four passes
-    for values, lower, upper in zip(points[:, :3].unbind(1), bounds[:3], bounds[3:], strict=True):
+    limits = zip(points[:, :3].unbind(1), range_m[:3], range_m[3:], strict=True)
+    for values, lower, upper in limits:
         inside &= (values >= lower) & (values < upper)
     return inside
 
 
-def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
-    """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
-    bounds = points.new_tensor(grid.range_m).view(6, 1)
-    index = inside_range(points, grid.range_m).nonzero().squeeze(1)
-    # On a CPU index_select takes a third of the time of indexing by a tensor; so everywhere here.
-    x, y, z = (values.index_select(0, index) for values in points[:, :3].unbind(1))
+def cell_sizes(grid: GridConfig, device: torch.device) -> Tensor:
+    """Size of a cell along x, y and z in m: ``[3]``; pillars are as high as the range."""
+    height = grid.voxel_height_m or grid.range_m[5] - grid.range_m[2]
+    return torch.tensor([*grid.pillar_size_m, height], device=device)
+
+
+def cells_of(xyz: Sequence[Tensor], grid: GridConfig, sizes: Tensor) -> Tensor:
+    """Cells ``[P]``, (layer * rows + row) * columns + column, of points' x, y and z ``[P]`` each.
+
+    ``sizes``: of :func:`cell_sizes`. What a point out of range gets means nothing.
+    """
     rows, columns = grid.size
-    column = _place(x, bounds[0], grid.pillar_size_m[0], columns)
-    row = _place(y, bounds[1], grid.pillar_size_m[1], rows)
+    x0, y0, z0 = grid.range_m[:3]
+    size_x, size_y, size_z = torch.split(sizes, 1)
+    column, row = _place(xyz[0], x0, size_x, columns), _place(xyz[1], y0, size_y, rows)
     cell = row * columns + column
     if grid.voxel_height_m is not None:
-        layer = _place(z, bounds[2], grid.voxel_height_m, grid.layers)
-        cell += layer * (rows * columns)
-    return index, cell
+        cell += _place(xyz[2], z0, size_z, grid.layers) * (rows * columns)
+    return cell
 
 
-def _place(values: Tensor, lower: Tensor, size_m: float, cells: int) -> Tensor:
+def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
+    """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
+    index = inside_range(points, grid.range_m).nonzero().squeeze(1)
+    # On a CPU index_select takes a third of the time of indexing by a tensor; so everywhere here.
+    axes = 2 if grid.voxel_height_m is None else 3
+    xyz = [values.index_select(0, index) for values in points[:, :axes].unbind(1)]
+    return index, cells_of(xyz, grid, cell_sizes(grid, points.device))
+
+
+def _place(values: Tensor, lower: float, size_m: Tensor, cells: int) -> Tensor:
     """Number of the cell along one axis."""
     # A true division by a tensor: the reciprocal moves points that lie on a cell's border.
-    size = values.new_tensor([size_m])
-    return ((values - lower) / size).long().clamp_(max=cells - 1)
+    return ((values - lower) / size_m).long().clamp_(max=cells - 1)
 
 
 def _clip(

@@ -72,14 +72,13 @@ class Predictor:
         when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
         another shape.
         """
-        cloud = torch.as_tensor(points, dtype=torch.float32, device=self.device)
+        cloud = torch.as_tensor(points, dtype=torch.float32)
         width = 3 + len(self.config.features)
         if cloud.dim() != 2 or cloud.shape[1] != width:
             raise ValueError(
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        done("copy")
         found, self.clipped = self._infer(cloud, done)
         return found
 

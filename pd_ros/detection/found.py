@@ -1,0 +1,12 @@
+"""What a network finds in a cloud."""
+
+from typing import NamedTuple
+
+from pd_ros.detection.types import Detections
+
+
+class Found(NamedTuple):
+    """Boxes, and what did not fit."""
+
+    detections: Detections  # on the CPU
+    clipped: int  # points that exceeded a capacity
