@@ -18,7 +18,7 @@ from pd_ros.detection.one_pass import OnePass, unpack
 from pd_ros.detection.types import Done
 
 _ROUNDS_BEFORE_CAPTURE = 3  # as torch's notes on CUDA graphs ask for
-_FIRST_ROOM = 1 << 18  # points; a larger cloud makes the graph be recorded anew
+_FIRST_ROOM = 1 << 17  # points; a larger cloud makes the graph be recorded anew
 
 
 class GraphInference:

@@ -13,7 +13,7 @@ from pd_ros.detection.pillars import cell_sizes, cells_of, inside_range
 from pd_ros.detection.types import PillarBatch
 
 # Points that lie in no pillar share these rows: in a single one they would wait for each other.
-_SPARE_PILLARS = 1024
+_SPARE_PILLARS = 4096
 
 
 class Padded(NamedTuple):

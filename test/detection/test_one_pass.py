@@ -194,7 +194,7 @@ def test_a_recording_gives_the_boxes_of_the_cpu(make_config) -> None:
         Predictor(Checkpoint(copy.deepcopy(model), config, {}), where, torch.float32, backend)
         for where, backend in make
     )
-    for count in (300, 0, 512, (1 << 18) + 1):
+    for count in (300, 0, 512, (1 << 17) + 1):
         torch.testing.assert_close(
             recorded(points(count)), expected(points(count)), rtol=1e-3, atol=1e-3
         )
