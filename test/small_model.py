@@ -70,6 +70,10 @@ def small_pyramid_config(**changes: object) -> ModelConfig:
     return parse_config({**PYRAMID, **changes}, ModelConfig, "small_pyramid")
 
 
+# Pillars with every kind of head.
+PILLAR_CONFIGS = [small_config, small_directed_config, small_anchor_config, small_pyramid_config]
+
+
 VOXELS = {
     **SMALL,
     "name": "small_voxels",

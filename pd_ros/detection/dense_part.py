@@ -9,12 +9,12 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import DenseNetwork
+from pd_ros.detection.recording import record
 from pd_ros.detection.types import Done, HeadMaps
 
 BACKENDS = ("torch", "openvino", "cuda_graph", "tensorrt")
 _DEVICES = {"openvino": "cpu", "cuda_graph": "cuda", "tensorrt": "cuda"}
 _HALF = {"openvino": "bf16", "tensorrt": "fp16"}  # what each runs in beside fp32
-_ROUNDS_BEFORE_CAPTURE = 3  # as torch's notes on CUDA graphs ask for
 
 
 class DensePart(Protocol):
@@ -47,14 +47,7 @@ class GraphDense:
     def __init__(self, eager: TorchDense, canvas: Tensor) -> None:
         self._canvas = canvas
         stream = torch.cuda.Stream(canvas.device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream(canvas.device))
-        with torch.cuda.stream(stream):
-            for _ in range(_ROUNDS_BEFORE_CAPTURE):
-                eager(canvas, nobody)
-        torch.cuda.current_stream(canvas.device).wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
-            self._maps = eager(canvas, nobody)
+        self._graph, self._maps = record(lambda: eager(canvas, nobody), stream)
 
     def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
         """The maps, in the precision; they lie in the graph's memory."""

@@ -15,9 +15,9 @@ from pd_ros.detection.decode import suppress, usable
 from pd_ros.detection.found import Found
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.one_pass import OnePass, unpack
+from pd_ros.detection.recording import record
 from pd_ros.detection.types import Done
 
-_ROUNDS_BEFORE_CAPTURE = 3  # as torch's notes on CUDA graphs ask for
 _FIRST_ROOM = 1 << 17  # points; a larger cloud makes the graph be recorded anew
 
 
@@ -56,13 +56,6 @@ class GraphInference:
         """Memory for clouds of so many points, and the graph that reads it."""
         shape = (points, 3 + len(self._config.features))
         self._staging = torch.empty(shape, pin_memory=True)
-        with torch.cuda.stream(self._stream):
-            self._points = torch.full(shape, torch.nan, device=self._stream.device)
-            for _ in range(_ROUNDS_BEFORE_CAPTURE):
-                self._pass(self._points)
-        self._stream.synchronize()
-        self._graph = torch.cuda.CUDAGraph()
-        # Other threads of the node may use the GPU meanwhile.
-        with torch.cuda.graph(self._graph, stream=self._stream, capture_error_mode="thread_local"):
-            self._rows = self._pass(self._points)
+        self._points = torch.full(shape, torch.nan, device=self._stream.device)
+        self._graph, self._rows = record(lambda: self._pass(self._points), self._stream)
         self._answer = torch.empty(self._rows.shape, pin_memory=True)

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from small_model import (
-    small_anchor_config,
+    PILLAR_CONFIGS,
     small_config,
     small_directed_config,
     small_point_config,
-    small_pyramid_config,
 )
 
 from pd_ros.detection import openvino_dense
@@ -26,8 +25,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.parameter_specs import SPECS
 
 CPU = torch.device("cpu")
-CONFIGS = [small_config, small_directed_config, small_anchor_config, small_pyramid_config]
-by_config = pytest.mark.parametrize("make_config", CONFIGS, ids=lambda make: make.__name__)
+by_config = pytest.mark.parametrize("make_config", PILLAR_CONFIGS, ids=lambda make: make.__name__)
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from small_model import (
-    small_anchor_config,
+    PILLAR_CONFIGS,
     small_config,
     small_directed_config,
-    small_pyramid_config,
 )
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
@@ -30,7 +29,6 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 
 CPU = torch.device("cpu")
-CONFIGS = [small_config, small_directed_config, small_anchor_config, small_pyramid_config]
 CAPACITIES = {
     "dynamic": {},
     "capped": {"max_points_per_pillar": 2, "max_pillars": 40, "max_points": 150},
@@ -40,7 +38,7 @@ ENCODERS = {
     "three layers, padded": {"widths": [8, 8, 8], "padded": True},
     "one layer, padded": {"widths": [8], "padded": True},
 }
-by_config = pytest.mark.parametrize("make_config", CONFIGS, ids=lambda make: make.__name__)
+by_config = pytest.mark.parametrize("make_config", PILLAR_CONFIGS, ids=lambda make: make.__name__)
 
 
 def points(count: int, seed: int = 0) -> torch.Tensor:

@@ -11,10 +11,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from small_model import (
-    small_anchor_config,
+    PILLAR_CONFIGS,
     small_config,
-    small_directed_config,
-    small_pyramid_config,
 )
 
 from pd_ros.detection.flat_maps import named_maps
@@ -28,7 +26,6 @@ from pd_ros.detection.tensorrt_dense import (
 )
 
 CPU = torch.device("cpu")
-CONFIGS = [small_config, small_directed_config, small_anchor_config, small_pyramid_config]
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch's exporter, about itself
 
 
@@ -49,7 +46,7 @@ def network(make_config=small_config):
     return dense, config, canvas.contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("make_config", CONFIGS, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make_config", PILLAR_CONFIGS, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("precision", [torch.float32, torch.float16], ids=str)
 def test_the_written_network_gives_the_maps_of_torch(
     onnxruntime, tmp_path, make_config, precision
