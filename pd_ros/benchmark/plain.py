@@ -38,11 +38,19 @@ class PlainPredictor:
         anchors = isinstance(self.config.head, AnchorHeadConfig)
         self._anchors = make_anchors(self.config).to(device) if anchors else None
 
-    @torch.no_grad()
     def __call__(
         self, points: Tensor, done: Callable[[str], None] = lambda _stage: None
     ) -> Detections:
         """Boxes in a cloud ``[N, 3 + C]``; ``done`` is told of the stages of ``Predictor``."""
+        found = self.suppress(self.candidates(points, done))
+        done("nms")
+        return found
+
+    @torch.no_grad()
+    def candidates(
+        self, points: Tensor, done: Callable[[str], None] = lambda _stage: None
+    ) -> Detections:
+        """All boxes above the score threshold before suppression, by falling score."""
         cloud = points.to(self.device)
         done("copy")
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
@@ -57,13 +65,15 @@ class PlainPredictor:
         done("backbone_neck")
         maps = model.dense.head_maps(levels)
         done("head")
-        found = self._candidates(maps)
+        found = self._decode(maps)
         done("decode_boxes")
-        settings = self.config.decode
-        kept = plain_nms(found.boxes, settings.nms_iou_threshold, settings.max_detections)
-        found = found.select(kept).cpu()
-        done("nms")
         return found
+
+    def suppress(self, candidates: Detections) -> Detections:
+        """Of candidates that overlap the best, on the CPU."""
+        settings = self.config.decode
+        kept = plain_nms(candidates.boxes, settings.nms_iou_threshold, settings.max_detections)
+        return candidates.select(kept).cpu()
 
     def _encode(self, table: Tensor | None, batch: PillarBatch) -> Tensor:
         if table is None or self._pillars is None:
@@ -75,7 +85,7 @@ class PlainPredictor:
         canvas: Tensor = (self._pillars or self._model.encoder).canvas(features, batch)
         return canvas.contiguous()
 
-    def _candidates(self, maps: HeadMaps) -> Detections:
+    def _decode(self, maps: HeadMaps) -> Detections:
         if self._anchors is None:
             return usable(peaks(maps, self.config)[0], self.config.decode)
         settings, head = self.config.decode, anchor_head(self.config)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pd_ros.benchmark.agreement import Agreement
 from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.interleave import percentiles
 from pd_ros.benchmark.run import PathResult, Result
@@ -50,7 +51,7 @@ def _whole(results: Sequence[Result]) -> list[list[str]]:
     lines = [
         ["model", "device", "threads", "path", "precision", "backend", "p50 ms", "p95 ms",
          "p99 ms", "CPU ms", "first ms", "MB", "peak share", "times faster",
-         "lost boxes", "recorded AP"],
+         "lost (tied) of boxes", "recorded AP"],
     ]  # fmt: skip
     for result in results:
         for name, path in result.paths.items():
@@ -63,7 +64,7 @@ def _whole(results: Sequence[Result]) -> list[list[str]]:
                 "-" if path.first.peak_mb is None else f"{path.first.peak_mb:.0f}",
                 "-" if path.dense_share is None else f"{100 * path.dense_share:.0f} %",
                 _speedup(result) if name == "fast" else "1",
-                f"{result.agreement.lost} of {result.agreement.boxes}" if name == "fast" else "-",
+                _agreement(result.agreement) if name == "fast" else "-",
                 _accuracy(result),
             ])  # fmt: skip
     return lines
@@ -109,6 +110,10 @@ def _speedup(result: Result) -> str:
     return f"{result.speedup.median:.2f} ({result.speedup.low:.2f} to {result.speedup.high:.2f})"
 
 
+def _agreement(found: Agreement) -> str:
+    return f"{found.lost} ({found.tied}) of {found.boxes}"
+
+
 def _accuracy(result: Result) -> str:
     """The first score that training recorded."""
     return next((f"{value:.1f} {key}" for key, value in result.accuracy.items()), "-")
@@ -134,6 +139,7 @@ def _result(result: Result) -> dict[str, Any]:
         "speedup": result.speedup._asdict(),
         "compared_boxes": result.agreement.boxes,
         "lost_boxes": result.agreement.lost,
+        "tied_boxes": result.agreement.tied,
         "paths": {name: _path(path) for name, path in result.paths.items()},
         "beside_busy_threads": {
             name: {

@@ -1,6 +1,6 @@
 """Everything that is measured of one model."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -23,6 +23,7 @@ from pd_ros.benchmark.networks import (
     recorded_accuracy,
     with_features,
 )
+from pd_ros.benchmark.plain import PlainPredictor
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.device import choose_precision
@@ -104,7 +105,8 @@ def _benchmark(
     checkpoint = load_network(path)
     gflop = dense_gflop(checkpoint)
     _, config = network_from_above(checkpoint)
-    detectors = {form.path: make_detector(load_network(path), form, device) for form in forms}
+    plain = PlainPredictor(load_network(path), device)
+    detectors = {"plain": plain, "fast": make_detector(load_network(path), fast, device)}
     ways = {name: _make_way(detector, config) for name, detector in detectors.items()}
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
@@ -128,7 +130,7 @@ def _benchmark(
         peak_gflops=peaks,
         paths=paths,
         speedup=ratio(times["plain"].whole, times["fast"].whole),
-        agreement=_compare(detectors, config, clouds),
+        agreement=_compare(plain, detectors["fast"], clouds),
         beside=_beside(path, clouds, device, threads, forms, effort),
     )
 
@@ -163,13 +165,13 @@ def _make_way(detector: Detector, config: ModelConfig) -> Way:
     return way
 
 
-def _compare(
-    detectors: Mapping[str, Detector], config: ModelConfig, clouds: Sequence[CloudMessage]
-) -> Agreement:
-    each = []
+def _compare(plain: PlainPredictor, fast: Detector, clouds: Sequence[CloudMessage]) -> Agreement:
+    each, config = [], plain.config
     for cloud in clouds:
         points = with_features(decode_points(cloud.layout, cloud.data), config)
-        each.append(agreement(detectors["plain"](points), detectors["fast"](points)))
+        candidates = plain.candidates(points).cpu()
+        expected, found = plain.suppress(candidates), fast(points)
+        each.append(agreement(expected, found, candidates, config.decode.nms_iou_threshold))
     return Agreement(*map(sum, zip(*each, strict=True)))
 
 
