@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 import torch
+from nested_tensors import tensors
 from small_model import ANCHORS, SMALL
-from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
 from training.collate import Batch, Collate, Sample, same_input, same_targets
@@ -24,12 +24,6 @@ def samples() -> list[Sample]:
 
 def changed(**changes: object) -> ModelConfig:
     return ModelConfig.model_validate(SMALL | changes)
-
-
-def tensors(item: object) -> list[Tensor]:
-    if isinstance(item, Tensor):
-        return [item]
-    return [t for part in item for t in tensors(part)] if isinstance(item, tuple) else []
 
 
 NARROW = {"head": {"width": 4}, "name": "narrow"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from nested_tensors import tensors
 from small_model import SMALL
 from small_run import write_run
-from torch import Tensor
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config import ModelConfig
@@ -48,12 +48,6 @@ class Frames:
 def stored(folder: Path) -> tuple[StoredBatches, Frames]:
     frames = Frames()
     return StoredBatches(frames, Collate(NETWORK, None), folder), frames
-
-
-def tensors(item: object) -> list[Tensor]:
-    if isinstance(item, Tensor):
-        return [item]
-    return [t for part in item for t in tensors(part)] if isinstance(item, tuple) else []
 
 
 def test_a_second_run_reads_what_the_first_has_made(tmp_path) -> None:
