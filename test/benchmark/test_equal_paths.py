@@ -94,6 +94,7 @@ def test_bf16_on_a_simulated_sweep(path, backend) -> None:
     sweep = torch.from_numpy(simulate_frame(5, HDL_64E).points)
     _, total = both_ways(path, [sweep], torch.bfloat16, backend)
     assert total.lost == total.tied
+    assert total.lost <= 0.03 * total.boxes
 
 
 @needs_bf16
