@@ -1,6 +1,14 @@
 import pytest
 from small_model import save_eager_model
 
+from pd_ros.dds_ports import remove_unfinished_ports
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ports():
+    """No module waits for what a process that a test has killed was making."""
+    remove_unfinished_ports()
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):

@@ -89,7 +89,7 @@ HANGING = (
 def comparing(
     namespace: str, checkpoint, *arguments: str, program: Sequence[str] = ("-m", MODULE)
 ) -> Iterator[subprocess.Popen]:
-    """Run the comparison node; the test ends it, here it is only made sure of."""
+    """Run the comparison node; here it is only made sure that it ends."""
     command = [sys.executable, *program, "--ros-args"]
     command += ["-r", f"__ns:={namespace}", "-p", f"teacher.checkpoint:={checkpoint}"]
     command += ["-p", "diagnostics.period:=0.2", "-p", "every:=1", "-p", "process.nice:=0"]
@@ -99,8 +99,11 @@ def comparing(
     try:
         yield process
     finally:
-        process.kill()
-        process.communicate()
+        process.send_signal(signal.SIGINT)  # killed, it might leave shared memory that is in use
+        try:
+            process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,56 @@
+"""Ports of Fast DDS in shared memory that somebody was killed over.
+
+A process that is killed while it makes one (by the kernel for memory, say) leaves a file that is
+never ready, and with Fast DDS 2.14 every participant that wants the port then waits for it without
+end: no node of that computer starts any more until the file is gone.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+SHARED_MEMORY = Path("/dev/shm")  # where Fast DDS has them on Linux
+_PORT = re.compile(r"fastrtps_port\d+")  # of locks the names go on
+_WORD = 4  # bytes
+_READY = 2  # the first word of a segment of boost::interprocess: 0 untouched, 1 begun, 2 ready
+_MAKING_S = 5.0  # it takes microseconds
+
+
+def remove_unfinished_ports(folder: Path = SHARED_MEMORY) -> list[Path]:
+    """Remove ports that nobody is making any more; returns their files.
+
+    One that was begun in the last five seconds is waited for. What other users own stays. Where
+    there is no such folder, there is nothing to remove.
+    """
+    ports = [path for path in folder.glob("fastrtps_port*") if _PORT.fullmatch(path.name)]
+    return [path for path in ports if _is_left_behind(path) and _unlinked(path)]
+
+
+def _is_left_behind(path: Path) -> bool:
+    while _is_unfinished(path):
+        try:
+            age_s = time.time() - path.stat().st_mtime
+        except FileNotFoundError:
+            return False
+        if not 0 <= age_s < _MAKING_S:  # a clock that was set back is no reason to wait
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _is_unfinished(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            word = file.read(4)
+    except OSError:  # removed meanwhile, or another user's
+        return False
+    return len(word) < _WORD or int.from_bytes(word, sys.byteorder) < _READY
+
+
+def _unlinked(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True
