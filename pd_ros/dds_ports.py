@@ -17,6 +17,14 @@ _READY = 2  # the first word of a segment of boost::interprocess: 0 untouched, 1
 _MAKING_S = 5.0  # it takes microseconds
 
 
+def free_ports(program: str) -> None:
+    """Remove unfinished ports, and say so in the name of a program; before it joins ROS."""
+    for path in remove_unfinished_ports():
+        sys.stderr.write(
+            f"{program}: removed {path}, left unfinished by a process that was killed\n"
+        )
+
+
 def remove_unfinished_ports(folder: Path = SHARED_MEMORY) -> list[Path]:
     """Remove ports that nobody is making any more; returns their files.
 

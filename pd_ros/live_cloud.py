@@ -10,6 +10,7 @@ from rclpy.node import Node
 
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_subscription import TOPIC, CloudSubscription
+from pd_ros.dds_ports import free_ports
 from pd_ros.spinning import spinning
 
 _LOOK_S = 0.02
@@ -36,6 +37,7 @@ def receive_cloud(topic: str, timeout_s: float) -> CloudMessage:
 
 @contextmanager
 def _node(topic: str) -> Iterator[Node]:
+    free_ports("inspect_cloud")
     context = rclpy.Context()
     rclpy.init(args=["--ros-args", "-r", f"{TOPIC}:={topic}"], context=context)
     try:

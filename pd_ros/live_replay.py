@@ -16,7 +16,7 @@ import rclpy
 from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
-from pd_ros.dds_ports import remove_unfinished_ports
+from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> str:
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
     """Play all clouds to a node of its own process; returns what it answered."""
     use_shared_memory_profile()
-    remove_unfinished_ports()
+    free_ports("live_replay")
     namespace = f"/live_replay_{os.getpid()}"
     rclpy.init(args=[])
     try:

@@ -8,7 +8,7 @@ from typing import Protocol
 import rclpy
 from rclpy.executors import ExternalShutdownException
 
-from pd_ros.dds_ports import remove_unfinished_ports
+from pd_ros.dds_ports import free_ports
 from pd_ros.memory import keep_freed_memory
 from pd_ros.stop_signals import Stopped, StopSignals
 
@@ -39,7 +39,7 @@ def run_node(
     ``ValueError`` and ``OSError`` of ``make`` are the user's to correct: one line, exit code 1.
     """
     keep_freed_memory()
-    _free_ports(name)
+    free_ports(name)
     rclpy.init(args=arguments)
     node: ProgramNode | None = None
     not_made = 0  # exit code without a node
@@ -68,11 +68,6 @@ def run_node(
             rclpy.try_shutdown()
         signals.ignore()
     return not_made if node is None else node.exit_code
-
-
-def _free_ports(name: str) -> None:
-    for path in remove_unfinished_ports():
-        sys.stderr.write(f"{name}: removed {path}, left unfinished by a process that was killed\n")
 
 
 def _made(name: str, make: Callable[[], ProgramNode]) -> ProgramNode | None:

@@ -16,7 +16,7 @@ import rclpy
 from tqdm import tqdm
 
 from pd_ros.dds import use_shared_memory_profile
-from pd_ros.dds_ports import remove_unfinished_ports
+from pd_ros.dds_ports import free_ports
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory, resident_kb
 from pd_ros.node_process import node_process, wait_until
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _soak(options: argparse.Namespace) -> SoakReport:
     use_shared_memory_profile()
-    remove_unfinished_ports()
+    free_ports("soak")
     namespace = f"/soak_{os.getpid()}"
     rclpy.init(args=[])
     try:
