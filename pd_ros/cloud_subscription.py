@@ -10,7 +10,7 @@ from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
 
-from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp, parse_cloud
+from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp, UnknownEncoding, parse_cloud
 from pd_ros.cloud_layout import cloud_layout
 from pd_ros.steady_timer import steady_timer
 
@@ -23,7 +23,8 @@ class CloudSubscription:
 
     ``auto`` starts reliable, since large best-effort messages get lost on default transports, and
     goes over to best effort once a publisher is there that offers nothing more: a reliable
-    subscription would never hear it. ``raw``: the points of a message are not copied.
+    subscription would never hear it. ``raw``: the points of a message are not copied, and of bytes
+    that are no ``PointCloud2`` ``on_unreadable`` is told what is wrong with them.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class CloudSubscription:
         raw: bool,
         on_cloud: Callable[[CloudMessage], None],
         on_lost: Callable[[int], None],
+        on_unreadable: Callable[[str], None],
     ) -> None:
         self._node = node
         self._depth = depth
         self._raw = raw
         self._on_cloud = on_cloud
         self._on_lost = on_lost
+        self._on_unreadable = on_unreadable
         best_effort = reliability == "best_effort"
         self.reliability = (
             ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
@@ -92,10 +95,20 @@ class CloudSubscription:
     def _on_bytes(self, cdr: bytes) -> None:
         try:
             cloud = parse_cloud(cdr)
-        except ValueError:  # of an encoding that only the middleware knows
-            self._on_message(deserialize_message(cdr, PointCloud2))
-            return
-        self._on_cloud(cloud)
+        except UnknownEncoding as error:
+            self._on_encoded(cdr, str(error))
+        except ValueError as error:
+            self._on_unreadable(str(error))
+        else:
+            self._on_cloud(cloud)
+
+    def _on_encoded(self, cdr: bytes, reason: str) -> None:
+        try:
+            message = deserialize_message(cdr, PointCloud2)
+        except RuntimeError:  # rclpy's RMWError, which tells nothing
+            self._on_unreadable(reason)
+        else:
+            self._on_message(message)
 
     def _on_message(self, message: PointCloud2) -> None:
         stamp = message.header.stamp

@@ -86,6 +86,7 @@ class Engine:
             value("input.raw_subscription").value,
             self._on_cloud,
             lambda count: self._statistics.note("lost on the way", count),
+            self._on_unreadable,
         )
         return self._subscription.topic
 
@@ -115,13 +116,20 @@ class Engine:
             check_cloud(cloud.layout, len(cloud.data), self.settings.reading.names)
             self._check_age(age_ms)
         except CloudError as error:
-            self._statistics.reject(error.reason)
-            self._say(error.reason, f"cloud rejected: {error}")
+            self._reject(error.reason, str(error))
             return
         self._timings.add({AGE: age_ms}, arrived_s)
         assert self.worker is not None
         self._statistics.add(dropped=int(self.worker.put(Arrival(cloud, arrived_s))))
         self._revive()
+
+    def _on_unreadable(self, text: str) -> None:
+        self._statistics.add(received=1)
+        self._reject("no PointCloud2", text)
+
+    def _reject(self, reason: str, text: str) -> None:
+        self._statistics.reject(reason)
+        self._say(reason, f"cloud rejected: {text}")
 
     def _age_ms(self, cloud: CloudMessage) -> float:
         now_ns: int = self._node.get_clock().now().nanoseconds

@@ -17,16 +17,24 @@ _LOOK_S = 0.02
 
 
 def receive_cloud(topic: str, timeout_s: float) -> CloudMessage:
-    """Wait for one cloud; a ``ValueError`` says who publishes the topic if none comes."""
+    """Wait for one cloud.
+
+    A ``ValueError`` says who publishes the topic if none comes, or what is wrong with its bytes.
+    """
     with _node(topic) as node, spinning(node):
         heard: list[CloudMessage] = []
-        subscription = CloudSubscription(node, "auto", 1, True, heard.append, lambda _lost: None)
+        unreadable: list[str] = []
+        subscription = CloudSubscription(
+            node, "auto", 1, True, heard.append, lambda _lost: None, unreadable.append
+        )
         end_s = time.monotonic() + timeout_s
-        while not heard and time.monotonic() < end_s:
+        while not heard and not unreadable and time.monotonic() < end_s:
             time.sleep(_LOOK_S)
         offers = subscription.publishers
     if heard:
         return heard[0]
+    if unreadable:
+        raise ValueError(f"{topic}: {unreadable[0]}; look for what is wrong with its publisher")
     known = ", ".join(f"{name} ({offer})" for name, offer in offers.items()) or "nobody"
     raise ValueError(
         f"{topic}: expected a cloud within {timeout_s} s, got none; it is published by {known}."

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 # CDR: 4 bytes of encapsulation, then header.stamp.sec and nanosec. Bit 0 of byte 1: little endian.
 _STAMP_OFFSET = 4
+_STAMP_SIZE = 8
 
 
 class StampPair(NamedTuple):
@@ -52,7 +53,12 @@ class StampPairs:
 
 
 def header_stamp_ns(cdr: bytes) -> int:
-    """Stamp of a serialised message that starts with a header, in nanoseconds."""
+    """Stamp of a serialised message that starts with a header, in nanoseconds.
+
+    Raises ``ValueError`` for bytes that end before.
+    """
+    if len(cdr) < _STAMP_OFFSET + _STAMP_SIZE:
+        raise ValueError(f"message: expected a header, it ends after {len(cdr)} bytes")
     order = "<" if cdr[1] & 1 else ">"
     seconds, nanoseconds = struct.unpack_from(f"{order}iI", cdr, _STAMP_OFFSET)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)

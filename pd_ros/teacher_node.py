@@ -2,6 +2,7 @@
 
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,13 +116,17 @@ class ComparisonNode(Node):
 
     def _on_cloud(self, cdr: bytes) -> None:
         self._counter.add(clouds=1)
-        self._take(self._pairs.add_cloud(header_stamp_ns(cdr), cdr))
+        self._bring_together(self._pairs.add_cloud, cdr)
 
     def _on_answer(self, cdr: bytes) -> None:
         self._counter.add(answers=1)
-        self._take(self._pairs.add_answer(header_stamp_ns(cdr), cdr))
+        self._bring_together(self._pairs.add_answer, cdr)
 
-    def _take(self, pair: StampPair | None) -> None:
+    def _bring_together(self, add: Callable[[int, bytes], StampPair | None], cdr: bytes) -> None:
+        try:
+            pair = add(header_stamp_ns(cdr), cdr)
+        except ValueError:  # no message at all; the student says so
+            return
         if pair is None:
             return
         number = self._counter.add(pairs=1).pairs

@@ -67,8 +67,8 @@ class Client(Node):
         )
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
 
-    def send(self, message: PointCloud2) -> None:
-        """Publish a cloud."""
+    def send(self, message: PointCloud2 | bytes) -> None:
+        """Publish a cloud, or bytes in the place of one."""
         self._publisher.publish(message)
 
     def ask(self, message: PointCloud2) -> Detection3DArray:

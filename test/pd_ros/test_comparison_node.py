@@ -192,6 +192,7 @@ def test_clouds_of_another_kind_are_the_students_to_reject(client, checkpoint) -
         broken = cloud(some_points(0), 31_000)
         broken.fields = broken.fields[:2]
         client.send(broken)
+        client.send(b"\x00\x01\x00")
         stamps = client.ask_until(
             32_000,
             lambda: [s for a in client.comparisons if (s := a.header.stamp.sec) >= 32_000],

@@ -26,3 +26,14 @@ def test_a_running_topic(capsys) -> None:
             assert "ground height (m): -1.7" in capsys.readouterr().out
         assert inspect(["--topic", "/nobody", "--timeout", "0.1"]) == 2
     assert "it is published by nobody" in capsys.readouterr().err
+
+
+def test_a_topic_of_something_else(capsys) -> None:
+    topic = f"/test_inspect_bytes_{os.getpid()}"
+    with ros():
+        node = Node("driver")
+        publisher = node.create_publisher(type(cloud(street(), 1)), topic, 5)
+        node.create_timer(0.1, lambda: publisher.publish(b"\x00\x01\x00\x00\x07"))
+        with spinning(node):
+            assert inspect(["--topic", topic, "--timeout", "60"]) == 2
+    assert f"{topic}: PointCloud2: expected whole CDR" in capsys.readouterr().err

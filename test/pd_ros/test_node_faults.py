@@ -10,6 +10,7 @@ pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see
 
 from live_node import PATIENCE_S, Client, call_on, cloud, heard
 from node_here import POINTS, active, node_here
+from rclpy.serialization import serialize_message
 
 from pd_ros.detector_node import LOST_DEVICE
 from pd_ros.frames import TransformError, rigid
@@ -39,6 +40,27 @@ def test_a_fault_in_the_detector_is_answered_and_said_and_the_node_goes_on(node,
         restarted = node.statistics.read().events.get("worker restarted", 0)
         assert restarted == (case == "the thread is ended")
     assert node.statistics.read().failed == int(empty)
+
+
+BROKEN = {  # what is no PointCloud2, made of the bytes of one
+    "no bytes": lambda whole: b"",
+    "no header": lambda whole: whole[:6],
+    "no fields": lambda whole: whole[:40],
+    "half of the points": lambda whole: whole[: len(whole) // 2],
+    "nonsense": lambda whole: whole[:4] + b"\xff" * 200,
+    "nobody's encoding": lambda whole: b"\x00\x77" + whole[2:],
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_bytes_that_are_no_cloud_are_rejected_and_the_node_goes_on(node, case) -> None:
+    with active(node) as client:
+        assert client.ask(cloud(POINTS, 1)).detections
+        client.send(BROKEN[case](serialize_message(cloud(POINTS, 2))))
+        client.wait(lambda: node.statistics.read().rejected == {"no PointCloud2": 1})
+        assert client.hear("clouds", "no PointCloud2").level == bytes([Level.ERROR.value])
+        assert client.ask(cloud(POINTS, 3)).detections
+    assert node.statistics.read().received == 3
 
 
 class FaultyPredictor:

@@ -47,3 +47,9 @@ def test_a_pair_has_both_parts_of_one_stamp(events) -> None:
 def test_stamp_of_either_byte_order(order, flag) -> None:
     cdr = bytes([0, flag, 0, 0]) + struct.pack(f"{order}iI", 1_700_000_000, 123)
     assert header_stamp_ns(cdr + b"the rest") == 1_700_000_000_000_000_123
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 11])
+def test_bytes_without_a_header_are_refused(size) -> None:
+    with pytest.raises(ValueError, match=f"ends after {size} bytes"):
+        header_stamp_ns(bytes(size))
