@@ -104,10 +104,9 @@ def _benchmark(
     forms = [Form("plain", torch.float32), fast]
     checkpoint = load_network(path)
     gflop = dense_gflop(checkpoint)
-    _, config = network_from_above(checkpoint)
     plain = PlainPredictor(load_network(path), device)
     detectors = {"plain": plain, "fast": make_detector(load_network(path), fast, device)}
-    ways = {name: _make_way(detector, config) for name, detector in detectors.items()}
+    ways = {name: _make_way(detector, plain.config) for name, detector in detectors.items()}
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
         _short(precision): matrix_peak_gflops(device, precision)
