@@ -1,4 +1,4 @@
-"""Ports of Fast DDS in shared memory that somebody was killed over.
+"""Ports of Fast DDS in shared memory that were never finished.
 
 A process that is killed while it makes one (by the kernel for memory, say) leaves a file that is
 never ready, and with Fast DDS 2.14 every participant that wants the port then waits for it without
@@ -50,7 +50,7 @@ def _is_left_behind(path: Path) -> bool:
 def _is_unfinished(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            word = file.read(4)
+            word = file.read(_WORD)
     except OSError:  # removed meanwhile, or another user's
         return False
     return len(word) < _WORD or int.from_bytes(word, sys.byteorder) < _READY
