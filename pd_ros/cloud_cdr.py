@@ -11,7 +11,7 @@ from pd_ros.cloud_layout import CloudBytes, CloudField, CloudLayout
 _MOST_FIELDS = 1000
 
 
-class UnknownEncoding(ValueError):  # noqa: N818  # says what, not that it is an error
+class EncodingError(ValueError):
     """Bytes in an encoding that only the middleware may know."""
 
 
@@ -45,7 +45,7 @@ class CloudMessage(NamedTuple):
 def parse_cloud(cdr: bytes) -> CloudMessage:
     """Read everything but the points, which stay a view of ``cdr``.
 
-    Raises ``UnknownEncoding`` for bytes that are not plain CDR (XCDR1), and ``ValueError`` for
+    Raises ``EncodingError`` for bytes that are not plain CDR (XCDR1), and ``ValueError`` for
     those that are, but not of a whole ``PointCloud2``.
     """
     try:
@@ -56,9 +56,7 @@ def parse_cloud(cdr: bytes) -> CloudMessage:
 
 def _parse(cdr: bytes) -> CloudMessage:
     if cdr[:2] not in (b"\x00\x00", b"\x00\x01"):
-        raise UnknownEncoding(
-            f"PointCloud2: expected plain CDR, got encapsulation {cdr[:2].hex()}"
-        )
+        raise EncodingError(f"PointCloud2: expected plain CDR, got encapsulation {cdr[:2].hex()}")
     reader = _Reader(cdr)
     sec, nanosec = reader.read("i"), reader.read("I")
     header = CloudHeader(Stamp(sec, nanosec), reader.text())

@@ -10,7 +10,7 @@ from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
 
-from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp, UnknownEncoding, parse_cloud
+from pd_ros.cloud_cdr import CloudHeader, CloudMessage, EncodingError, Stamp, parse_cloud
 from pd_ros.cloud_layout import cloud_layout
 from pd_ros.steady_timer import steady_timer
 
@@ -95,7 +95,7 @@ class CloudSubscription:
     def _on_bytes(self, cdr: bytes) -> None:
         try:
             cloud = parse_cloud(cdr)
-        except UnknownEncoding as error:
+        except EncodingError as error:
             self._on_encoded(cdr, str(error))
         except ValueError as error:
             self._on_unreadable(str(error))

@@ -10,7 +10,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 from live_node import cloud
 from rclpy.serialization import serialize_message
 
-from pd_ros.cloud_cdr import UnknownEncoding, parse_cloud
+from pd_ros.cloud_cdr import EncodingError, parse_cloud
 from pd_ros.cloud_layout import cloud_layout
 
 FIELDS = [("x", "f4"), ("y", "f4"), ("z", "f8"), ("reflectivity", "u1"), ("ring_number", "u2")]
@@ -47,7 +47,7 @@ def test_bytes_that_end_too_early_are_refused_wherever_they_end() -> None:
 
 def test_other_encodings_are_refused() -> None:
     cdr = serialize_message(cloud(np.ones((2, 4)), 1))
-    with pytest.raises(UnknownEncoding, match="got encapsulation 0007"):
+    with pytest.raises(EncodingError, match="got encapsulation 0007"):
         parse_cloud(b"\x00\x07" + cdr[2:])
 
 
