@@ -12,7 +12,7 @@ def _spec(
     limits: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
 ) -> Spec:
-    return Spec(name, default, description, True, limits, choices)
+    return Spec(name, default, description, read_only=True, limits=limits, choices=choices)
 
 
 COMPARISON_SPECS = (

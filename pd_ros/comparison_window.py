@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pd_ros.evaluation.agreement_sums import Agreement
-from pd_ros.health import Health, Level
+from pd_ros.health import CALLBACK_FAILED, Health, Level
 
 # With fewer boxes a share says nothing.
 _LEAST_BOXES = 20
@@ -22,6 +22,7 @@ class ComparisonCounts:
     compared: int = 0
     skipped: int = 0  # due, but the teacher was busy
     failed: int = 0  # the teacher raised an error
+    callbacks_failed: int = 0  # what else did
     last_ms: float = 0.0  # what the last comparison took
 
 
@@ -93,9 +94,11 @@ def judge_comparison(
     """
     clouds, answers = now.clouds - before.clouds, now.answers - before.answers
     pairs, failed = now.pairs - before.pairs, now.failed - before.failed
+    callbacks = now.callbacks_failed - before.callbacks_failed
     low = _low(totals, limits)
     findings = (  # the worst first
         (failed, Level.ERROR, f"the teacher failed on {failed} clouds; see log"),
+        (callbacks, Level.ERROR, f"{CALLBACK_FAILED}, {callbacks} times; see log"),
         (
             busy_s > limits.teacher_s,
             Level.ERROR,
@@ -155,6 +158,7 @@ def _values(now: ComparisonCounts, totals: Mapping[str, Agreement]) -> dict[str,
         "compared": now.compared,
         "skipped": now.skipped,
         "failed": now.failed,
+        CALLBACK_FAILED: now.callbacks_failed,
         "last comparison (ms)": round(now.last_ms, 1),
     }
     for name, sums in totals.items():

@@ -1,22 +1,26 @@
 """The detector as a lifecycle node: clouds on ``points``, boxes on ``detections``."""
 
 import gc
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rclpy
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from pd_ros.guarded_executor import Report, describe_failure
+from pd_ros.health import CALLBACK_FAILED
+from pd_ros.lifecycle_requests import CheckedLifecycleNode
 from pd_ros.memory import give_back_memory
 from pd_ros.parameter_rules import check_names
-from pd_ros.parameter_specs import SPECS, class_specs
+from pd_ros.parameter_specs import SPECS, Spec, class_specs
 from pd_ros.parameters import declare, make_check, read_settings, read_setup
 from pd_ros.settings import Setup
-from pd_ros.statistics import Statistics
+from pd_ros.statistics import Statistics, Throttle
 from pd_ros.tf_source import open_transforms
 
 if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
@@ -25,10 +29,12 @@ if TYPE_CHECKING:  # torch takes a second to import; the node is there before th
 
 DEFAULT_CHECKPOINT = Path(__file__).parent / "weights" / "sim_student.safetensors"
 LOST_DEVICE = 70  # exit code: start the process again
+_LOG_PERIOD_S = 5.0
+_STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end of the process
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class DetectorNode(LifecycleNode):
+class DetectorNode(CheckedLifecycleNode):
     """Loads and warms up in configure, listens in activate, forgets the model in cleanup.
 
     ``open_transforms`` gives a ``TransformSource`` with a ``close``, or None where there is none.
@@ -37,16 +43,17 @@ class DetectorNode(LifecycleNode):
     def __init__(
         self,
         name: str = "lidar_detector",
-        open_transforms: Callable[[Node], Any] = open_transforms,
+        open_transforms: Callable[[Node, Report], Any] = open_transforms,
     ) -> None:
         super().__init__(name)
-        self.add_on_set_parameters_callback(make_check(self))
+        self.engine: Engine | None = None
+        self.add_on_set_parameters_callback(make_check(self, lambda: self.engine is not None))
         declare(self, SPECS)
         self.add_post_set_parameters_callback(self._refresh_settings)
         self._open_transforms = open_transforms
         self.statistics = Statistics()
-        self.engine: Engine | None = None
-        self._class_parameters: list[str] = []
+        self._throttle = Throttle(_LOG_PERIOD_S)
+        self._class_specs: list[Spec] = []  # of the last model
         self.exit_code = 0
 
     def begin(self) -> bool:
@@ -80,15 +87,24 @@ class DetectorNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """As deactivate and cleanup, from any state."""
-        return self._guarded("shutdown", self.close)
+        return self._guarded("shutdown", self._forget)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Back to unconfigured, so that it can be tried again."""
-        return self._guarded("error processing", self.close)
+        return self._guarded("error processing", self._forget)
 
     def close(self) -> None:
-        """Stop and forget everything; harmless in any state."""
-        self._deactivate()
+        """Stop and forget everything, at the end of the process; harmless in any state."""
+        self._forget(_END_S)
+
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Log and count a callback that raised an error; the diagnostics show it."""
+        self.statistics.note(CALLBACK_FAILED)
+        if self._throttle.allows(what, time.monotonic()):
+            self.get_logger().error(describe_failure(what, error))
+
+    def _forget(self, timeout_s: float = _STOP_S) -> None:
+        self._deactivate(timeout_s)
         self._cleanup()
 
     def _guarded(self, name: str, transition: Callable[[], None]) -> TransitionCallbackReturn:
@@ -110,17 +126,15 @@ class DetectorNode(LifecycleNode):
 
         setup = read_setup(self, str(DEFAULT_CHECKPOINT))
         predictor = load_detector(setup)
-        self._undeclare_class_parameters()  # of a configure that failed
-        own = class_specs(predictor.config.classes)
+        self._declare_classes(predictor.config.classes)
         # rclpy keeps what was given at the start only here, and accepts unknown names silently.
-        check_names(list(self._parameter_overrides), [spec.name for spec in (*SPECS, *own)])
-        declare(self, own)
-        self._class_parameters = [spec.name for spec in own]
+        check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
         transforms = self._transforms_for(setup, predictor)
         try:
             self.engine = Engine(
-                self, predictor, setup, transforms, self.statistics, self._end_lost
-            )
+                self, predictor, setup, transforms, self.statistics, self._end_lost,
+                self.note_failure,
+            )  # fmt: skip
         except BaseException:
             if transforms is not None:
                 transforms.close()
@@ -136,7 +150,7 @@ class DetectorNode(LifecycleNode):
         asked = [name for name, frame in wanted.items() if frame]
         if not asked and "time_lag" not in predictor.config.features:
             return None
-        transforms = self._open_transforms(self)
+        transforms = self._open_transforms(self, self.note_failure)
         if asked and transforms is None:
             raise ValueError(
                 f"{', '.join(asked)}: needs tf2_ros, which cannot be imported; install"
@@ -149,24 +163,35 @@ class DetectorNode(LifecycleNode):
         topic = self.engine.start()
         self.get_logger().info(f"listening to {topic}")
 
-    def _deactivate(self) -> None:
+    def _deactivate(self, timeout_s: float = _STOP_S) -> None:
         if self.engine is not None:
-            self.engine.stop()
+            self.engine.stop(timeout_s)
 
     def _cleanup(self) -> None:
         if self.engine is None:
             return
         engine, self.engine = self.engine, None
-        self._undeclare_class_parameters()
         engine.close()
         del engine
         gc.collect()
         give_back_memory()
 
-    def _undeclare_class_parameters(self) -> None:
-        for name in self._class_parameters:
-            self.undeclare_parameter(name)
-        self._class_parameters = []
+    def _declare_classes(self, classes: Sequence[str]) -> None:
+        """Have the parameters of a model's classes; those that were there keep their values."""
+        own = class_specs(classes)
+        for spec in self._class_specs:
+            if spec not in own:
+                self._undeclare(spec)
+        declare(self, [spec for spec in own if not self.has_parameter(spec.name)])
+        self._class_specs = own
+
+    def _undeclare(self, spec: Spec) -> None:
+        value = self.get_parameter(spec.name).value
+        if value != spec.default:
+            self.get_logger().warning(
+                f"{spec.name}: {value!r} is forgotten, for the model has no such class"
+            )
+        self.undeclare_parameter(spec.name)
 
     def _refresh_settings(self, _changed: list[Parameter]) -> None:
         if self.engine is not None:

@@ -16,7 +16,8 @@ from pd_ros.cloud_subscription import CloudSubscription
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 from pd_ros.diagnosis import Diagnosis
-from pd_ros.health import AGE, LATENCY
+from pd_ros.guarded_executor import Report
+from pd_ros.health import AGE, CALLBACK_FAILED, LATENCY, Health, Level
 from pd_ros.loading import CheckpointFile, is_lost
 from pd_ros.messages import diagnostic_status
 from pd_ros.settings import Settings, Setup
@@ -49,6 +50,7 @@ class Engine:
         transforms: Any,
         statistics: Statistics,
         on_lost_device: Callable[[], None],
+        on_failure: Report,
     ) -> None:
         self._node = node
         self.predictor = predictor
@@ -58,6 +60,7 @@ class Engine:
         self._timings = Timings()
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._on_lost_device = on_lost_device
+        self._on_failure = on_failure
         self.answerer = Answerer(predictor, setup, transforms, statistics, self._say)
         tf = "tf2" if transforms else (
             "tf2_ros is not installed" if self.answerer.joins else "none needed"
@@ -90,14 +93,17 @@ class Engine:
         )
         return self._subscription.topic
 
-    def stop(self) -> None:
-        """Stop listening; the cloud in work is still answered."""
+    def stop(self, timeout_s: float) -> None:
+        """Stop listening; the cloud in work is still answered.
+
+        Raises ``TimeoutError`` if that takes longer than ``timeout_s``.
+        """
         if self._subscription is not None:
             self._subscription.close()
             self._subscription = None
         if self.worker is not None:
             worker, self.worker = self.worker, None
-            self._statistics.add(dropped=worker.stop())
+            self._statistics.add(dropped=worker.stop(timeout_s))
 
     def close(self) -> None:
         """Take timer, topics and transforms away."""
@@ -195,13 +201,6 @@ class Engine:
         if self._subscription is None or self.worker is None:
             return
         self._revive()
-        report = self._diagnosis.report(
-            self._subscription.publishers,
-            self._subscription.reliability.name.lower(),
-            self.worker.busy_s,
-            self.settings,
-            self.answerer.model_from_cloud,
-        )
         name, topic = self._node.get_name(), self._subscription.topic
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
@@ -209,6 +208,24 @@ class Engine:
             diagnostic_status(
                 f"{name}: {part}", topic, bytes([health.level.value]), health.text, health.values
             )
-            for part, health in report.items()
+            for part, health in self._diagnose().items()
         ]
         self._diagnostics.publish(message)
+
+    def _diagnose(self) -> dict[str, Health]:
+        """What is to be said; where that fails, what failed, for silence would be worse."""
+        assert self._subscription is not None
+        assert self.worker is not None
+        try:
+            return self._diagnosis.report(
+                self._subscription.publishers,
+                self._subscription.reliability.name.lower(),
+                self.worker.busy_s,
+                self.settings,
+                self.answerer.model_from_cloud,
+            )
+        except Exception as error:
+            self._on_failure("diagnosis", error)
+            text = f"diagnosis failed: {type(error).__name__}: {error}; see log"
+            count = self._statistics.read().events.get(CALLBACK_FAILED, 0)
+            return {"detector": Health(Level.ERROR, text, {CALLBACK_FAILED: count})}

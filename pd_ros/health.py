@@ -14,6 +14,8 @@ from pd_ros.timings import Percentiles
 LATENCY = "arrival to answer"  # in the timings
 AGE = "age on arrival"
 
+CALLBACK_FAILED = "callback failed"  # in the events
+
 _HUNG_S = 5.0
 
 
@@ -50,6 +52,7 @@ _Finding = tuple[object, Level, str]  # said if true
 
 # What may go wrong around the detector, and how bad it is.
 _EVENTS = {
+    CALLBACK_FAILED: Level.ERROR,
     "worker restarted": Level.ERROR,
     "out of memory": Level.ERROR,
     "no transform": Level.ERROR,

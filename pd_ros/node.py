@@ -13,10 +13,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
     signals = StopSignals(unfinished=False)  # before rclpy is imported
     wait_briefly()
+    from pd_ros.node_arguments import check_arguments  # noqa: PLC0415
+
+    given = sys.argv[1:] if arguments is None else arguments
+    check_arguments("detector_node", __doc__ or "", given)
     from pd_ros.detector_node import DetectorNode  # noqa: PLC0415
     from pd_ros.node_program import run_node  # noqa: PLC0415
 
-    return run_node("detector_node", DetectorNode, arguments, signals)
+    return run_node("detector_node", DetectorNode, given, signals)
 
 
 if __name__ == "__main__":

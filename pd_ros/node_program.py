@@ -6,9 +6,11 @@ from contextlib import suppress
 from typing import Protocol
 
 import rclpy
+from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException
 
 from pd_ros.dds_ports import free_ports
+from pd_ros.guarded_executor import GuardedExecutor
 from pd_ros.memory import keep_freed_memory
 from pd_ros.stop_signals import Stopped, StopSignals
 
@@ -17,12 +19,16 @@ class ProgramNode(Protocol):
     """What a node brings besides being one of rclpy's."""
 
     exit_code: int
+    context: Context
 
     def begin(self) -> bool:
         """Start to work; returns whether it could, else with an exit code."""
 
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Log and count a callback that raised an error; the node goes on."""
+
     def close(self) -> None:
-        """Stop working; raises ``TimeoutError`` if something hangs."""
+        """Stop working within 3 s; raises ``TimeoutError`` if something hangs."""
 
     def destroy_node(self) -> None:
         """Take it out of ROS."""
@@ -31,33 +37,36 @@ class ProgramNode(Protocol):
 def run_node(
     name: str,
     make: Callable[[], ProgramNode],
-    arguments: list[str] | None,
+    arguments: list[str],
     signals: StopSignals,
 ) -> int:
     """Run a node until it is told to stop; returns the exit code.
 
-    ``ValueError`` and ``OSError`` of ``make`` are the user's to correct: one line, exit code 1.
+    ``ValueError`` and ``OSError`` of ``make`` and ``begin`` are the user's to correct: one line,
+    exit code 1. ``make`` is to be quick: of a node that is not made yet, a stop while torch is
+    imported leaves traces in DDS.
     """
     keep_freed_memory()
     free_ports(name)
     rclpy.init(args=arguments)
     node: ProgramNode | None = None
-    not_made = 0  # exit code without a node
+    refused = False
     try:
         try:
-            signals.raise_from_now_on()
-            node = _made(name, make)
-            if node is None:
-                not_made = 1
-            elif node.begin():
-                rclpy.spin(node)
+            signals.raise_from_now_on(lambda: _leave(node))
+            node = make()
+            if node.begin():
+                rclpy.spin(node, GuardedExecutor(node.note_failure, node.context))
             elif signals.told:
                 node.exit_code = 0
         except ExternalShutdownException:
             pass
-        except Exception:
+        except Exception as error:
             if rclpy.ok() and not signals.told:  # else that is why it failed
-                raise
+                refused = isinstance(error, ValueError | OSError)
+                if not refused:
+                    raise
+                sys.stderr.write(f"{name}: {error}\n")
         signals.close()
     except Stopped:  # maybe in close(): rclpy ends spinning before Python's handler runs
         pass
@@ -67,15 +76,14 @@ def run_node(
         with suppress(RuntimeError):  # rclpy's own handler of the signal may be doing it just now
             rclpy.try_shutdown()
         signals.ignore()
-    return not_made if node is None else node.exit_code
+    return int(refused) or (node.exit_code if node is not None else 0)
 
 
-def _made(name: str, make: Callable[[], ProgramNode]) -> ProgramNode | None:
-    try:
-        return make()
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        return None
+def _leave(node: ProgramNode | None) -> None:
+    """Take a node out of ROS that cannot be closed, so that others see it go."""
+    if node is not None:
+        node.destroy_node()
+    rclpy.try_shutdown()
 
 
 def _end(name: str, node: ProgramNode) -> None:

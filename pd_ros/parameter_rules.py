@@ -11,36 +11,63 @@ from typing import Any
 
 from pd_ros.parameter_specs import BINS, BOXES, NMS, SPECS, THRESHOLD
 
+_OF_TOPICS = "qos_overrides."  # rclpy's, one for each topic
 _BY_NAME = {spec.name: spec for spec in SPECS}
 
 
 def check_names(given: Sequence[str], known: Sequence[str]) -> None:
     """Raise ``ValueError`` for a parameter that was given at the start but that nobody reads.
 
-    Names outside of this node's groups are somebody else's and pass.
+    ``known``: all that the node has, rclpy's own among them.
     """
-    groups = {name.split(".")[0] for name in known}
     for name in given:
-        if name.split(".")[0] in groups and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
-            raise ValueError(f"parameter {name}: no such parameter; {hint}")
+        if name in known or name.startswith(_OF_TOPICS):
+            continue
+        near = _nearest(name, known)
+        hint = f"did you mean {near}?" if near else (
+            "one of another node belongs into that node's own section of the parameter file;"
+            f" known are {', '.join(sorted(known))}"
+        )  # fmt: skip
+        raise ValueError(f"parameter {name}: no such parameter; {hint}")
 
 
-def why_not(given: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """The known name that has a part most like ``name``; empty where none is like it."""
+    parts = {name: name for name in reversed(known)}
+    for whole in reversed(known):
+        words = whole.split(".")
+        ends = range(1, len(words) + 1)
+        runs = (".".join(words[start:end]) for end in ends for start in range(end))
+        parts |= {run: whole for run in runs if run not in known}
+    near = difflib.get_close_matches(name.lower(), parts, n=1)
+    return parts[near[0]] if near else ""
+
+
+def why_not(given: Mapping[str, Any], after: Mapping[str, Any], configured: bool) -> str:
     """Say what is wrong with values given together; nothing where they may be set.
 
-    ``after``: what all parameters would be then.
+    ``after``: what all parameters would be then. ``configured``: whether there is a configuration,
+    for which some were read.
     """
     for name, value in given.items():
-        reason = _why_not_alone(name, value)
+        reason = _why_not_now(name) if configured else ""
+        reason = reason or _why_not_alone(name, value)
         if reason:
-            return f"{name}: {reason}"
+            return f"{name or 'parameter'}: {reason}"
     return _why_not_together(after)
+
+
+def _why_not_now(name: str) -> str:
+    spec = _BY_NAME.get(name)
+    if spec is None or not spec.at_configure:
+        return ""
+    return "read-only while configured; deactivate, cleanup, set it, configure, activate"
 
 
 def _why_not_alone(name: str, value: Any) -> str:
     """What is wrong with a value by itself; nothing where it is good."""
+    if not name:  # which rclpy would declare
+        return "expected a name, got none"
     spec = _BY_NAME.get(name)
     numbers = numbers_of(value)
     if spec and spec.choices and value not in spec.choices:

@@ -21,7 +21,8 @@ class Spec(NamedTuple):
     name: str
     default: Value
     description: str
-    read_only: bool = False
+    read_only: bool = False  # read once, at the start
+    at_configure: bool = False  # read with each configuration: read-only while there is one
     limits: tuple[float, float] | None = None  # of each number, both included
     choices: tuple[str, ...] = ()  # of a string; none: any string
     constraints: str = ""  # further ones, for people
@@ -32,29 +33,30 @@ _MODEL = (
     Spec(
         "model.checkpoint", "",
         "Checkpoint (.safetensors) of the detector; empty: the student that comes with pd_ros.",
-        read_only=True,
+        at_configure=True,
     ),
     Spec(
         "model.device", "auto", "Where the detector runs: auto (a GPU if there is one), cpu or"
-        " cuda:N.", read_only=True,
+        " cuda:N.", at_configure=True,
     ),
     Spec(
         "model.precision", "auto", "auto: half precision where the hardware multiplies in it.",
-        read_only=True, choices=("auto", "fp32", "bf16", "fp16"),
+        at_configure=True, choices=("auto", "fp32", "bf16", "fp16"),
     ),
     Spec(
         "model.backend", "torch", "What runs backbone, neck and head. openvino: on a CPU, needs"
         " packaging/requirements/openvino.txt; cuda_graph: on a GPU; tensorrt: on a GPU, needs"
         " packaging/requirements/tensorrt.txt and TensorRT.",
-        read_only=True, choices=("torch", "openvino", "cuda_graph", "tensorrt"),
+        at_configure=True, choices=("torch", "openvino", "cuda_graph", "tensorrt"),
     ),
     Spec(
         "model.warmup_iterations", 1, "Rounds over made-up clouds of several sizes in configure,"
-        " so that the first real one is not slow.", read_only=True, limits=(0, 50),
+        " so that the first real one is not slow.", at_configure=True, limits=(0, 50),
     ),
     Spec(
         "model.cudnn_benchmark", False,
-        "Let cuDNN try its algorithms; the first cloud of each size is slow then.", read_only=True,
+        "Let cuDNN try its algorithms; the first cloud of each size is slow then.",
+        at_configure=True,
     ),
 )  # fmt: skip
 
@@ -63,24 +65,26 @@ _INPUT = (
         "input.reliability", "auto",
         "Reliability of the subscription. auto: reliable, until a publisher appears that offers"
         " best effort only, then best effort; reliable loses no large clouds.",
-        read_only=True, choices=("auto", "best_effort", "reliable"),
+        at_configure=True, choices=("auto", "best_effort", "reliable"),
     ),
     Spec(
         "input.depth", 1, "Clouds that the middleware keeps; more than 1 means older answers.",
-        read_only=True, limits=(1, 10),
+        at_configure=True, limits=(1, 10),
     ),
     Spec(
         "input.raw_subscription", True,
-        "Read the header of a cloud from its bytes, without a copy of its points.", read_only=True,
+        "Read the header of a cloud from its bytes, without a copy of its points.",
+        at_configure=True,
     ),
     *(
         Spec(f"input.field_map.{axis}", axis, f"Name of the field that holds {axis} in metres.",
-             read_only=True)
+             at_configure=True)
         for axis in "xyz"
     ),
     Spec(
         "input.field_map.intensity", "",
-        "Name of the field that holds the intensity; empty: the first usual name.", read_only=True,
+        "Name of the field that holds the intensity; empty: the first usual name.",
+        at_configure=True,
     ),
     Spec(
         "input.intensity.mode", "auto",
@@ -105,7 +109,7 @@ _INPUT = (
     Spec(
         "input.max_points", 2_000_000,
         "Clouds of more points are thinned out evenly; the rest counts as clipped.",
-        read_only=True, limits=(1, 100_000_000),
+        at_configure=True, limits=(1, 100_000_000),
     ),
     Spec(
         "input.max_age", 0.0, "Seconds; clouds whose stamp is older on arrival are rejected."
@@ -117,7 +121,7 @@ _INPUT = (
         "input.sensor_frame", "",
         "Frame in which the model sees the points: x forward, y left, z up, at the height it was"
         " trained at (see input.z_offset). Needs tf2_ros. Empty: the cloud's own frame.",
-        read_only=True,
+        at_configure=True,
     ),
 )  # fmt: skip
 
@@ -129,12 +133,12 @@ _REGION = (
          limits=(-1000.0, 1000.0), constraints=_SIX),
     Spec(
         "sweeps.count", -1, "Clouds joined into one, for a model of several sweeps (with the"
-        " feature time_lag); -1: as many as in its training.", read_only=True, limits=(-1, 50),
+        " feature time_lag); -1: as many as in its training.", at_configure=True, limits=(-1, 50),
     ),
     Spec(
         "sweeps.fixed_frame", "odom",
         "Frame that stands still while the vehicle moves, without jumps (REP 105); for several"
-        " sweeps.", read_only=True,
+        " sweeps.", at_configure=True,
     ),
     Spec("sweeps.tf_timeout", 0.05, "Seconds to wait for a transform.", limits=(0.0, 1.0)),
     Spec(
@@ -160,7 +164,7 @@ _POSTPROCESS = (
     ),
     Spec(
         NMS, -1.0, "Overlap from above from which on the weaker of two"
-        " boxes goes; -1: the checkpoint's.", read_only=True, limits=(-1.0, 1.0),
+        " boxes goes; -1: the checkpoint's.", at_configure=True, limits=(-1.0, 1.0),
         constraints="-1, or 0 to 1",
     ),
     Spec(
@@ -176,15 +180,15 @@ _POSTPROCESS = (
 _OUTPUT = (
     Spec(
         "output.frame_id", "", "Frame of the published boxes, by tf2 at the cloud's stamp; empty:"
-        " the cloud's own.", read_only=True,
+        " the cloud's own.", at_configure=True,
     ),
     Spec("output.depth", 1, "Answers that the middleware keeps for slow listeners.",
-         read_only=True, limits=(1, 100)),
+         at_configure=True, limits=(1, 100)),
     Spec("output.class_id_format", "name", "What class_id says: the class' name or its index.",
-         read_only=True, choices=("name", "index")),
+         at_configure=True, choices=("name", "index")),
     Spec("output.markers", True, "Publish ~/markers for RViz while somebody subscribes to it."),
     Spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
-         read_only=True, limits=(0.05, 60.0)),
+         at_configure=True, limits=(0.05, 60.0)),
     Spec("diagnostics.latency_budget_ms", 100.0, "A p95 of arrival to answer above it is a"
          " warning.", limits=(0.0, 60_000.0)),
     Spec("diagnostics.latency_error_ms", 200.0, "One above this is an error.",

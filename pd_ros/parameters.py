@@ -34,6 +34,9 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
     )
     if spec.choices:
         described.additional_constraints = f"one of: {', '.join(spec.choices)}"
+    if spec.at_configure:
+        parts = (described.additional_constraints, "read-only while configured")
+        described.additional_constraints = "; ".join(part for part in parts if part)
     if spec.limits and isinstance(spec.default, float) and not spec.number_or_list:
         low, high = spec.limits
         described.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -53,13 +56,18 @@ def declare(node: Node, specs: Sequence[Spec]) -> None:
             raise ValueError(f"parameter {spec.name}: {error}") from error
 
 
-def make_check(node: Node) -> Callable[[Sequence[Parameter]], SetParametersResult]:
-    """Return the callback that accepts parameters set together, or refuses them all."""
+def make_check(
+    node: Node, configured: Callable[[], bool]
+) -> Callable[[Sequence[Parameter]], SetParametersResult]:
+    """Return the callback that accepts parameters set together, or refuses them all.
+
+    ``configured``: whether there is a configuration, for which some were read.
+    """
 
     def check(parameters: Sequence[Parameter]) -> SetParametersResult:
         given = {parameter.name: parameter.value for parameter in parameters}
         now = {name: known.value for name, known in node.get_parameters_by_prefix("").items()}
-        reason = why_not(given, {**now, **given})
+        reason = why_not(given, {**now, **given}, configured())
         return SetParametersResult(successful=not reason, reason=reason)
 
     return check

@@ -7,10 +7,14 @@ midst Python would answer Ctrl-C with a traceback.
 import os
 import signal
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _AGAIN_S = 0.05
+# After a signal: to hear of it, to end then, and to leave ROS by force. launch kills after 5 s.
+_HEAR_S, _END_S, _LEAVE_S = 1.0, 3.0, 0.5
 
 
 class Stopped(BaseException):
@@ -34,16 +38,27 @@ class StopSignals:
         self.exit_code = 0
         self._unfinished = unfinished
         self._raises = False
+        self._heard, self._closed = threading.Event(), threading.Event()
         for number in _STOPPING:
             signal.signal(number, self._stop)
 
-    def raise_from_now_on(self) -> None:
+    def raise_from_now_on(self, leave: Callable[[], None] = lambda: None) -> None:
         """Answer with ``Stopped``, for there is something to close now.
 
         Until then a signal ends the process at once. One in the midst of a later import comes
         again after it. rclpy's own handlers, where they come to be installed, call these.
+
+        Whatever the main thread is at, be it an import of seconds or C code that does not come
+        back: the process has ended 4.5 s after a signal, by force if need be. ``leave`` is called
+        before that, on another thread.
         """
         self._raises = True
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)  # written to before any handler
+        threading.Thread(
+            target=self._end_in_time, args=(read, leave), name="stop", daemon=True
+        ).start()
 
     def close(self) -> None:
         """Raise no more: what there is to close is being closed."""
@@ -52,6 +67,7 @@ class StopSignals:
     def ignore(self) -> None:
         """Let what comes now pass: all is closed, and Python takes a while to end."""
         self.close()
+        self._closed.set()
         for number in _STOPPING:
             signal.signal(number, signal.SIG_IGN)
 
@@ -64,10 +80,33 @@ class StopSignals:
             again.start()
             return
         self.told = True
-        self.exit_code = 128 + number if self._unfinished else 0
+        self._heard.set()
+        self.exit_code = self._code(number)
         if self._raises:
             raise Stopped
         os._exit(self.exit_code)  # an exception out of an import may be swallowed, or changed
+
+    def _code(self, number: int) -> int:
+        return 128 + number if self._unfinished else 0
+
+    def _end_in_time(self, read: int, leave: Callable[[], None]) -> None:
+        """Wait for a signal, then for the program's own end; without it, end the process."""
+        number = 0
+        while number not in _STOPPING:
+            (number,) = os.read(read, 1)
+        if self._heard.wait(_HEAR_S) and self._closed.wait(_END_S):
+            return
+        self.told = True
+        last = threading.Thread(target=_quietly, args=(leave,), daemon=True)
+        last.start()
+        last.join(_LEAVE_S)
+        if not self._closed.is_set():
+            os._exit(self._code(number))
+
+
+def _quietly(leave: Callable[[], None]) -> None:
+    with suppress(Exception):
+        leave()
 
 
 def _imports(frame: FrameType | None) -> bool:

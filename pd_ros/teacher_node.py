@@ -16,6 +16,7 @@ from visualization_msgs.msg import MarkerArray
 
 from pd_ros.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.comparison_window import AgreementLimits, ComparisonCounter, judge_comparison
+from pd_ros.guarded_executor import describe_failure
 from pd_ros.messages import comparison_array, diagnostic_status, group_markers
 from pd_ros.parameter_rules import check_names
 from pd_ros.parameters import declare
@@ -40,14 +41,9 @@ class ComparisonNode(Node):
 
     def __init__(self, name: str = "lidar_comparison") -> None:
         super().__init__(name)
-        names = [spec.name for spec in COMPARISON_SPECS]
-        check_names(list(self._parameter_overrides), names)
         declare(self, COMPARISON_SPECS)
-        check_values({name: self._value(name) for name in names})
-        from pd_ros.comparison_engine import ComparisonEngine, step_back  # noqa: PLC0415
-
-        step_back(self._value("process.nice"), self._value("process.threads"))
-        self.engine = ComparisonEngine(self._read_config())
+        check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
+        check_values({spec.name: self._value(spec.name) for spec in COMPARISON_SPECS})
         self._counter = ComparisonCounter()
         self._reported = self._counter.read()
         self._pairs = StampPairs()
@@ -57,7 +53,11 @@ class ComparisonNode(Node):
         self.exit_code = 0
 
     def begin(self) -> bool:
-        """Listen and compare; nothing stands in the way of that."""
+        """Load the teacher, listen and compare. Raises ``ValueError`` for a bad teacher."""
+        from pd_ros.comparison_engine import ComparisonEngine, step_back  # noqa: PLC0415
+
+        step_back(self._value("process.nice"), self._value("process.threads"))
+        self.engine = ComparisonEngine(self._read_config())
         self._worker.start()
         self._make_publishers()
         self._subscribe()
@@ -66,6 +66,12 @@ class ComparisonNode(Node):
             f" {self._value('every')} answers"
         )
         return True
+
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Log and count a callback that raised an error; the diagnostics show it."""
+        self._counter.add(callbacks_failed=1)
+        if self._throttle.allows(what, time.monotonic()):
+            self.get_logger().error(describe_failure(what, error))
 
     def close(self) -> None:
         """Stop the teacher; one that hangs is left behind and ends with the process."""

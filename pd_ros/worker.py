@@ -61,6 +61,7 @@ class LatestWorker(Generic[Item]):
     def stop(self, timeout_s: float = 5.0) -> int:
         """Let the item in work be finished, then end the thread; returns the items dropped.
 
+        One that was never started has nothing to end.
         Raises ``TimeoutError`` if the item in work takes longer than ``timeout_s``.
         """
         with self._changed:
@@ -68,6 +69,8 @@ class LatestWorker(Generic[Item]):
             self._slot = ()
             self._stopping = True
             self._changed.notify()
+        if self._thread.ident is None:
+            return dropped
         self._thread.join(timeout_s)
         if self._thread.is_alive():
             raise TimeoutError(f"worker: still busy after {timeout_s} s; it is left behind")

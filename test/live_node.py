@@ -56,7 +56,8 @@ class Client(Node):
         super().__init__("client", namespace=namespace)
         self.answers: list[Detection3DArray] = []
         self.markers: list[MarkerArray] = []
-        self.statuses: list[DiagnosticStatus] = []
+        self.statuses: list[DiagnosticStatus] = []  # of the detector
+        self.judgements: list[DiagnosticStatus] = []  # of the comparison
         self._changed = threading.Condition()
         self._publisher = self.create_publisher(
             PointCloud2, "points", QoSProfile(depth=5, reliability=reliability)
@@ -120,6 +121,8 @@ class Client(Node):
         with self._changed:
             topic = self._publisher.topic_name
             self.statuses += [s for s in message.status if s.hardware_id == topic]
+            answers = self.resolve_topic_name("detections")
+            self.judgements += [s for s in message.status if s.hardware_id == answers]
             self._changed.notify_all()
 
 
@@ -138,7 +141,20 @@ def call_on(executor: SingleThreadedExecutor, transition) -> None:
 @contextmanager
 def running_node(namespace: str, checkpoint: Path, *arguments: str) -> Iterator[subprocess.Popen]:
     """Run ``python -m pd_ros.node``; it is ended by SIGINT and must end well."""
-    process = start_node(namespace, checkpoint, *arguments)
+    with _ended(start_node(namespace, checkpoint, *arguments)) as process:
+        yield process
+
+
+@contextmanager
+def running_comparison(namespace: str, checkpoint: Path) -> Iterator[subprocess.Popen]:
+    """Run ``python -m pd_ros.comparison_node``; it must end as well."""
+    given = ["-p", f"teacher.checkpoint:={checkpoint}", "-p", "process.nice:=0"]
+    with _ended(_start("pd_ros.comparison_node", namespace, *given)) as process:
+        yield process
+
+
+@contextmanager
+def _ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
     try:
         yield process
     finally:
@@ -149,12 +165,15 @@ def running_node(namespace: str, checkpoint: Path, *arguments: str) -> Iterator[
 
 def start_node(namespace: str, checkpoint: Path, *arguments: str) -> subprocess.Popen:
     """Start the node as its own process."""
-    command = [sys.executable, "-m", "pd_ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
-    command += ["-p", f"model.checkpoint:={checkpoint}", "-p", "diagnostics.period:=0.2"]
+    given = ["-p", f"model.checkpoint:={checkpoint}", *arguments]
+    return _start("pd_ros.node", namespace, *given)
+
+
+def _start(module: str, namespace: str, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", module, "--ros-args", "-r", f"__ns:={namespace}"]
+    command += ["-p", "diagnostics.period:=0.2", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [*command, *arguments], env=environment, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from live_node import Client, heard
 from rclpy.parameter import Parameter
 
 from pd_ros.detector_node import DetectorNode
+from pd_ros.guarded_executor import GuardedExecutor
 from pd_ros.spinning import spinning
 
 POINTS = np.random.default_rng(0).uniform(-2, 0.5, (300, 4)).astype(np.float32).clip(min=-2)
@@ -37,7 +38,8 @@ def active(node: DetectorNode) -> Iterator[Client]:
     """A client that is heard by a node, which is configured, activated and spins."""
     node.trigger_configure()
     node.trigger_activate()
-    with spinning(node), heard(Client(node.get_namespace())) as client:
+    executor = GuardedExecutor(node.note_failure, node.context)
+    with spinning(node, executor), heard(Client(node.get_namespace())) as client:
         yield client
 
 

@@ -32,21 +32,10 @@ class Listener(Client):
         super().__init__(namespace)
         self.comparisons: list[DiagnosticArray] = []
         self.colours: list[MarkerArray] = []
-        self.judgements: list = []
         listen = self.create_subscription
         topic = "lidar_comparison/comparison"
         listen(DiagnosticArray, topic, self._keep(self.comparisons), 50)
         listen(MarkerArray, "lidar_comparison/markers", self._keep(self.colours), 50)
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        super()._on_diagnostics(message)
-        with self._changed:
-            namespace = self.get_namespace()
-            self.judgements += [
-                s for s in message.status
-                if s.name.endswith(": comparison") and s.hardware_id.startswith(namespace)
-            ]  # fmt: skip
-            self._changed.notify_all()
 
     def send_until_answered(self, first: int, count: int) -> list[int]:
         """Send clouds, ten a second, until so many of them are answered; returns their stamps."""

@@ -8,7 +8,7 @@ import torch
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import PATIENCE_S, Client, call_on, cloud, heard
+from live_node import PATIENCE_S, Client, call_on, cloud, heard, values_of
 from node_here import POINTS, active, node_here
 from rclpy.serialization import serialize_message
 
@@ -40,6 +40,34 @@ def test_a_fault_in_the_detector_is_answered_and_said_and_the_node_goes_on(node,
         restarted = node.statistics.read().events.get("worker restarted", 0)
         assert restarted == (case == "the thread is ended")
     assert node.statistics.read().failed == int(empty)
+
+
+CALLBACKS = {  # what is replaced by something that raises, and the part that says so
+    "a cloud": ("pd_ros.cloud_subscription.parse_cloud", "callback failed"),
+    "the diagnosis": ("pd_ros.diagnosis.judge_output", "diagnosis failed: RuntimeError: injected"),
+}
+
+
+@pytest.mark.parametrize("case", CALLBACKS)
+def test_what_a_callback_raises_is_logged_counted_and_shown_and_the_node_goes_on(
+    node, case, monkeypatch, capfd
+) -> None:
+    place, text = CALLBACKS[case]
+
+    def fails(*_arguments):
+        raise RuntimeError("injected")
+
+    with active(node) as client:
+        assert client.ask(cloud(POINTS, 1)).detections
+        with monkeypatch.context() as patch:
+            patch.setattr(place, fails)
+            client.send(cloud(POINTS, 2))
+            client.wait(lambda: node.statistics.read().events.get("callback failed"))
+        assert client.hear("detector", text).level == bytes([Level.ERROR.value])
+        assert client.ask(cloud(POINTS, 3)).detections
+        client.statuses.clear()
+        assert int(values_of(client.hear("detector", ""))["callback failed"]) >= 1
+    assert "RuntimeError: injected" in capfd.readouterr().err
 
 
 BROKEN = {  # what is no PointCloud2, made of the bytes of one
@@ -110,7 +138,7 @@ class FakeTransforms:
 
 def test_a_cloud_without_a_transform_has_no_boxes_and_one_with_it_has(checkpoint) -> None:
     transforms = FakeTransforms()
-    fake = {"open_transforms": lambda _node: transforms}
+    fake = {"open_transforms": lambda _node, _report: transforms}
     with (
         node_here(checkpoint, "input.sensor_frame:=base", **fake) as node,
         active(node) as client,

@@ -4,14 +4,19 @@ import threading
 import weakref
 
 import pytest
+import torch
+from small_model import small_config
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from live_node import Client, call_on, cloud
-from node_here import POINTS, node_here
+from node_here import POINTS, node_here, set_parameter
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
 
+from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.model import build_model
 from pd_ros.spinning import spinning
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -25,7 +30,38 @@ def test_goes_through_all_transitions_twice(node) -> None:
         assert node.trigger_deactivate() == SUCCESS
         assert node.trigger_cleanup() == SUCCESS
         assert node.predictor is None
-        assert not node.has_parameter("postprocess.score_threshold.car")
+
+
+def test_what_was_set_for_a_class_is_kept_over_a_new_configuration(node) -> None:
+    kept = {"postprocess.score_threshold.car": 0.75, "postprocess.class_map.car": "vehicle"}
+    node.trigger_configure()
+    for name, value in kept.items():
+        set_parameter(node, name, value)
+    node.trigger_cleanup()
+    set_parameter(node, "postprocess.class_map.pedestrian", "drop")  # without a configuration
+    assert node.trigger_configure() == SUCCESS
+    assert {name: node.get_parameter(name).value for name in kept} == kept
+    assert node.engine.settings.score_thresholds == ((0.75,), (0.3,))
+    assert node.engine.settings.names == ("vehicle", "")
+
+
+def test_another_model_may_be_set_without_a_configuration(node, tmp_path, capfd) -> None:
+    torch.manual_seed(4)
+    config = small_config(classes=["Truck", "Pedestrian"])
+    other = tmp_path / "trucks.safetensors"
+    save_checkpoint(other, build_model(config), config, {})
+    node.trigger_configure()
+    set_parameter(node, "postprocess.score_threshold.car", 0.5)
+    set_parameter(node, "postprocess.score_threshold.pedestrian", 0.6)
+    change = Parameter("model.checkpoint", value=str(other))
+    assert "read-only while configured; deactivate" in node.set_parameters([change])[0].reason
+    node.trigger_cleanup()
+    set_parameter(node, "model.checkpoint", str(other))
+    assert node.trigger_configure() == SUCCESS
+    assert node.predictor.config.classes == ("Truck", "Pedestrian")
+    assert node.engine.settings.score_thresholds == ((0.3,), (0.6,))
+    assert not node.has_parameter("postprocess.score_threshold.car")
+    assert "postprocess.score_threshold.car: 0.5 is forgotten" in capfd.readouterr().err
 
 
 def test_a_bad_checkpoint_can_be_replaced_and_configured_again(node, checkpoint, tmp_path) -> None:
@@ -81,7 +117,7 @@ def test_what_a_transition_raises_is_logged_and_it_can_be_tried_again(
 
 
 def test_what_configure_refuses_it_refuses_again_with_the_same_words(checkpoint, capfd) -> None:
-    nothing = {"open_transforms": lambda _node: None}
+    nothing = {"open_transforms": lambda _node, _report: None}
     with node_here(checkpoint, "output.frame_id:=map", **nothing) as node:
         for _ in range(2):
             assert node.trigger_configure() == FAILURE

@@ -23,7 +23,7 @@ from pd_ros.settings import Settings  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
 CLASSES = ("Car", "Pedestrian")
-KNOWN = [spec.name for spec in (*SPECS, *class_specs(CLASSES))]
+KNOWN = ["use_sim_time"] + [spec.name for spec in (*SPECS, *class_specs(CLASSES))]
 CAR = "postprocess.score_threshold.car"
 DEFAULT = "postprocess.score_threshold.default"
 BINS = "postprocess.distance_bins"
@@ -54,7 +54,7 @@ def make_node(context):
         nodes.append(node)
         declare(node, SPECS)
         declare(node, class_specs(CLASSES))
-        node.add_on_set_parameters_callback(make_check(node))
+        node.add_on_set_parameters_callback(make_check(node, lambda: True))
         return node
 
     yield make
@@ -80,7 +80,9 @@ def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
         assert described.description == spec.description != ""
         assert described.read_only == spec.read_only
     reliability = node.describe_parameter("input.reliability")
-    assert reliability.additional_constraints == "one of: auto, best_effort, reliable"
+    assert reliability.additional_constraints == (
+        "one of: auto, best_effort, reliable; read-only while configured"
+    )
     count = node.describe_parameter("postprocess.max_detections").integer_range[0]
     assert (count.from_value, count.to_value) == (1, 2000)
     offset = node.describe_parameter("input.z_offset").floating_point_range[0]
@@ -181,16 +183,16 @@ def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
 def test_rules_of_our_own(name, value, reason) -> None:
     after = {BINS: [0.0, 30.0], "diagnostics.latency_error_ms": 200.0, name: value}
     given = {"output.markers": True, name: value}
-    assert why_not(given, {**after, **given}).startswith(f"{name}: {reason}")
+    assert why_not(given, {**after, **given}, configured=False).startswith(f"{name}: {reason}")
 
 
 def test_good_values_pass() -> None:
     box = [-1.0, -1.0, -2.0, 1.0, 1.0, 1.0]
     values = {CAR: -1.0, DEFAULT: 0.0, "input.reliability": "best_effort", "input.z_offset": -10.0}
     values |= {"roi.range": [0.0] * 6, "roi.ego_box": box, BINS: [0.0, 9.5]}
-    assert why_not(values, values) == ""
-    assert why_not({"postprocess.score_threshold.van": 1.0}, {}) == ""
-    assert why_not({}, {}) == ""
+    assert why_not(values, values, configured=False) == ""
+    assert why_not({"postprocess.score_threshold.van": 1.0}, {}, configured=True) == ""
+    assert why_not({}, {}, configured=True) == ""
 
 
 def test_thresholds_by_distance_come_with_their_bins(make_node) -> None:
@@ -234,6 +236,12 @@ def test_bad_values_at_the_start_are_refused(make_node) -> None:
         ("input.zoffset", "input.z_offset"),
         ("postprocess.score_threshold.cars", CAR),
         ("model.checkpiont", "model.checkpoint"),
+        ("modle.precision", "model.precision"),
+        ("score_threshold", DEFAULT),
+        ("max_detections", "postprocess.max_detections"),
+        ("Roi.Range", "roi.range"),
+        ("postproces.class_map.car", "postprocess.class_map.car"),
+        ("use_simtime", "use_sim_time"),
     ],
 )
 def test_a_typo_gets_a_suggestion(given, near) -> None:
@@ -246,8 +254,24 @@ def test_a_name_like_none_gets_the_list() -> None:
         check_names(["output.qqqqqqqqqqqqqqqqqqqq"], KNOWN)
 
 
-def test_names_of_others_pass() -> None:
-    check_names([*KNOWN, "use_sim_time", "qos_overrides./tf.reliability", "robot.name"], KNOWN)
+def test_a_name_of_another_node_is_sent_to_its_own_section() -> None:
+    with pytest.raises(
+        ValueError, match=r"parameter wheels\.diameter: .* that node's own section"
+    ):
+        check_names([*KNOWN, "wheels.diameter"], KNOWN)
+
+
+def test_names_of_rclpy_pass() -> None:
+    check_names([*KNOWN, "qos_overrides./tf.subscription.reliability"], KNOWN)
+
+
+def test_what_a_configuration_reads_is_settable_without_one() -> None:
+    fixed = [spec.name for spec in SPECS if spec.at_configure]
+    assert {"model.checkpoint", "input.reliability", "output.frame_id"} <= set(fixed)
+    for name in fixed:
+        given = {name: next(spec.default for spec in SPECS if spec.name == name)}
+        assert why_not(given, given, configured=False) == ""
+        assert why_not(given, given, configured=True).startswith(f"{name}: read-only while")
 
 
 def test_there_are_a_threshold_and_a_name_for_each_class() -> None:

@@ -63,6 +63,30 @@ def test_a_node_told_during_an_import_ends_with_exit_code_0(program, moment, num
     assert exit_code(start("-c", AT_IMPORT, program, moment, str(int(number)), *arguments)) == 0
 
 
+# As above, but the import then takes for ever, in Python or in C code.
+SLOW = """
+import ctypes, os, runpy, sys, time
+program, moment, kind, number, *sys.argv[1:] = sys.argv[1:]
+class Moment:
+    def find_spec(self, name, path=None, target=None):
+        if name == moment:
+            os.kill(os.getpid(), int(number))
+            while kind == "import":
+                time.sleep(0.01)
+            ctypes.CDLL(None).sleep(10**6)
+sys.meta_path.insert(0, Moment())
+runpy.run_module(program, run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("kind", ["import", "C code"])
+@pytest.mark.parametrize("program", [NODE, COMPARISON])
+def test_a_node_told_in_an_import_that_does_not_come_back_ends(program, kind) -> None:
+    arguments = ("--ros-args", "-r", f"__ns:=/test_slow_{os.getpid()}")
+    number = str(int(signal.SIGINT))
+    assert exit_code(start("-c", SLOW, program, "torch", kind, number, *arguments)) == 0
+
+
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.4, 0.8, 1.6])
 def test_a_node_told_at_any_time_after_its_first_lines_ends_with_exit_code_0(after_s) -> None:
     process = start("-m", NODE, "--ros-args", "-r", f"__ns:=/test_early_{os.getpid()}")
@@ -101,3 +125,31 @@ def test_inspect_cloud_told_while_it_waits_for_a_cloud(context, number) -> None:
     watcher.destroy_node()
     process.send_signal(number)
     assert exit_code(process) == 128 + number
+
+
+WRONG = {
+    "an option": (["--device", "cuda"], "unrecognized arguments: --device cuda"),
+    "a word": (["start", "--ros-args", "-p", "a:=1"], "unrecognized arguments: start"),
+    "an argument of ROS": (["--ros-args", "--parameter", "a:=1"], "--parameter"),
+    "no file": (["--ros-args", "--params-file", "/no/such.yaml"], "/no/such.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("program", [NODE, COMPARISON])
+def test_a_node_refuses_arguments_that_it_does_not_know(program, case) -> None:
+    arguments, text = WRONG[case]
+    process = start("-m", program, *arguments)
+    log, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert text in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("program", [NODE, COMPARISON])
+def test_the_help_of_a_node_shows_an_example_and_starts_nothing(program) -> None:
+    process = start("-m", program, "--help", "--ros-args", "-r", "__ns:=/nowhere")
+    log, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0
+    assert "ros2 run pd_ros" in log
+    assert "--params-file FILE" in log
