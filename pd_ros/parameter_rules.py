@@ -49,11 +49,13 @@ def why_not(given: Mapping[str, Any], after: Mapping[str, Any], configured: bool
     ``after``: what all parameters would be then. ``configured``: whether there is a configuration,
     for which some were read.
     """
+    if "" in given:  # rclpy would declare it
+        return "expected a name for each parameter, got an empty one"
     for name, value in given.items():
         reason = _why_not_now(name) if configured else ""
         reason = reason or _why_not_alone(name, value)
         if reason:
-            return f"{name or 'parameter'}: {reason}"
+            return f"{name}: {reason}"
     return _why_not_together(after)
 
 
@@ -66,8 +68,6 @@ def _why_not_now(name: str) -> str:
 
 def _why_not_alone(name: str, value: Any) -> str:
     """What is wrong with a value by itself; nothing where it is good."""
-    if not name:  # which rclpy would declare
-        return "expected a name, got none"
     spec = _BY_NAME.get(name)
     numbers = numbers_of(value)
     if spec and spec.choices and value not in spec.choices:

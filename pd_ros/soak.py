@@ -58,7 +58,8 @@ def _soak(options: argparse.Namespace) -> SoakReport:
             wait_until(client.is_heard, process, _START_S)
             samples = _play(client, process, options)
             client.wait_for_counts(_ANSWER_S)
-        return report_soak(samples, client.result(), 60 * options.minutes)
+        minutes = options.minutes
+        return report_soak(samples, client.result(), 60 * minutes, client.requests())
     finally:
         rclpy.try_shutdown()
 
@@ -92,7 +93,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--minutes", type=float, default=20.0)
     add("--rate", type=float, default=20.0, help="clouds a second")
     add("--points", type=int, default=120_000, help="most in one cloud")
-    add("--faults", type=float, default=0.1, help="share of the clouds that are faulty")
+    add(
+        "--faults",
+        type=float,
+        default=0.1,
+        help="share of the clouds that are faulty, or come with a request to be refused",
+    )
     add("--model", type=Path, default=DEFAULT_CHECKPOINT)
     add("--max-growth", type=float, default=0.01, help="of the node's memory after warm-up")
     add("--max-drift", type=float, default=0.5, help="of the median latency after warm-up")

@@ -2,24 +2,29 @@
 
 import threading
 import time
-from array import array
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from sensor_msgs.msg import PointCloud2, PointField
+from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 
-from pd_ros.soak_report import Answers
+from pd_ros.health import CALLBACK_FAILED
+from pd_ros.soak_faults import FAULTS, good_cloud
+from pd_ros.soak_report import Answers, Requests
+from pd_ros.soak_requests import RequestClient
 from pd_ros.stamp_pairs import header_stamp_ns
 
-_FAULTS = ("empty", "NaN", "out of range", "no z", "short", "big endian", "no intensity", "back")
+_REQUEST_SHARE = 0.25  # of the faults
 _RANGE_M = 50.0
 
 
 class SoakClient(Node):
-    """One publisher of ``points``, one subscriber of ``detections``, in a namespace of its own."""
+    """One publisher of ``points``, one subscriber of ``detections``, in a namespace of its own.
+
+    ``faults``: the share of clouds that are faulty, or that come with a request to be refused.
+    """
 
     def __init__(self, namespace: str, seed: int, points: int, faults: float) -> None:
         super().__init__("soak_client", namespace=namespace)
@@ -37,13 +42,15 @@ class SoakClient(Node):
         # Deep, so that the client itself loses no answer when the machine is busy.
         self.create_subscription(Detection3DArray, "detections", self._on_answer, 100, raw=True)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        self._requests = RequestClient(self, "lidar_detector")
 
     def send_next(self) -> None:
         """Publish the next cloud; the first ones are the largest, so that memory is taken once."""
         largest = len(self._cloud)
         count = largest if self._sent < 20 else int(self._rng.integers(largest // 50, largest + 1))
-        faulty = self._rng.random() < self._faults
-        message = self._message(count, str(self._rng.choice(_FAULTS)) if faulty else "")
+        message = good_cloud(self._cloud[:count], self.get_clock().now().to_msg())
+        if self._rng.random() < self._faults:
+            self._disturb(message)
         stamp = message.header.stamp.sec * 1_000_000_000 + message.header.stamp.nanosec
         with self._lock:
             self._sent += 1
@@ -70,7 +77,8 @@ class SoakClient(Node):
             time.sleep(1.1)  # one more of the node's diagnostics
             now = self.result()
             done = now.answered + now.dropped + now.rejected
-            if now.received == done and now.heard == now.answered:
+            asked, refused = self._requests.result()
+            if now.received == done and now.heard == now.answered and asked == refused:
                 return
 
     def result(self) -> Answers:
@@ -79,28 +87,16 @@ class SoakClient(Node):
             counts = {name: self._counts.get(name, 0) for name in Answers._fields}
             return Answers(**{**counts, "sent": self._sent, "heard": self._heard})
 
-    def _message(self, count: int, fault: str) -> PointCloud2:
-        points = self._cloud[:count]
-        if fault in ("NaN", "out of range"):
-            points = np.full_like(points, np.nan if fault == "NaN" else 1e4)
-        points = points[:0] if fault == "empty" else points
-        big = fault == "big endian"
-        names = ("x", "y", "z", "intensity")
-        message = PointCloud2(
-            height=1, width=len(points), point_step=16, row_step=16 * len(points),
-            is_bigendian=big,
-            fields=[
-                PointField(name=name, offset=4 * i, datatype=PointField.FLOAT32, count=1)
-                for i, name in enumerate(names)
-                if (name, fault) not in (("z", "no z"), ("intensity", "no intensity"))
-            ],
-        )  # fmt: skip
-        data = points.astype(">f4" if big else "<f4").tobytes()
-        message.data = array("B", data[:-8] if fault == "short" else data)
-        now = self.get_clock().now().to_msg()
-        now.sec -= 3600 if fault == "back" else 0
-        message.header.stamp, message.header.frame_id = now, "lidar"
-        return message
+    def requests(self) -> Requests:
+        """Return what became of the requests that are to be refused."""
+        return self._requests.result()
+
+    def _disturb(self, message: PointCloud2) -> None:
+        """Make a cloud faulty, or ask for something that makes no sense."""
+        if self._rng.random() < _REQUEST_SHARE:
+            self._requests.ask(self._rng)
+        else:
+            FAULTS[str(self._rng.choice(list(FAULTS)))](message)
 
     def _on_answer(self, cdr: bytes) -> None:
         now_s = time.monotonic()
@@ -112,10 +108,11 @@ class SoakClient(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            ours = status.hardware_id == self._publisher.topic_name
-            if ours and status.name.endswith(": clouds"):
-                values = {item.key: item.value for item in status.values}
-                with self._lock:
-                    self._counts = {
-                        name: int(values[name]) for name in Answers._fields if name in values
-                    }
+            if status.hardware_id != self._publisher.topic_name:
+                continue
+            values = {item.key: item.value for item in status.values}
+            counts = {name: values[name] for name in Answers._fields if name in values}
+            if CALLBACK_FAILED in values:
+                counts["callbacks_failed"] = values[CALLBACK_FAILED]
+            with self._lock:
+                self._counts |= {name: int(count) for name, count in counts.items()}

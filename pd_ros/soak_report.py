@@ -28,6 +28,17 @@ class Answers(NamedTuple):
     answered: int  # by the node's own count
     heard: int  # answers that came
     failed: int
+    callbacks_failed: int = 0  # of anything but a cloud
+
+
+class Requests(NamedTuple):
+    """What became of the requests that the node has to refuse."""
+
+    asked: int = 0
+    refused: int = 0
+
+
+_NONE = Requests()
 
 
 class SoakReport(NamedTuple):
@@ -38,6 +49,7 @@ class SoakReport(NamedTuple):
     resident_mb: tuple[float, float]  # median of the beginning, of the end
     latency_ms: tuple[float, float]
     load: tuple[float, float]  # without which the latency says little
+    requests: Requests = _NONE
 
     @property
     def growth(self) -> float:
@@ -65,6 +77,11 @@ class SoakReport(NamedTuple):
             found.append(f"{self.lost} accepted clouds have no answer, expected 0")
         if self.answers.failed:
             found.append(f"{self.answers.failed} clouds made the detector fail, expected 0")
+        if self.answers.callbacks_failed:
+            found.append(f"{self.answers.callbacks_failed} callbacks failed, expected 0")
+        if self.requests.asked != self.requests.refused:
+            left = self.requests.asked - self.requests.refused
+            found.append(f"{left} requests that make no sense were not refused, expected 0")
         if self.drift > max_drift:
             found.append(f"latency rose by {self.drift:.0%}, expected at most {max_drift:.0%}")
         return found
@@ -75,6 +92,8 @@ class SoakReport(NamedTuple):
         return (
             f"{self.minutes:g} minutes: {counts}\n"
             f"lost answers: {self.lost}\n"
+            f"requests that make no sense: {self.requests.asked},"
+            f" refused {self.requests.refused}\n"
             f"memory: {self.resident_mb[0]:.1f} MB, at the end {self.resident_mb[1]:.1f} MB"
             f" ({self.growth:+.2%})\n"
             f"latency, median: {self.latency_ms[0]:.1f} ms, at the end {self.latency_ms[1]:.1f} ms"
@@ -83,7 +102,9 @@ class SoakReport(NamedTuple):
         )
 
 
-def report_soak(samples: Sequence[Sample], answers: Answers, length_s: float) -> SoakReport:
+def report_soak(
+    samples: Sequence[Sample], answers: Answers, length_s: float, requests: Requests = _NONE
+) -> SoakReport:
     """Compare beginning and end; raises ``ValueError`` for a soak too short to have both."""
     warm_s = min(_WARM_UP_SHARE * length_s, _WARM_UP_S)
     warm = [sample for sample in samples if sample.at_s >= warm_s]
@@ -99,5 +120,6 @@ def report_soak(samples: Sequence[Sample], answers: Answers, length_s: float) ->
     median = [float(np.median(some)) for some in latencies]
     load = [float(np.median([sample.load for sample in some])) for some in (first, last)]
     return SoakReport(
-        length_s / 60, answers, (memory[0], memory[1]), (median[0], median[1]), (load[0], load[1])
-    )
+        length_s / 60, answers, (memory[0], memory[1]), (median[0], median[1]), (load[0], load[1]),
+        requests,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ import json
 import pytest
 from small_model import save_eager_model
 
-from pd_ros.soak_report import Answers, Sample, report_soak
+from pd_ros.soak_report import Answers, Requests, Sample, report_soak
 
 GOOD = Answers(sent=100, received=98, rejected=3, dropped=5, answered=90, heard=90, failed=0)
 
@@ -30,12 +30,22 @@ def test_a_steady_node_breaks_no_limit() -> None:
         (lambda s: 100_000, lambda s: 10.0 + s, GOOD, "latency rose by"),
         (lambda s: 100_000, lambda s: 10.0, GOOD._replace(heard=89), "1 accepted clouds"),
         (lambda s: 100_000, lambda s: 10.0, GOOD._replace(failed=2), "2 clouds made the"),
+        (lambda s: 100_000, lambda s: 10.0, GOOD._replace(callbacks_failed=3), "3 callbacks"),
     ],
 )
 def test_each_limit_can_be_broken(memory_kb, latency_ms, answers, text) -> None:
     report = report_soak(samples(memory_kb, latency_ms), answers, 100)
     (broken,) = report.broken(0.01, 0.5)
     assert broken.startswith(text)
+
+
+def test_requests_that_are_not_refused_break_a_limit() -> None:
+    steady = samples(lambda s: 100_000, lambda s: 10.0)
+    report = report_soak(steady, GOOD, 100, Requests(asked=7, refused=5))
+    assert report.broken(0.01, 0.5) == [
+        "2 requests that make no sense were not refused, expected 0"
+    ]
+    assert "requests that make no sense: 7, refused 5" in report.text()
 
 
 def test_a_soak_without_an_end_is_refused() -> None:
@@ -59,4 +69,6 @@ def test_the_real_node_under_faults(tmp_path) -> None:
     answers = Answers(*content["answers"])
     assert answers.received > 0
     assert answers.rejected > 0
+    requests = Requests(*content["requests"])
+    assert requests.asked == requests.refused > 0
     assert answers.received == answers.rejected + answers.dropped + answers.heard
