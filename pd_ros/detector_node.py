@@ -116,6 +116,7 @@ class DetectorNode(CheckedLifecycleNode):
             return _FAILURE
         except Exception:
             if rclpy.ok():  # else it was told to stop, and fails because of that
+                self.statistics.note(CALLBACK_FAILED)
                 self.get_logger().error(f"{name} failed:\n{traceback.format_exc()}")
             return TransitionCallbackReturn.ERROR
         return _SUCCESS

@@ -18,6 +18,11 @@ class CheckedLifecycleNode(LifecycleNode):
         self._change_state = service.callback
         service.callback = self._check_change_state
 
+    def destroy_node(self) -> None:
+        """Take the node out of ROS at once; rclpy's stays there until its state machine goes."""
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
     def _check_change_state(self, request: Any, response: Any) -> Any:
         """Let pass what is possible now; a label, where there is one, counts more than the id."""
         possible = {

@@ -198,9 +198,10 @@ def test_clouds_of_another_kind_are_the_students_to_reject(client, checkpoint) -
         (["-p", "every:=0"], "parameter every"),
         (["-p", "input.reliability:=auto"], "expected one of best_effort, reliable"),
         (["-p", "limits.recal:=0.5"], "did you mean limits.recall"),
+        (["-p", "recall:=0.5"], "recall: no such parameter; did you mean limits.recall"),
         (["-p", "limits.recall:=.nan"], "limits.recall out of range"),
     ],
-    ids=["checkpoint", "classes", "range", "choice", "typo", "NaN"],
+    ids=["checkpoint", "classes", "range", "choice", "typo", "no group", "NaN"],
 )
 def test_a_bad_start_has_one_clear_line_and_exit_code_1(checkpoint, arguments, message) -> None:
     with comparing(f"{NAMESPACE}_bad", checkpoint, *arguments) as process:

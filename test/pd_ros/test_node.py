@@ -191,11 +191,19 @@ def test_told_to_stop_it_ends_with_exit_code_0(context, checkpoint, number) -> N
     [
         (["-p", "model.checkpoint:=/no/such.safetensors"], "no such checkpoint"),
         (["-p", "postprocess.score_threshold.cat:=0.5"], "no such parameter; did you mean"),
+        (
+            ["-p", "score_threshold:=0.5"],
+            "no such parameter; did you mean postprocess.score_threshold.default?",
+        ),
+        (
+            ["-p", "modell.device:=cpu"],
+            "modell.device: no such parameter; did you mean model.device",
+        ),
         (["-p", "postprocess.max_detections:=0"], "postprocess.max_detections"),
         (["-p", "input.reliability:=always"], "expected one of auto, best_effort, reliable"),
         (["-p", "model.device:=toaster"], "expected auto, cpu or cuda:N"),
     ],
-    ids=["checkpoint", "typo", "range", "choice", "device"],
+    ids=["checkpoint", "typo", "no group", "wrong group", "range", "choice", "device"],
 )
 def test_a_bad_start_has_one_clear_line_and_exit_code_1(checkpoint, arguments, message) -> None:
     process = start_node(f"{NAMESPACE}_bad", checkpoint, *arguments)

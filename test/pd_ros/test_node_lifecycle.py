@@ -113,6 +113,7 @@ def test_what_a_transition_raises_is_logged_and_it_can_be_tried_again(
     log = capfd.readouterr().err
     assert "configure failed:" in log
     assert "KeyError: 'injected'" in log
+    assert node.statistics.read().events == {"callback failed": 1}
     assert node.trigger_configure() == SUCCESS
 
 

@@ -199,3 +199,9 @@ def test_says_how_long_the_item_in_work_takes(handler, worker) -> None:
     assert worker.busy_s > 0
     handler.go_on.release()
     handler.wait(handler.done)
+
+
+def test_one_that_was_never_started_stops_at_once() -> None:
+    worker = LatestWorker[int](lambda _item: None, lambda _error: None)
+    worker.put(1)
+    assert worker.stop() == 1
