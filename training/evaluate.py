@@ -92,7 +92,7 @@ def score_source(
     classes = config.classes
     truths, found = [], []
     frames = open_source(source, classes, config.features)
-    for i in tqdm(range(len(frames)), desc=f"score {source.folder.name}", leave=False):
+    for i in tqdm(range(len(frames)), desc=f"score {source.title}", leave=False):
         frame = frames[i]
         truths.append(to_ground_truth(frame, min_points, config.range_m))
         found.append(detect(frame.points))
@@ -144,7 +144,7 @@ def validate(
     figures: dict[str, float] = {}
     for source in config.validation:
         scores = score_model(model, network, source, device, config.min_points)
-        figures.update({f"{source.folder.name}/{key}": value for key, value in scores.items()})
+        figures.update({f"{source.title}/{key}": value for key, value in scores.items()})
     return figures
 
 

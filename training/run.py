@@ -27,6 +27,7 @@ from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import validate
 from training.events import Events
 from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
+from training.norm import freeze_statistics
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch
@@ -81,13 +82,14 @@ class Run:
         path = self.out / "state.pt"
         if not path.exists():
             return Progress()
-        progress = load_state(path, self.config, self._parts())
+        progress = load_state(path, self.config, self.world.processes, self._parts())
         _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
         return progress
 
     def epoch(self, loader: list[Batch], progress: Progress, steps: int) -> dict[str, object]:
         """Train one epoch, score it, write everything down."""
         self.network.train()
+        frozen_from = self.config.schedule.norm_frozen_from * self.config.schedule.epochs * steps
         began, waited, names = time.monotonic(), 0.0, ["total"]
         total = torch.zeros(())
         title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
@@ -100,6 +102,8 @@ class Run:
             waited += time.monotonic() - before
             if batch is None:
                 break
+            if progress.epoch * steps + progress.step >= frozen_from:
+                freeze_statistics(self.model)
             terms = self._guarded_step(batch, progress)
             names, values = list(terms), torch.stack(list(terms.values()))
             total = total + values
@@ -147,7 +151,8 @@ class Run:
         """Write the state of the run, from the first process."""
         if self.world.is_first:
             path = self.out / "state.pt"
-            save_state(path, progress, self.config.model_dump_json(), self._parts())
+            content = self.config.model_dump_json()
+            save_state(path, progress, content, self.world.processes, self._parts())
 
     def _parts(self) -> dict[str, Stateful]:
         """Everything whose state makes the run, by the name it has in the file."""
