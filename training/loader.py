@@ -73,7 +73,8 @@ class TrainingFrames(Dataset[Sample]):
             frame = move_objects(frame, self._config.augment.object_noise, rng)
         frame = augment(frame, self._config.augment, rng)
         labels = split_labels(frame, self._config.min_points)
-        return Sample(torch.from_numpy(frame.points), labels, draw.seed)
+        name = self._sources[draw.source].name(draw.number)
+        return Sample(torch.from_numpy(frame.points), labels, draw.seed, name)
 
     def plain(self, source: int, number: int) -> Frame:
         """A frame as it is in its source."""

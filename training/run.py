@@ -26,7 +26,13 @@ from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate import validate
 from training.events import Events
-from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
+from training.guard import (
+    OutOfMemoryError,
+    StopRequest,
+    clear_out_of_memory,
+    has_single_value,
+    read_finite,
+)
 from training.norm import freeze_statistics
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import in_half, shares, step_losses
@@ -105,12 +111,13 @@ class Run:
             if progress.epoch * steps + progress.step >= frozen_from:
                 freeze_statistics(self.model)
             terms = self._guarded_step(batch, progress)
-            names, values = list(terms), torch.stack(list(terms.values()))
-            total = total + values
-            trained += 1
             progress.step += 1
             bar.update()
-            bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
+            if terms is not None:
+                names, values = list(terms), torch.stack(list(terms.values()))
+                total = total + values
+                trained += 1
+                bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
             stopping = any_over_world(self.stop.asked, self.world)
             if stopping or progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
@@ -122,7 +129,7 @@ class Run:
         losses = dict(zip(names, mean.tolist(), strict=True))
         return self.finish_epoch(progress, losses, seconds, waited / max(seconds, 1e-9))
 
-    def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+    def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor] | None:
         try:
             with clear_out_of_memory(self.config.schedule.batch_size):
                 return self.step(batch, progress.epoch)
@@ -130,12 +137,14 @@ class Run:
             self.save(progress)
             raise
 
-    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """One optimiser step; returns what ``training.step_loss`` gives, on the CPU."""
-        on_device = move_batch(batch, self.world.device)
-        terms = step_losses(
-            self.network, self.tutor, on_device, self.config, self.model_config, epoch, self.half
-        )
+    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
+        """One optimiser step; returns what ``training.step_loss`` gives, on the CPU.
+
+        None where any process has a batch too empty for batch norm: it is left out everywhere.
+        """
+        terms = self._losses(batch, epoch)
+        if any_over_world(terms is None, self.world) or terms is None:
+            return None
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
@@ -146,6 +155,27 @@ class Run:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return read
+
+    def _losses(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
+        on_device = move_batch(batch, self.world.device)
+        try:
+            return step_losses(
+                self.network,
+                self.tutor,
+                on_device,
+                self.config,
+                self.model_config,
+                epoch,
+                self.half,
+            )
+        except ValueError as error:
+            if not has_single_value(error):
+                raise
+            _LOG.warning(
+                "%s: one pillar, voxel or point within range in all, batch norm needs two; the"
+                " batch is left out", ", ".join(batch.names)
+            )  # fmt: skip
+            return None
 
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
