@@ -12,7 +12,7 @@ from pd_ros.replay.run import Scores, replay, score
 from pd_ros.replay.sources import open_source
 from training.config import SourceConfig
 from training.cost.operations import count_operations
-from training.evaluate import score_source
+from training.scoring import score_source
 from training.simulate.frames import simulate_frame, write_frame
 from training.simulate.sensor import HDL_64E
 

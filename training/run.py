@@ -18,13 +18,13 @@ from pd_ros.cloud_record import CloudRecord
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import AnyModel
 from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.operating_point import KEY as POINT_KEY
 from training.average import average_of
 from training.collate import Batch
 from training.config import TrainConfig
 from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
-from training.evaluate import validate
 from training.events import Events
 from training.guard import (
     OutOfMemoryError,
@@ -34,6 +34,7 @@ from training.guard import (
     read_finite,
 )
 from training.norm import freeze_statistics
+from training.scoring import validate
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch
@@ -212,12 +213,15 @@ class Run:
         learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
-        figures.update(validate(whole, self.model_config, self.config, self.world.device))
+        scored = validate(whole, self.model_config, self.config, self.world.device)
+        figures.update(scored.figures)
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
         _LOG.info("%s", json.dumps(figures))
         self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        if scored.operating_point is not None:
+            record[POINT_KEY] = scored.operating_point.model_dump()
         if self.origin:
             record["started_from"] = self.origin
         if self.clouds is not None:

@@ -15,7 +15,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.replay.files import read_cloud
 from training.config import SourceConfig
-from training.evaluate import score_source
+from training.scoring import score_source
 from training.simulate.frames import simulate_frame
 from training.simulate.sensor import HDL_64E
 

@@ -18,7 +18,7 @@ from training.benchmark.job import Result, Scores, Task, read_task, write_result
 from training.config import SourceConfig
 from training.cost.operations import Operations, count_operations
 from training.data.source import open_source
-from training.evaluate import score_source
+from training.scoring import score_source
 
 _LOG = logging.getLogger("training.benchmark.score")
 
