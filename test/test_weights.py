@@ -12,7 +12,7 @@ from pd_ros.replay.run import Scores, replay, score
 from pd_ros.replay.sources import open_source
 from training.config import SourceConfig
 from training.cost.operations import count_operations
-from training.evaluate import score_source
+from training.scoring import score_source
 from training.simulate.frames import simulate_frame, write_frame
 from training.simulate.sensor import HDL_64E
 
@@ -66,6 +66,6 @@ def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
     for seed in (991, 992, 993):
         write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, HDL_64E))
     source = SourceConfig(path=str(tmp_path))
-    car = score_source(predictor, predictor.config, source, MIN_POINTS)["loose"]["car"]
+    car = score_source(predictor, predictor.config, source, MIN_POINTS).loose["car"]
     assert car.true_positives > 20
     assert car.facing > 0.7

@@ -21,6 +21,7 @@ class Sample(NamedTuple):
     points: Tensor  # [N, 3 + C]
     labels: Labels
     seed: int  # of what a network draws from its points
+    name: str = ""  # of the sweep, as its reader calls it
 
 
 class Batch(NamedTuple):
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     teacher: AnyBatch | None
     teacher_targets: AnyTargets | None
     labels: tuple[Labels, ...] = ()  # what the targets were made of
+    names: tuple[str, ...] = ()  # of the sweeps
 
 
 class Collate:
@@ -51,17 +53,18 @@ class Collate:
         """Inputs and targets of all samples."""
         points = [sample.points for sample in samples]
         labels = tuple(sample.labels for sample in samples)
+        names = tuple(sample.name for sample in samples)
         seeds = [sample.seed for sample in samples]
         student = make_batch(points, self._student, seeds)
         targets = self._student_targets(labels)
         if self._teacher is None or self._teacher_targets is None:
-            return Batch(student, targets, None, None, labels)
+            return Batch(student, targets, None, None, labels, names)
         teacher, theirs = student, targets
         if not same_input(self._student, self._teacher):
             teacher = make_batch(points, self._teacher, seeds)
         if not same_targets(self._student, self._teacher):
             theirs = self._teacher_targets(labels)
-        return Batch(student, targets, teacher, theirs, labels)
+        return Batch(student, targets, teacher, theirs, labels, names)
 
 
 def same_input(one: AnyModelConfig, other: AnyModelConfig) -> bool:

@@ -21,7 +21,10 @@ _KEYS_OF_FORMATS = {
     "sweeps": ("nuscenes",),
     "topic": ("recording",),
     "intensity_scale": ("recording",),
-    "labelled": ("recording",),
+    "labelled": ("recording", "npz"),
+    "files": ("npz",),
+    "only": ("npz",),
+    "drives": ("npz",),
 }
 
 
@@ -45,6 +48,9 @@ class SourceConfig(FrozenConfig):
     topic: str | None = None  # of the clouds; None: the only one there is
     intensity_scale: Weight = 1.0  # brings intensities to [0, 1]
     labelled: bool = True  # False: nobody said what is in it, and losses ignore all of it
+    files: str | None = None  # npz: FILE.json#KEY, a list of sweeps below path; None: all in path
+    only: str | None = None  # npz: of the list those that fit this pattern, as in "kitti_*"
+    drives: str | None = None  # npz: a JSON table of drives, to draw them rather than sweeps
 
     @property
     def folder(self) -> Path:
@@ -56,6 +62,13 @@ class SourceConfig(FrozenConfig):
             )
         return Path(expanded)
 
+    @property
+    def title(self) -> str:
+        """What tables call it: its folder, and what of it."""
+        listed = f"#{self.files.partition('#')[2]}" if self.files else ""
+        chosen = f" {self.only}" if self.only else ""
+        return f"{self.folder.name}{listed}{chosen}"
+
     @model_validator(mode="after")
     def _keys_belong_to_the_format(self) -> Self:
         for key, formats in _KEYS_OF_FORMATS.items():
@@ -65,6 +78,12 @@ class SourceConfig(FrozenConfig):
                     f"{key}: belongs to the format {' or '.join(formats)}, this source is of"
                     f" {self.format}; remove it or correct the format"
                 )
+        if self.balance and self.drives is not None:
+            raise ValueError(
+                "drives: cannot be drawn by while balance draws by class; leave one out"
+            )
+        if self.only is not None and self.files is None:
+            raise ValueError("only: chooses from a list, but files names none; give files, too")
         return self
 
 
@@ -120,6 +139,9 @@ class ScheduleConfig(FrozenConfig):
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
+    # Share of the run's steps before batch norm's statistics stay as they are (training/norm.py):
+    # 0: from the first step, with those of the weights that it starts from; 1: never.
+    norm_frozen_from: Probability = 0.5
     sync_norm: bool = False  # statistics over all GPUs of a run
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # average of the weights
 

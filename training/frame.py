@@ -28,3 +28,14 @@ class Frame(NamedTuple):
         if self.velocities is None:
             return np.full((len(self.boxes), 2), np.nan, dtype=np.float32)
         return self.velocities
+
+
+# Beyond any sensor's reach.
+_ALL_AROUND = (0.0, 0.0, 0.0, 2000.0, 2000.0, 200.0, 0.0)
+
+
+def without_labels(points: Float32) -> Frame:
+    """A sweep of which nobody said what is in it: one ignored box covers all of it."""
+    everywhere = np.array([_ALL_AROUND], dtype=np.float32)
+    labels = np.array([IGNORED], dtype=np.int64)
+    return Frame(points, everywhere, labels, np.array([len(points)]), labelled=False)

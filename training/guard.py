@@ -56,6 +56,11 @@ def clear_out_of_memory(batch_size: int) -> Iterator[None]:
         ) from None
 
 
+def has_single_value(error: ValueError) -> bool:
+    """Whether torch says that a batch norm got one value per channel: it needs two in training."""
+    return "more than 1 value per channel" in str(error)
+
+
 def read_finite(terms: Mapping[str, Tensor], batch: Batch, out: Path) -> dict[str, Tensor]:
     """Terms of a loss on the CPU, without their graph; to be called before the weights change.
 
@@ -71,5 +76,6 @@ def read_finite(terms: Mapping[str, Tensor], batch: Batch, out: Path) -> dict[st
     text = ", ".join(f"{name} {float(value):.3g}" for name, value in read.items())
     raise ValueError(
         f"the loss is not finite ({text}); the batch is in {path}, the last good state beside"
-        " it; look for wrong boxes in the data, or lower schedule.learning_rate"
+        f" it, made of {', '.join(batch.names)}; look for wrong boxes in the data, or lower"
+        " schedule.learning_rate"
     )

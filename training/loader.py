@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, Dataset
 from training.augment import augment
 from training.collate import Collate, Sample
 from training.config import AugmentConfig, TrainConfig
-from training.data.balance import class_balanced_weights
+from training.data.balance import class_balanced_weights, drive_weights
+from training.data.file_lists import drives_of
 from training.data.source import open_source
 from training.frame import Frame
 from training.labels import split_labels
@@ -50,12 +51,17 @@ class TrainingFrames(Dataset[Sample]):
 
     @property
     def weights(self) -> dict[int, NDArray[np.float64]]:
-        """Chances of the frames of those sources that are to be balanced, by their number."""
-        return {
-            number: class_balanced_weights(frames, len(self._classes))
-            for number, frames in enumerate(self._sources)
-            if self._config.data[number].balance
-        }
+        """Chances of the frames of those sources in which they differ, by the source's number."""
+        chances = {}
+        for number, (frames, source) in enumerate(
+            zip(self._sources, self._config.data, strict=True)
+        ):
+            if source.balance:
+                chances[number] = class_balanced_weights(frames, len(self._classes))
+            elif source.drives is not None:
+                names = [frames.name(index) for index in range(len(frames))]
+                chances[number] = drive_weights(drives_of(source.folder, source.drives, names))
+        return chances
 
     def __getitem__(self, draw: Draw) -> Sample:
         """The frame of a draw, augmented with the draw's own seed."""
@@ -67,7 +73,8 @@ class TrainingFrames(Dataset[Sample]):
             frame = move_objects(frame, self._config.augment.object_noise, rng)
         frame = augment(frame, self._config.augment, rng)
         labels = split_labels(frame, self._config.min_points)
-        return Sample(torch.from_numpy(frame.points), labels, draw.seed)
+        name = self._sources[draw.source].name(draw.number)
+        return Sample(torch.from_numpy(frame.points), labels, draw.seed, name)
 
     def plain(self, source: int, number: int) -> Frame:
         """A frame as it is in its source."""

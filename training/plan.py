@@ -15,9 +15,9 @@ from training.config import TrainConfig
 from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World
-from training.evaluate import validate
 from training.memory import estimate_memory
 from training.prepare import Prepared, prepare
+from training.scoring import validate
 from training.step_loss import shares
 from training.transfer import move_batch
 
@@ -155,7 +155,7 @@ def _initialised(parts: Prepared) -> Iterator[str]:
 def _worth(parts: Prepared, config: TrainConfig, world: World) -> dict[str, float]:
     """What the student scores with what it has of a teacher, before it has learnt anything."""
     whole = rebuild(parts.model, parts.network).to(world.device)
-    return validate(whole, parts.network, config, world.device)
+    return validate(whole, parts.network, config, world.device).figures
 
 
 def _losses(values: dict[str, float], parts: dict[str, float]) -> Iterator[str]:

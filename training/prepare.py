@@ -21,6 +21,7 @@ from training.distillation.start import start_from_teacher
 from training.distillation.tutor import Tutor, make_tutor
 from training.distributed import World
 from training.loader import TrainingFrames
+from training.norm import set_momentum
 from training.sampler import DrawSampler
 
 
@@ -62,7 +63,7 @@ def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
     if isinstance(model, BevDetector):
         model.keeps_linear = config.distill is not None and config.distill.overhaul is not None
     model.arrange(training_format(world.device))
-    _set_norm_momentum(model, config.schedule.norm_momentum)
+    set_momentum(model, config.schedule.norm_momentum)
     if config.schedule.sync_norm and world.processes > 1:
         if world.device.type != "cuda":
             raise ValueError("schedule.sync_norm: needs GPUs; leave it out on a CPU")
@@ -98,9 +99,3 @@ def _check_heading(config: TrainConfig, network: AnyModelConfig) -> None:
             f"loss.heading: expected 1 for {network.name}, whose head tells the direction apart"
             f" from the box, got {config.loss.heading}; leave it out"
         )
-
-
-def _set_norm_momentum(model: nn.Module, momentum: float) -> None:
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.momentum = momentum

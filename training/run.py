@@ -18,15 +18,23 @@ from pd_ros.cloud_record import CloudRecord
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import AnyModel
 from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.operating_point import KEY as POINT_KEY
 from training.average import average_of
 from training.collate import Batch
 from training.config import TrainConfig
 from training.crop import rebuild
 from training.distillation.tutor import Tutor
 from training.distributed import World, any_over_world, mean_over_world
-from training.evaluate import validate
 from training.events import Events
-from training.guard import OutOfMemoryError, StopRequest, clear_out_of_memory, read_finite
+from training.guard import (
+    OutOfMemoryError,
+    StopRequest,
+    clear_out_of_memory,
+    has_single_value,
+    read_finite,
+)
+from training.norm import freeze_statistics
+from training.scoring import validate
 from training.state import Progress, Stateful, load_state, save_state
 from training.step_loss import in_half, shares, step_losses
 from training.transfer import move_batch
@@ -81,13 +89,14 @@ class Run:
         path = self.out / "state.pt"
         if not path.exists():
             return Progress()
-        progress = load_state(path, self.config, self._parts())
+        progress = load_state(path, self.config, self.world.processes, self._parts())
         _LOG.info("going on from epoch %d, step %d of %s", progress.epoch, progress.step, path)
         return progress
 
     def epoch(self, loader: list[Batch], progress: Progress, steps: int) -> dict[str, object]:
         """Train one epoch, score it, write everything down."""
         self.network.train()
+        frozen_from = self.config.schedule.norm_frozen_from * self.config.schedule.epochs * steps
         began, waited, names = time.monotonic(), 0.0, ["total"]
         total = torch.zeros(())
         title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
@@ -100,13 +109,16 @@ class Run:
             waited += time.monotonic() - before
             if batch is None:
                 break
+            if progress.epoch * steps + progress.step >= frozen_from:
+                freeze_statistics(self.model)
             terms = self._guarded_step(batch, progress)
-            names, values = list(terms), torch.stack(list(terms.values()))
-            total = total + values
-            trained += 1
             progress.step += 1
             bar.update()
-            bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
+            if terms is not None:
+                names, values = list(terms), torch.stack(list(terms.values()))
+                total = total + values
+                trained += 1
+                bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
             stopping = any_over_world(self.stop.asked, self.world)
             if stopping or progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
@@ -118,7 +130,7 @@ class Run:
         losses = dict(zip(names, mean.tolist(), strict=True))
         return self.finish_epoch(progress, losses, seconds, waited / max(seconds, 1e-9))
 
-    def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor]:
+    def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor] | None:
         try:
             with clear_out_of_memory(self.config.schedule.batch_size):
                 return self.step(batch, progress.epoch)
@@ -126,12 +138,14 @@ class Run:
             self.save(progress)
             raise
 
-    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor]:
-        """One optimiser step; returns what ``training.step_loss`` gives, on the CPU."""
-        on_device = move_batch(batch, self.world.device)
-        terms = step_losses(
-            self.network, self.tutor, on_device, self.config, self.model_config, epoch, self.half
-        )
+    def step(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
+        """One optimiser step; returns what ``training.step_loss`` gives, on the CPU.
+
+        None where any process has a batch too empty for batch norm: it is left out everywhere.
+        """
+        terms = self._losses(batch, epoch)
+        if any_over_world(terms is None, self.world) or terms is None:
+            return None
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
@@ -143,11 +157,33 @@ class Run:
             self.average.update_parameters(self.model)
         return read
 
+    def _losses(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
+        on_device = move_batch(batch, self.world.device)
+        try:
+            return step_losses(
+                self.network,
+                self.tutor,
+                on_device,
+                self.config,
+                self.model_config,
+                epoch,
+                self.half,
+            )
+        except ValueError as error:
+            if not has_single_value(error):
+                raise
+            _LOG.warning(
+                "%s: one pillar, voxel or point within range in all, batch norm needs two; the"
+                " batch is left out", ", ".join(batch.names)
+            )  # fmt: skip
+            return None
+
     def save(self, progress: Progress) -> None:
         """Write the state of the run, from the first process."""
         if self.world.is_first:
             path = self.out / "state.pt"
-            save_state(path, progress, self.config.model_dump_json(), self._parts())
+            content = self.config.model_dump_json()
+            save_state(path, progress, content, self.world.processes, self._parts())
 
     def _parts(self) -> dict[str, Stateful]:
         """Everything whose state makes the run, by the name it has in the file."""
@@ -177,12 +213,15 @@ class Run:
         learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
-        figures.update(validate(whole, self.model_config, self.config, self.world.device))
+        scored = validate(whole, self.model_config, self.config, self.world.device)
+        figures.update(scored.figures)
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(figures) + "\n")
         _LOG.info("%s", json.dumps(figures))
         self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
+        if scored.operating_point is not None:
+            record[POINT_KEY] = scored.operating_point.model_dump()
         if self.origin:
             record["started_from"] = self.origin
         if self.clouds is not None:

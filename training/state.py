@@ -32,19 +32,28 @@ class Stateful(Protocol):
 
 
 def save_state(
-    path: Path, progress: Progress, config_json: str, parts: Mapping[str, Stateful]
+    path: Path,
+    progress: Progress,
+    config_json: str,
+    processes: int,
+    parts: Mapping[str, Stateful],
 ) -> None:
     """Write the state, whole or not at all: a run may be killed at any moment."""
     temporary = path.with_suffix(".part")
-    state = {"epoch": progress.epoch, "step": progress.step, "config": config_json}
+    state: dict[str, object] = {"epoch": progress.epoch, "step": progress.step}
+    state |= {"config": config_json, "processes": processes}
     torch.save(state | {name: part.state_dict() for name, part in parts.items()}, temporary)
     temporary.replace(path)
 
 
-def load_state(path: Path, config: TrainConfig, parts: Mapping[str, Stateful]) -> Progress:
-    """Take a run up again; ``ValueError`` if the file belongs to a run of another config.
+def load_state(
+    path: Path, config: TrainConfig, processes: int, parts: Mapping[str, Stateful]
+) -> Progress:
+    """Take a run up again; ``ValueError`` if the file belongs to another run.
 
-    What a config of an older version does not say is as it was then: off, or at its default.
+    Steps, and with them the learning rate, are counted for one number of processes:
+    another one would end too early or too late. What a config of an older version does not say is
+    as it was then: off, or at its default.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -56,6 +65,13 @@ def load_state(path: Path, config: TrainConfig, parts: Mapping[str, Stateful]) -
         raise ValueError(
             f"{path}: belongs to a run with another config; give the run another `out`, or delete"
             " the file to start again"
+        )
+    before = state.get("processes", processes)  # older versions did not say
+    if before != processes:
+        raise ValueError(
+            f"{path}: belongs to a run of {before} processes, expected to go on with as many, got"
+            f" {processes}; start it with torchrun --nproc-per-node {before}, or give the run"
+            " another `out` and this one's checkpoint as initialise_from"
         )
     for name, part in parts.items():
         part.load_state_dict(state[name])

@@ -15,7 +15,7 @@ def move_batch(batch: Batch, device: torch.device) -> Batch:
         teacher = student if teacher is batch.student else _move_input(teacher, device)
     if theirs is not None:
         theirs = targets if theirs is batch.targets else move_targets(theirs, device)
-    return Batch(student, targets, teacher, theirs, batch.labels)
+    return Batch(student, targets, teacher, theirs, batch.labels, batch.names)
 
 
 def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:

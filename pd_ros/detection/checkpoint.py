@@ -64,6 +64,10 @@ def save_checkpoint(
         "training": json.dumps(training),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, tensors, metadata)
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     temporary = path.with_suffix(path.suffix + ".part")
     save_file(tensors, temporary, metadata)
     temporary.replace(path)
@@ -83,6 +87,18 @@ def read_config(path: Path) -> AnyModelConfig:
     """Config of the network in a file, without its weights; ``ValueError`` as above."""
     with _open(path) as file:
         return _parse_metadata(path, file.metadata() or {})[0]
+
+
+def add_to_record(path: Path, entries: Mapping[str, object]) -> None:
+    """Put entries into the training record of a file; weights and config stay as they are.
+
+    Raises ``ValueError`` for a file that is none of ours.
+    """
+    with _open(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    _, training = _parse_metadata(path, metadata)
+    _write(path, tensors, {**metadata, "training": json.dumps({**training, **entries})})
 
 
 @contextmanager

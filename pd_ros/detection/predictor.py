@@ -9,6 +9,7 @@ from torch import Tensor
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference import make_inference
+from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.detection.types import Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -32,6 +33,8 @@ class Predictor:
         self.device = device
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
+        point = read_operating_point(self.training, self.config.name)
+        self.thresholds = class_thresholds(point, self.config.classes)  # by class
         self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod

@@ -77,6 +77,15 @@ def average_r11(slots: Floats) -> float:
     return 100 * float(slots[::4].mean())
 
 
+def best_threshold(curve: Curve) -> float:
+    """Return the score threshold of the highest F1; 0 where nothing matches."""
+    if len(curve.thresholds) == 0:
+        return 0.0
+    right, wrong, missed, _ = curve.counts
+    f1 = 2 * right / np.maximum(2 * right + wrong + missed, 1)
+    return float(curve.thresholds[np.argmax(f1)])
+
+
 def precision_curve(frames: Sequence[Frame], min_iou: float) -> Curve:
     """Both passes over all frames; no frames or no matches give a curve without thresholds."""
     num_truth = sum(int((~frame.truth_ignored).sum()) for frame in frames)

@@ -19,10 +19,10 @@ from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.average_precision import (
     Bools,
-    Curve,
     Floats,
     Frame,
     average_r40,
+    best_threshold,
     count_matches,
     precision_curve,
 )
@@ -192,7 +192,7 @@ def _score_class(
 ) -> ClassScores:
     curve = precision_curve(volume, min_iou)
     if score_threshold is None:
-        score_threshold = _best_threshold(curve)
+        score_threshold = best_threshold(curve)
     counts = count_matches(volume, np.array([score_threshold]), min_iou)
     right, wrong = int(counts.true_positives[0]), int(counts.false_positives[0])
     num_truth = sum(int((~frame.truth_ignored).sum()) for frame in volume)
@@ -208,11 +208,3 @@ def _score_class(
         false_positives=wrong,
         facing=float(counts.similarity[0]) / max(right, 1),
     )
-
-
-def _best_threshold(curve: Curve) -> float:
-    if len(curve.thresholds) == 0:
-        return 0.0
-    right, wrong, missed, _ = curve.counts
-    f1 = 2 * right / np.maximum(2 * right + wrong + missed, 1)
-    return float(curve.thresholds[np.argmax(f1)])

@@ -118,3 +118,32 @@ def test_a_step_that_does_not_fit_says_what_to_do_and_can_go_on(tmp_path, caplog
     assert torch.load(tmp_path / "out/state.pt", weights_only=True)["step"] == 3
     assert main(["--config", str(run)]) == 0
     assert [row["epoch"] for row in read_log(tmp_path)] == [1, 2]
+
+
+def test_another_number_of_processes_is_refused(tmp_path, caplog) -> None:
+    """Two processes would take half the steps, and end with a learning rate that is still high."""
+    train_until_saved(load_config(write_run(tmp_path), TrainConfig), HERE)
+    path = tmp_path / "out/state.pt"
+    state = torch.load(path, weights_only=True)
+    assert state["processes"] == 1
+    torch.save(state | {"processes": 2}, path)
+    assert main(["--config", str(tmp_path / "run.yaml")]) == 2
+    assert "a run of 2 processes, expected to go on with as many, got 1" in caplog.text
+    torch.save({key: value for key, value in state.items() if key != "processes"}, path)
+    assert main(["--config", str(tmp_path / "run.yaml")]) == 0
+
+
+def test_a_batch_that_norm_cannot_take_is_named_and_left_out(tmp_path, caplog) -> None:
+    """One point in the cloud is one pillar: there is no spread to normalise by."""
+    frames = tmp_path / "frames"
+    write_frames(frames, count=1)
+    path = frames / "000000.npz"
+    whole = dict(np.load(path))
+    np.savez(path, **whole | {"points": whole["points"][:1] * [0, 0, 1, 1] + [1, 1, 0, 0]})
+    plain = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "shift_z_m": 0, "scale": 0}
+    schedule = {"epochs": 1, "frames_per_epoch": 2, "batch_size": 1, "norm_frozen_from": 1}
+    run = write_run(tmp_path, schedule=schedule, augment=plain)
+    assert main(["--config", str(run)]) == 0
+    assert caplog.text.count("the batch is left out") == 2
+    assert str(path) in caplog.text
+    assert read_log(tmp_path)[0]["total"] == 0

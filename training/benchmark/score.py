@@ -18,7 +18,7 @@ from training.benchmark.job import Result, Scores, Task, read_task, write_result
 from training.config import SourceConfig
 from training.cost.operations import Operations, count_operations
 from training.data.source import open_source
-from training.evaluate import score_source
+from training.scoring import score_source
 
 _LOG = logging.getLogger("training.benchmark.score")
 
@@ -67,7 +67,7 @@ def _score(predictor: Predictor, source: SourceConfig, min_points: int) -> Score
     found = score_source(predictor, predictor.config, source, min_points)
     scores = {
         overlap: {name: round(row.ap_bev_r40, 3) for name, row in rows.items() if row.num_truth}
-        for overlap, rows in found.items()
+        for overlap, rows in (("strict", found.strict), ("loose", found.loose))
     }
     if not all(scores.values()):
         raise ValueError(f"{source.path}: has no object to find; score on other sweeps")

@@ -1,4 +1,7 @@
-"""Drawing frames so that rare classes come as often as common ones (CBGS, Zhu et al. 2019)."""
+"""Chances of frames: rare classes as often as common ones, or short drives beside long ones."""
+
+from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +10,7 @@ from training.data.protocol import Frames
 
 
 def class_balanced_weights(frames: Frames, num_classes: int) -> NDArray[np.float64]:
-    """Chance ``[N]`` of each frame to be drawn, 1 in all.
+    """Chance ``[N]`` of each frame to be drawn, 1 in all (CBGS, Zhu et al. 2019, section 3.2).
 
     Each class that occurs gets the same share, and shares it out equally among the frames it is
     in: a frame with several classes gets a part of each, one without any is never drawn. Raises
@@ -26,4 +29,16 @@ def class_balanced_weights(frames: Frames, num_classes: int) -> NDArray[np.float
         )
     chances = present[:, occurring] / per_class[occurring] / occurring.sum()
     weights: NDArray[np.float64] = chances.sum(axis=1)
+    return weights
+
+
+def drive_weights(drives: Sequence[str]) -> NDArray[np.float64]:
+    """Chance ``[N]`` of each frame to be drawn, 1 in all, from the drive of each (N at least 1).
+
+    A drive counts by the square root of its frames: of 144 like frames of one street each is worth
+    less than the only one of another, which is not learnt by heart, either.
+    """
+    counts = Counter(drives)
+    chances = np.array([counts[drive] ** -0.5 for drive in drives])
+    weights: NDArray[np.float64] = chances / chances.sum()
     return weights

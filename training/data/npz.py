@@ -8,18 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.class_map import ClassMap
-from training.frame import IGNORED, Frame
+from training.frame import IGNORED, Frame, without_labels
 
 # Class numbers of the files in the order of these names; -1 is any other object.
 FILE_CLASSES = ("car", "pedestrian", "cyclist")
+_LABELLED = "labelled"
 
 
 class NpzFrames:
-    """The sweeps of a folder by name; ``ValueError`` if there are none."""
+    """The sweeps of a folder by name, or those given; ``ValueError`` if there are none.
 
-    def __init__(self, folder: Path, class_map: ClassMap) -> None:
-        self._files = sorted(folder.glob("*.npz"))
+    ``labelled`` False: nobody said what is in them, whatever boxes the files hold.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        class_map: ClassMap,
+        files: Sequence[Path] | None = None,
+        labelled: bool = True,
+    ) -> None:
+        self._files = sorted(folder.glob("*.npz")) if files is None else list(files)
         self._labels = tuple(class_map.label(name, str(folder)) for name in FILE_CLASSES)
+        self._labelled = labelled
         if not self._files:
             raise ValueError(
                 f"{folder}: expected .npz sweeps, found none; check the path, or write some"
@@ -30,7 +41,8 @@ class NpzFrames:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Frame:
-        return read_frame(self._files[index], self._labels)
+        frame = read_frame(self._files[index], self._labels)
+        return frame if self._labelled else without_labels(frame.points)
 
     def name(self, index: int) -> str:
         """The file."""
@@ -38,6 +50,8 @@ class NpzFrames:
 
     def labels(self, index: int) -> NDArray[np.int64]:
         """Labels of the boxes; the points stay packed."""
+        if not self._labelled:
+            return np.array([IGNORED], dtype=np.int64)
         (numbers,) = _read_arrays(self._files[index], ("cls",))
         return _to_labels(numbers, self._labels)
 
@@ -47,8 +61,10 @@ def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES
 
     Raises ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
-    names = ("points", "boxes", "cls", "num_points")
-    points, boxes, numbers, num_points = _read_arrays(path, names)
+    names = ("points", "boxes", "cls", "num_points", _LABELLED)
+    points, boxes, numbers, num_points, labelled = _read_arrays(path, names)
+    if not labelled:
+        return without_labels(points.astype(np.float32))
     return Frame(
         points.astype(np.float32),
         boxes.reshape(-1, 7).astype(np.float32),
@@ -61,7 +77,10 @@ def _read_arrays(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return [file[name] for name in names]
+            whole = np.array(True)  # files say only where nobody labelled them
+            return [
+                whole if name == _LABELLED and name not in file else file[name] for name in names
+            ]
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path}: expected a labelled sweep (.npz with points, boxes, cls, num_points),"

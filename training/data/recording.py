@@ -23,11 +23,10 @@ from pd_ros.replay.sources import RecordingSource, open_source
 from training.data.checks import refuse_flat_boxes
 from training.data.class_map import ClassMap
 from training.data.inside import count_inside
-from training.frame import IGNORED, Float32, Frame
+from training.frame import IGNORED, Float32, Frame, without_labels
 
 # What the simulator's recordings name besides the classes of most models.
 _SIMULATED = ("car", "van", "truck", "bus", "pedestrian", "cyclist")
-_ALL_AROUND = (0.0, 0.0, 0.0, 2000.0, 2000.0, 200.0, 0.0)
 
 
 class _Place(NamedTuple):
@@ -92,9 +91,7 @@ class RecordingFrames:
         message = self._message(place)
         points = self._source.decode(message, place.stamp_ns)
         if not self._labelled:
-            everywhere = np.array([_ALL_AROUND], dtype=np.float32)
-            count = np.array([len(points)])
-            return Frame(points, everywhere, self.labels(index), count, labelled=False)
+            return without_labels(points)
         boxes = self._boxes(index)
         return Frame(points, boxes, self.labels(index), count_inside(points, boxes))
 

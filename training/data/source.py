@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from training.config import SourceConfig
 from training.data.class_map import map_classes
+from training.data.file_lists import listed_files
 from training.data.kitti import KITTI_CLASSES, KittiFrames
 from training.data.npz import FILE_CLASSES, NpzFrames
 from training.data.nuscenes import NUSCENES_CLASSES, NuScenesFrames
@@ -49,7 +50,9 @@ def _open(source: SourceConfig, classes: Sequence[str]) -> Frames:
     match source.format:
         case "npz":
             known = {name: name for name in FILE_CLASSES}
-            return NpzFrames(path, map_classes(known, classes, override, where, closed=True))
+            class_map = map_classes(known, classes, override, where, closed=True)
+            listed = listed_files(path, source.files, source.only) if source.files else None
+            return NpzFrames(path, class_map, listed, source.labelled)
         case "kitti":
             class_map = map_classes(KITTI_CLASSES, classes, override, where)
             return KittiFrames(path, class_map, source.split, source.hardest)

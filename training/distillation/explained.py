@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.types import PillarBatch
+from training.norm import norms
 
 # Weight of a cell in which the teacher sees nothing, beside 1 where it is certain: there are a
 # hundred such cells for each one with an object.
@@ -71,10 +72,9 @@ def measure_overlaps(teacher: BevDetector, examples: Sequence[Example]) -> dict[
 def _normed(network: nn.Module, batch: PillarBatch) -> list[tuple[nn.Module, Tensor]]:
     """Every batch norm of a network and what it makes of a batch."""
     seen: list[tuple[nn.Module, Tensor]] = []
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     hooks = [
         norm.register_forward_hook(lambda norm, _inputs, output: seen.append((norm, output)))
-        for norm in norms
+        for norm in norms(network)
     ]
     try:
         network(batch)

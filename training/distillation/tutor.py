@@ -23,6 +23,7 @@ from training.distillation.teacher_labels import TeacherLabels
 from training.distillation.term import AnyPair, Pair, make_lesson, pair_of
 from training.distillation.unlabelled import UnlabelledBoxes
 from training.distributed import World
+from training.norm import norms
 
 # From a batch and what the teacher says to the batch with the targets that the student learns.
 Relabel = Callable[[Batch, AnyOutput], Batch]
@@ -107,6 +108,5 @@ def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> Non
     teacher.model.arrange(torch.channels_last)
     if isinstance(teacher.model, BevDetector):
         teacher.model.keeps_linear = config.overhaul is not None
-    for module in teacher.model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.train(config.teacher_norm == "batch")
+    for norm in norms(teacher.model):
+        norm.train(config.teacher_norm == "batch")

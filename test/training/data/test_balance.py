@@ -3,7 +3,7 @@ import pytest
 
 from pd_ros.detection.frozen_config import parse_config
 from training.config import TrainConfig
-from training.data.balance import class_balanced_weights
+from training.data.balance import class_balanced_weights, drive_weights
 from training.frame import Frame
 from training.sampler import DrawSampler
 
@@ -52,3 +52,9 @@ def test_frames_are_drawn_by_their_weights() -> None:
     counts = np.bincount([draw.number for draw in weighted if draw.source == 1], minlength=3)
     assert counts[1] == 0
     assert counts[0] / counts.sum() == pytest.approx(0.25, abs=0.04)
+
+
+def test_a_drive_counts_by_the_root_of_its_sweeps() -> None:
+    """Four sweeps of one drive and one of another: two thirds and one third."""
+    weights = drive_weights(["a", "a", "b", "a", "a"])
+    np.testing.assert_allclose(weights, [1 / 6, 1 / 6, 1 / 3, 1 / 6, 1 / 6])

@@ -1,0 +1,161 @@
+"""What a vehicle would see at a score threshold: objects found, ghosts, errors of the boxes.
+
+AP ranks boxes and forgives those of low score; whoever drives behind a detector has one threshold.
+Pairs are those of ``agreement.py``: the same class and a bird's-eye IoU above KITTI's loose
+thresholds. A ghost is a box that touches no object at all, of whatever class and whether asked for
+or not: nothing that is known to be there explains it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.boxes import bev_iou
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation import distance
+from pd_ros.evaluation.agreement import pair_boxes
+from pd_ros.evaluation.average_precision import best_threshold, precision_curve
+from pd_ros.evaluation.box_errors import BoxErrors, box_differences, summarise_errors
+from pd_ros.evaluation.lidar import GroundTruth, class_frames, frame_overlaps, loose_iou
+
+ALL_RANGES = "all"
+
+
+@dataclass(frozen=True)
+class OperatingScores:
+    """One class at its threshold, everywhere or in one range of distance."""
+
+    threshold: float
+    frames: int
+    objects: int  # asked for
+    found: int  # of these
+    wrong: int  # boxes where no object of the class is
+    ghosts: int  # of these, those that touch nothing that is there
+    errors: BoxErrors | None  # of the found ones; None where there is none
+
+    @property
+    def recall(self) -> float:
+        """Share of the objects that was found; 0 where there is none."""
+        return self.found / max(self.objects, 1)
+
+    @property
+    def precision(self) -> float:
+        """Share of the boxes that are right; 0 where there is none."""
+        return self.found / max(self.found + self.wrong, 1)
+
+    @property
+    def ghosts_per_frame(self) -> float:
+        """Ghosts in a cloud, on average."""
+        return self.ghosts / max(self.frames, 1)
+
+
+def choose_thresholds(
+    truth: Sequence[GroundTruth], found: Sequence[Detections], classes: Sequence[str]
+) -> dict[str, float]:
+    """Return the score of the highest F1 from above for each class; 1 where nothing is right.
+
+    Frames in the same order. To be chosen on other frames than those that are reported.
+    """
+    overlaps = frame_overlaps(truth, found)
+    least = loose_iou(classes)
+    thresholds = {}
+    for label, name in enumerate(classes):
+        bev, _ = class_frames(truth, found, overlaps, label)
+        curve = precision_curve(bev, least[name])
+        thresholds[name] = best_threshold(curve) if len(curve.thresholds) else 1.0
+    return thresholds
+
+
+def score_operating_point(
+    truth: Sequence[GroundTruth],
+    found: Sequence[Detections],
+    classes: Sequence[str],
+    thresholds: Mapping[str, float],
+) -> dict[str, dict[str, OperatingScores]]:
+    """Score each class at its threshold, in all ranges and in each of ``distance.NAMES``.
+
+    Frames in the same order; labels index ``classes``. A pair lies where the object does, a wrong
+    box where it does itself. Returns ``{class: {range: scores}}``.
+    """
+    tallies = [
+        _tally(there, _above(boxes, classes, thresholds), classes)
+        for there, boxes in zip(truth, found, strict=True)
+    ]
+    rows = torch.cat([rows for rows, _ in tallies]) if tallies else torch.zeros(0, 3)
+    differences = torch.cat([each for _, each in tallies]) if tallies else torch.zeros(0, 7)
+    return {
+        name: {
+            title: _scores(rows, differences, label, number, thresholds[name], len(truth))
+            for number, title in ((-1, ALL_RANGES), *enumerate(distance.NAMES))
+        }
+        for label, name in enumerate(classes)
+    }
+
+
+# What a row of a tally is; rows of found ones have their differences beside them, others zeros.
+_FOUND, _MISSED, _WRONG, _GHOST = range(4)
+
+
+def _above(
+    found: Detections, classes: Sequence[str], thresholds: Mapping[str, float]
+) -> Detections:
+    least = found.scores.new_tensor([thresholds[name] for name in classes])
+    return found.select(found.scores >= least[found.labels])
+
+
+def _tally(truth: GroundTruth, found: Detections, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Rows of kind, class and range ``[R, 3]``, and differences of the found ones ``[R, 7]``."""
+    pairs = pair_boxes(found, truth, classes)
+    touching = (bev_iou(found.boxes, truth.boxes) > 0).any(dim=1)
+    where, theirs = distance.range_numbers(found.boxes), distance.range_numbers(truth.boxes)
+    kinds = torch.where(touching[pairs.extra], _WRONG, _GHOST)
+    rows = torch.cat(
+        (
+            _rows(_FOUND, truth.labels[pairs.other], theirs[pairs.other]),
+            _rows(_MISSED, truth.labels[pairs.missed], theirs[pairs.missed]),
+            _rows(kinds, found.labels[pairs.extra], where[pairs.extra]),
+        )
+    )
+    differences = torch.zeros((len(rows), 7), dtype=torch.float64)
+    differences[: len(pairs.found)] = box_differences(
+        found.boxes[pairs.found], truth.boxes[pairs.other]
+    )
+    return rows, differences
+
+
+def _rows(kinds: Tensor | int, labels: Tensor, ranges: Tensor) -> Tensor:
+    return torch.stack((torch.zeros_like(labels) + kinds, labels, ranges), dim=1)
+
+
+def _scores(
+    rows: Tensor, differences: Tensor, label: int, number: int, threshold: float, frames: int
+) -> OperatingScores:
+    here = rows[:, 1] == label
+    if number >= 0:
+        here &= rows[:, 2] == number
+    found, missed, wrong, ghosts = (int((here & (rows[:, 0] == kind)).sum()) for kind in range(4))
+    errors = summarise_errors(differences[here & (rows[:, 0] == _FOUND)])
+    return OperatingScores(
+        threshold, frames, found + missed, found, wrong + ghosts, ghosts, errors
+    )
+
+
+def format_operating_point(scores: Mapping[str, Mapping[str, OperatingScores]]) -> str:
+    """Return the scores as text: one line per class and range, then the errors of each class."""
+    lines = [
+        f"{'class':12}{'range':>12}{'score >=':>10}{'found':>12}{'precision':>11}"
+        f"{'ghosts per frame':>18}"
+    ]
+    for name, ranges in scores.items():
+        for title, row in ranges.items():
+            lines.append(
+                f"{name:12}{title:>12}{row.threshold:10.2f}{f'{row.found} of {row.objects}':>12}"
+                f"{row.precision:11.3f}{row.ghosts_per_frame:18.2f}"
+            )
+    for name, ranges in scores.items():
+        errors = ranges[ALL_RANGES].errors
+        if errors is not None:
+            lines.append(f"{name:12}found minus true, mean and deviation: {errors}")
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Thresholds that a checkpoint brings along."""
+
+import json
+
+import pytest
+import torch
+from small_model import save_eager_model
+from small_run import write_run
+
+from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
+from pd_ros.detection.operating_point import (
+    FALLBACK,
+    KEY,
+    OperatingPoint,
+    class_thresholds,
+    read_operating_point,
+)
+from pd_ros.detection.predictor import Predictor
+from training.evaluate import main as evaluate
+from training.train import main as train
+
+CAR = {"threshold": 0.62, "precision": 0.9, "recall": 0.8, "ghosts_per_frame": 0.5}
+
+
+def test_thresholds_by_class() -> None:
+    point = OperatingPoint.model_validate({"data": "dev", "classes": {"car": CAR}})
+    assert class_thresholds(point, ("cyclist", "car")) == (FALLBACK, 0.62)
+    assert class_thresholds(None, ("car",)) == (FALLBACK,)
+    assert read_operating_point({}, "here") is None
+    with pytest.raises(ValueError, match=r"here \(operating_point\): classes.car.threshold"):
+        read_operating_point(
+            {KEY: {"data": "", "classes": {"car": {**CAR, "threshold": 2}}}}, "here"
+        )
+
+
+def test_it_is_put_into_a_file_without_touching_its_weights(tmp_path) -> None:
+    path = save_eager_model(tmp_path)
+    before = load_checkpoint(path)
+    name = before.config.classes[0]
+    add_to_record(path, {KEY: {"data": "dev", "classes": {name: CAR}}})
+    after = load_checkpoint(path)
+    assert after.config == before.config
+    assert {**after.training, KEY: None} == {**before.training, KEY: None}
+    for one, other in zip(before.model.parameters(), after.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert Predictor.from_checkpoint(path, "cpu").thresholds[0] == 0.62
+
+
+def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None:
+    frames = str(tmp_path / "frames")
+    run = write_run(tmp_path, validation=[{"path": frames}])
+    assert train(["--config", str(run)]) == 0
+    path = tmp_path / "out/model.safetensors"
+    point = read_operating_point(load_checkpoint(path).training, "run")
+    assert point is not None and point.data == "frames"
+    log = json.loads((tmp_path / "out/log.jsonl").read_text().splitlines()[-1])
+    assert point.classes["car"].threshold == pytest.approx(log["frames/car/threshold"], abs=1e-3)
+    assert "frames/car/ghosts_per_frame" in log and "frames/car/3d_0.7" in log
+    shared = ["--model", str(path), "--data", frames, "--device", "cpu"]
+    assert evaluate([*shared, "--threshold", "0.25", "--json", str(tmp_path / "a.json")]) == 0
+    assert read_operating_point(load_checkpoint(path).training, "run") == point
+    assert evaluate([*shared, "--threshold", "0.25", "--keep-operating-point"]) == 0
+    kept = read_operating_point(load_checkpoint(path).training, "run")
+    assert kept is not None and kept.classes["car"].threshold == 0.25
+    table = json.loads((tmp_path / "a.json").read_text())
+    assert table["operating_point"]["car"]["all"]["threshold"] == 0.25
+    assert {"strict", "loose", "reliability", "norm_gap"} <= table.keys()
