@@ -196,8 +196,9 @@ class DetectorNode(CheckedLifecycleNode):
 
     def _refresh_settings(self, _changed: list[Parameter]) -> None:
         if self.engine is not None:
-            classes = self.engine.predictor.config.classes
-            self.engine.settings = read_settings(self, classes)
+            predictor = self.engine.predictor
+            classes = predictor.config.classes
+            self.engine.settings = read_settings(self, classes, predictor.thresholds)
 
     def _end_lost(self) -> None:
         self.exit_code = LOST_DEVICE

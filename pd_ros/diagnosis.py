@@ -8,6 +8,7 @@ import torch
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_findings import Finding, verdict
 from pd_ros.cloud_record import expected_clouds
+from pd_ros.detection.operating_point import FALLBACK, read_operating_point
 from pd_ros.detection.predictor import Predictor
 from pd_ros.examination import Eye, examine_cloud
 from pd_ros.frames import Matrix
@@ -83,7 +84,7 @@ class Diagnosis:
                 counts, now_s - self._boxes_s, settings.limit, content.level is Level.OK
             ),
             "device": self._judge_device(counts),
-            "model": self._judge_model(),
+            "model": self._judge_model(settings),
         }
 
     def _judge_content(self, settings: Settings, model_from_cloud: Matrix | None) -> Health:
@@ -109,7 +110,11 @@ class Diagnosis:
         values["out of memory"] = counts.events.get("out of memory", 0)
         return Health(Level.OK, str(device), values)
 
-    def _judge_model(self) -> Health:
+    def _chosen_on(self) -> str:
+        point = read_operating_point(self._predictor.training, self._predictor.config.name)
+        return point.data if point is not None else f"not recorded: {FALLBACK} for all classes"
+
+    def _judge_model(self, settings: Settings) -> Health:
         config, record = self._predictor.config, self._predictor.training
         state = self._file.state()
         values: dict[str, object] = {
@@ -118,6 +123,8 @@ class Diagnosis:
             "sha256": self._file.sha256,
             "file": state,
             "classes": ", ".join(config.classes),
+            "score thresholds": _thresholds_text(config.classes, settings),
+            "operating point chosen on": self._chosen_on(),
             "precision": str(self._predictor.precision).removeprefix("torch."),
             "licence": record.get("licence", "not recorded"),
             "training clouds": "recorded" if self.eye.expected.recorded else "not recorded",
@@ -127,6 +134,12 @@ class Diagnosis:
             return Health(Level.OK, config.name, values)
         text = f"the file is {state} since it was read; to read it: deactivate, cleanup, configure"
         return Health(Level.WARN, text, values)
+
+
+def _thresholds_text(classes: Sequence[str], settings: Settings) -> str:
+    """Say from which score on boxes are published, by class and, where they differ, distance."""
+    rows = zip(classes, settings.score_thresholds, strict=True)
+    return ", ".join(f"{name} {' '.join(f'{t:.2f}' for t in row)}" for name, row in rows)
 
 
 def content_health(findings: Sequence[Finding], recorded: bool) -> Health:

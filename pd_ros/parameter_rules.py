@@ -80,7 +80,8 @@ def _why_not_alone(name: str, value: Any) -> str:
         return _why_no_threshold(value)
     if name == BINS and (not numbers or numbers[0] != 0 or numbers != sorted(set(numbers))):
         return f"expected rising numbers from 0.0 on, got {list(numbers)}"
-    return f"expected -1 or 0 to 1, got {value}" if name == NMS and -1 < value < 0 else ""
+    checkpoints = name in (NMS, THRESHOLD + "default")
+    return f"expected -1 or 0 to 1, got {value}" if checkpoints and -1 < value < 0 else ""
 
 
 def _why_no_threshold(value: Any) -> str:

@@ -153,9 +153,10 @@ _REGION = (
 
 _POSTPROCESS = (
     Spec(
-        THRESHOLD + "default", 0.3,
-        "Least score of a published box. What the checkpoint's own threshold has left out does"
-        " not come back.", limits=(0.0, 1.0),
+        THRESHOLD + "default", -1.0,
+        "Least score of a published box; -1: the operating point that the checkpoint brings for"
+        " each class (0.3 where it brings none). What the network's decoding has left out does"
+        " not come back.", limits=(-1.0, 1.0), constraints="-1, or 0 to 1",
     ),
     Spec(
         BINS, (0.0,), "Metres from the sensor at which the distance bins of the classes' score"

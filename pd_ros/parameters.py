@@ -92,10 +92,14 @@ def read_setup(node: Node, default_checkpoint: str) -> Setup:
     )
 
 
-def read_settings(node: Node, classes: Sequence[str]) -> Settings:
-    """Return what the next clouds are processed with; the thresholds in the classes' order."""
+def read_settings(node: Node, classes: Sequence[str], chosen: Sequence[float]) -> Settings:
+    """Return what the next clouds are processed with; the thresholds in the classes' order.
+
+    ``chosen``: the checkpoint's threshold of each class, which holds unless the node has another.
+    """
     value = _reader(node)
     bins = tuple(value(BINS))
+    general = value(THRESHOLD + "default")
     return Settings(
         reading=_read_reading(node),
         z_offset_m=value("input.z_offset"),
@@ -107,8 +111,10 @@ def read_settings(node: Node, classes: Sequence[str]) -> Settings:
         single_sweep=value("sweeps.on_tf_error") == "single_sweep",
         distance_bins_m=bins,
         score_thresholds=tuple(
-            _thresholds(value(THRESHOLD + name.lower()), value(THRESHOLD + "default"), len(bins))
-            for name in classes
+            _thresholds(
+                value(THRESHOLD + name.lower()), own if general < 0 else general, len(bins)
+            )
+            for name, own in zip(classes, chosen, strict=True)
         ),
         max_detections=value("postprocess.max_detections"),
         min_points_in_box=value("postprocess.min_points_in_box"),

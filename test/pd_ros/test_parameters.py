@@ -25,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning"
 CLASSES = ("Car", "Pedestrian")
 KNOWN = ["use_sim_time"] + [spec.name for spec in (*SPECS, *class_specs(CLASSES))]
 CAR = "postprocess.score_threshold.car"
+CHOSEN = (0.3, 0.3)  # by the checkpoint
 DEFAULT = "postprocess.score_threshold.default"
 BINS = "postprocess.distance_bins"
 
@@ -97,22 +98,22 @@ def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
         score_thresholds=((0.6,), (0.3,)),
         markers=False,
     )
-    assert read_settings(node, CLASSES) == expected
-    assert read_settings(node, CLASSES[::-1]).score_thresholds == ((0.3,), (0.6,))
+    assert read_settings(node, CLASSES, CHOSEN) == expected
+    assert read_settings(node, CLASSES[::-1], CHOSEN).score_thresholds == ((0.3,), (0.6,))
 
 
 def test_settings_that_were_read_do_not_change_with_the_node(make_node) -> None:
     node = make_node()
-    before = read_settings(node, CLASSES)
+    before = read_settings(node, CLASSES, CHOSEN)
     values = {DEFAULT: 0.45, CAR: 0.0, "input.z_offset": -0.4, "postprocess.max_detections": 7}
     assert change(node, **values).successful
-    after = read_settings(node, CLASSES)
+    after = read_settings(node, CLASSES, CHOSEN)
     assert before == PLAIN
     assert after == dataclasses.replace(
         before, score_thresholds=((0.0,), (0.45,)), z_offset_m=-0.4, max_detections=7
     )
     assert change(node, **{CAR: -1.0}).successful
-    assert read_settings(node, CLASSES).score_thresholds == ((0.45,), (0.45,))
+    assert read_settings(node, CLASSES, CHOSEN).score_thresholds == ((0.45,), (0.45,))
 
 
 REFUSED = [
@@ -121,7 +122,8 @@ REFUSED = [
     ("input.z_offset", 1, "Wrong parameter type"),
     ("input.intensity.scale", -1.0, "out of range"),
     ("input.intensity.scale", float("inf"), None),
-    (DEFAULT, -0.1, "out of range"),
+    (DEFAULT, -0.1, "expected -1 or 0 to 1, got -0.1"),
+    (DEFAULT, -1.1, "out of range"),
     (DEFAULT, 1.1, "out of range"),
     (CAR, -0.5, "expected -1 (the default threshold) or 0 to 1, got -0.5"),
     (CAR, 1.5, "expected -1 (the default threshold) or 0 to 1, got 1.5"),
@@ -156,7 +158,7 @@ def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
     result = change(node, **{DEFAULT: 0.7, CAR: -0.25})
     assert not result.successful
     assert result.reason.startswith(f"{CAR}: ")
-    assert read_settings(node, CLASSES) == PLAIN
+    assert read_settings(node, CLASSES, CHOSEN) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -197,12 +199,15 @@ def test_good_values_pass() -> None:
 
 def test_thresholds_by_distance_come_with_their_bins(make_node) -> None:
     node = make_node(**{BINS: [0.0, 20.0, 40.0], CAR: [0.5, 0.4, -1.0]})
-    assert read_settings(node, CLASSES).score_thresholds == ((0.5, 0.4, 0.3), (0.3, 0.3, 0.3))
+    assert read_settings(node, CLASSES, CHOSEN).score_thresholds == (
+        (0.5, 0.4, 0.3),
+        (0.3, 0.3, 0.3),
+    )
     result = change(node, **{BINS: [0.0, 20.0]})
     assert not result.successful
     assert "set both together" in result.reason
     assert change(node, **{BINS: [0.0, 25.0], CAR: [0.1, 0.2]}).successful
-    settings = read_settings(node, CLASSES)
+    settings = read_settings(node, CLASSES, CHOSEN)
     assert settings.distance_bins_m == (0.0, 25.0)
     assert settings.score_thresholds[0] == (0.1, 0.2)
 
@@ -211,7 +216,7 @@ def test_classes_get_the_sites_names_while_running(make_node) -> None:
     node = make_node()
     assert change(node, **{"postprocess.class_map.car": "vehicle"}).successful
     assert change(node, **{"postprocess.class_map.pedestrian": "drop"}).successful
-    assert read_settings(node, CLASSES).names == ("vehicle", "")
+    assert read_settings(node, CLASSES, CHOSEN).names == ("vehicle", "")
 
 
 def test_what_is_read_at_configure(make_node) -> None:
@@ -290,3 +295,16 @@ def test_the_readme_has_every_parameter_with_its_description() -> None:
     for spec in SPECS:
         assert f"`{spec.name}`" in text
         assert spec.description in text or spec.name.startswith("input.field_map.")
+
+
+def test_the_checkpoint_chooses_where_nobody_else_does(make_node) -> None:
+    node = make_node()
+    chosen = (0.62, 0.41)
+    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
+    assert change(node, **{CAR: 0.5}).successful
+    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.5,), (0.41,))
+    assert change(node, **{DEFAULT: 0.2, CAR: -1.0}).successful
+    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.2,), (0.2,))
+    assert change(node, **{DEFAULT: -1.0}).successful
+    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
+    assert not change(node, **{DEFAULT: -0.5}).successful
