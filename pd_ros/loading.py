@@ -55,6 +55,9 @@ def model_sweeps(predictor: Predictor, asked: int) -> int:
         return 1
     if asked > 0:
         return asked
+    imported = predictor.training.get("sweeps")
+    if isinstance(imported, int):
+        return imported
     run = predictor.training.get("run")
     sources = run.get("data", []) if isinstance(run, dict) else []
     return max((int(source.get("sweeps", 1)) for source in sources), default=1)
