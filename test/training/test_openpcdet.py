@@ -193,3 +193,19 @@ def test_intensities_up_to_255_give_the_maps_that_they_gave() -> None:
             scale_intensity(model, config, 255.0)
             found = model(pillarize([points], config.grid, config.capacity))
         torch.testing.assert_close(found.heatmap, expected.heatmap, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", ["", "_4x", "_16x"])
+@pytest.mark.parametrize("name", ["point_pillars", "second"])
+def test_networks_of_kitti_take_and_leave_as_many_boxes_as_openpcdet(name, size) -> None:
+    decode = load_config(Path(f"config/model/{name}{size}.yaml"), ModelConfig).decode
+    assert (decode.max_candidates, decode.max_detections) == (4096, 500)
+
+
+def test_networks_of_waymo_have_openpcdets_limit_of_centres() -> None:
+    limits = {"pillar": (-80, -80, -10, 80, 80, 10), "voxel": (-75.2, -75.2, -2, 75.2, 75.2, 4)}
+    for kind, limit in limits.items():
+        paths = sorted(Path("config/model").glob(f"cp_{kind}*.yaml"))
+        assert len(paths) == 4
+        for path in paths:
+            assert load_config(path, ModelConfig).decode.centre_range_m == limit
