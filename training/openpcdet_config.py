@@ -1,25 +1,21 @@
 """Our model config from OpenPCDet's: every key has its counterpart, or is refused by its name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.frozen_config import FrozenConfig, parse_config
-from training.openpcdet_data import Data, Processor, of_network, read_openpcdet_yaml
+from training.openpcdet_checks import FEATURES, PILLARS, find_problems, voxel_step
+from training.openpcdet_data import Data, of_network, read_openpcdet_yaml
 from training.openpcdet_schema import AnchorHead, Backbone3d, CenterHead, Model, Names
 
-# Theirs: ours. What only points of joined sweeps have is their age.
-_FEATURES = {"intensity": "intensity", "elongation": "elongation", "timestamp": "time_lag"}
 # Highest intensity in the files of a data set that OpenPCDet takes as it is; we bring it to 1.
 _INTENSITY_MAX = {"NuScenesDataset": 255.0}
-_PILLARS = ("PillarVFE", "DynPillarVFE", "DynamicPillarVFE")
 _MAX_POINTS = 400_000  # theirs knows no bound; ours needs one
 _FILTERS = {"VoxelBackBone8x": (16, 16, 32, 64, 64, 128),
             "VoxelResBackBone8x": (16, 16, 32, 64, 128, 128)}  # fmt: skip
 _LAYERS = {"VoxelBackBone8x": (1, 1, 3, 3, 3, 1), "VoxelResBackBone8x": (1, 2, 3, 3, 3, 1)}
-_BRANCHES = {"center": 2, "center_z": 1, "dim": 3, "rot": 2}
-_VELOCITY = {"vel": 2}
 
 
 # The words for a key too many in a config of ours, and in one of theirs.
@@ -51,7 +47,7 @@ def load_openpcdet_config(path: Path) -> Theirs:
     network = _read(path)
     classes = [name.lower() for name in network.CLASS_NAMES]
     model, data = network.MODEL, network.DATA_CONFIG
-    problems = list(_problems(model, data, classes))
+    problems = list(find_problems(model, data, classes))
     if problems:
         raise ValueError("\n".join(f"{path}: {problem}" for problem in problems))
     config = parse_config(_ours(path.stem, classes, model, data), ModelConfig, f"{path} (as ours)")
@@ -85,7 +81,7 @@ def _ours(name: str, classes: list[str], model: Model, data: Data) -> dict[str, 
         "name": name,
         "classes": classes,
         "groups": _groups(model.DENSE_HEAD),
-        "features": [_FEATURES[f] for f in data.POINT_FEATURE_ENCODING.used_feature_list[3:]],
+        "features": [FEATURES[f] for f in data.POINT_FEATURE_ENCODING.used_feature_list[3:]],
         "grid": _grid(model, data),
         "capacity": _capacity(model, data),
         "encoder": _encoder(model),
@@ -99,93 +95,6 @@ def _ours(name: str, classes: list[str], model: Model, data: Data) -> dict[str, 
         "decode": _decode(model),
     }
     return {key: value for key, value in ours.items() if value is not None}
-
-
-def _problems(model: Model, data: Data, classes: list[str]) -> Iterator[str]:
-    features = data.POINT_FEATURE_ENCODING.used_feature_list
-    unknown = [name for name in features[3:] if name not in _FEATURES]
-    if features[:3] != ("x", "y", "z") or unknown:
-        yield (
-            "DATA_CONFIG.POINT_FEATURE_ENCODING.used_feature_list: expected x, y, z and some of"
-            f" {', '.join(_FEATURES)}, got {', '.join(features)}"
-        )
-    pillars = model.VFE.NAME in _PILLARS
-    if pillars and model.VFE.NUM_FILTERS is None:
-        yield "MODEL.VFE.NUM_FILTERS: missing"
-    if pillars == (model.BACKBONE_3D is not None):
-        yield (
-            f"MODEL.BACKBONE_3D: expected {'none with' if pillars else 'one behind'}"
-            f" {model.VFE.NAME}"
-        )
-    try:
-        voxels = _voxels(data)
-    except ValueError as error:
-        yield str(error)
-        return
-    dynamic = model.VFE.NAME.startswith("Dyn")
-    if not dynamic and None in (voxels.MAX_POINTS_PER_VOXEL, voxels.MAX_NUMBER_OF_VOXELS):
-        yield f"DATA_CONFIG.DATA_PROCESSOR: {model.VFE.NAME} needs transform_points_to_voxels"
-    z0, z1 = data.POINT_CLOUD_RANGE[2], data.POINT_CLOUD_RANGE[5]
-    if pillars and voxels.VOXEL_SIZE and abs(voxels.VOXEL_SIZE[2] - (z1 - z0)) > 1e-6:
-        yield (
-            "DATA_CONFIG.DATA_PROCESSOR: VOXEL_SIZE: expected pillars as high as the range,"
-            f" {z1 - z0:g} m, got {voxels.VOXEL_SIZE[2]:g} m"
-        )
-    if isinstance(model.DENSE_HEAD, CenterHead):
-        yield from _center_problems(model.DENSE_HEAD)
-    else:
-        yield from _anchor_problems(model, model.DENSE_HEAD, classes)
-
-
-def _center_problems(head: CenterHead) -> Iterator[str]:
-    branches = {name: b.out_channels for name, b in head.SEPARATE_HEAD_CFG.HEAD_DICT.items()}
-    if branches not in (_BRANCHES, _BRANCHES | _VELOCITY):
-        yield (
-            f"MODEL.DENSE_HEAD.SEPARATE_HEAD_CFG.HEAD_DICT: expected {_BRANCHES}, maybe with"
-            f" {_VELOCITY}, got {branches}"
-        )
-    if sorted(head.SEPARATE_HEAD_CFG.HEAD_ORDER) != sorted(branches):
-        yield "MODEL.DENSE_HEAD.SEPARATE_HEAD_CFG.HEAD_ORDER: expected the names of HEAD_DICT"
-    nms = head.POST_PROCESSING.NMS_CONFIG
-    if nms.MULTI_CLASSES_NMS:
-        yield "MODEL.DENSE_HEAD.POST_PROCESSING.NMS_CONFIG.MULTI_CLASSES_NMS: expected False"
-    if nms.NMS_PRE_MAXSIZE < head.POST_PROCESSING.MAX_OBJ_PER_SAMPLE:
-        yield (
-            "MODEL.DENSE_HEAD.POST_PROCESSING.NMS_CONFIG.NMS_PRE_MAXSIZE: expected no less than"
-            " MAX_OBJ_PER_SAMPLE"
-        )
-
-
-def _anchor_problems(model: Model, head: AnchorHead, classes: list[str]) -> Iterator[str]:
-    where = "MODEL.DENSE_HEAD"
-    names = [anchor.class_name.lower() for anchor in head.ANCHOR_GENERATOR_CONFIG]
-    single = head.NAME == "AnchorHeadSingle"
-    if sorted(names) != sorted(classes) or (single and names != classes):
-        yield (
-            f"{where}.ANCHOR_GENERATOR_CONFIG: expected one entry for each of CLASS_NAMES"
-            f"{', in their order' if single else ''} ({', '.join(classes)}), got"
-            f" {', '.join(names)}"
-        )
-    for key in ("anchor_rotations", "align_center", "feature_map_stride"):
-        if len({getattr(anchor, key) for anchor in head.ANCHOR_GENERATOR_CONFIG}) > 1:
-            yield f"{where}.ANCHOR_GENERATOR_CONFIG: {key}: expected the same for all classes"
-    parts = [name.lower() for part in head.RPN_HEAD_CFGS for name in part.HEAD_CLS_NAME]
-    if single and (parts or head.USE_MULTIHEAD or head.SHARED_CONV_NUM_FILTER):
-        yield f"{where}: USE_MULTIHEAD, RPN_HEAD_CFGS, SHARED_CONV_NUM_FILTER: not of {head.NAME}"
-    if not single and not (head.USE_MULTIHEAD and head.SEPARATE_MULTIHEAD and parts == names):
-        yield (
-            f"{where}: expected USE_MULTIHEAD and SEPARATE_MULTIHEAD, and RPN_HEAD_CFGS with the"
-            f" classes in the order of ANCHOR_GENERATOR_CONFIG ({', '.join(names)}), got"
-            f" {', '.join(parts) or 'none'}"
-        )
-    processing = model.POST_PROCESSING
-    if processing.NMS_CONFIG is None or processing.SCORE_THRESH is None:
-        yield "MODEL.POST_PROCESSING: SCORE_THRESH and NMS_CONFIG are needed"
-    elif single == processing.NMS_CONFIG.MULTI_CLASSES_NMS:
-        yield (
-            f"MODEL.POST_PROCESSING.NMS_CONFIG.MULTI_CLASSES_NMS: expected {not single} with"
-            f" {head.NAME}, got {single}"
-        )
 
 
 def _check_map(path: Path, config: ModelConfig, model: Model) -> None:
@@ -207,20 +116,11 @@ def _check_map(path: Path, config: ModelConfig, model: Model) -> None:
         )
 
 
-def _voxels(data: Data) -> Processor:
-    found = [step for step in data.DATA_PROCESSOR if step.VOXEL_SIZE is not None]
-    found = [step for step in found if not step.NAME.endswith("_tea")]  # of SparseKD's teacher
-    if len(found) != 1:
-        raise ValueError(f"DATA_CONFIG.DATA_PROCESSOR: expected one step with VOXEL_SIZE, got"
-                         f" {len(found)}")  # fmt: skip
-    return found[0]
-
-
 def _grid(model: Model, data: Data) -> dict[str, Any]:
-    size = _voxels(data).VOXEL_SIZE
+    size = voxel_step(data).VOXEL_SIZE
     assert size is not None
     grid: dict[str, Any] = {"range_m": list(data.POINT_CLOUD_RANGE), "pillar_size_m": size[:2]}
-    if model.VFE.NAME not in _PILLARS:
+    if model.VFE.NAME not in PILLARS:
         grid["voxel_height_m"] = size[2]
     elif model.VFE.NAME != "PillarVFE":
         grid["any_height"] = True
@@ -228,7 +128,7 @@ def _grid(model: Model, data: Data) -> dict[str, Any]:
 
 
 def _capacity(model: Model, data: Data) -> dict[str, Any]:
-    voxels = _voxels(data)
+    voxels = voxel_step(data)
     if model.VFE.NAME.startswith("Dyn") or voxels.MAX_NUMBER_OF_VOXELS is None:
         return {"max_points": _MAX_POINTS, "max_pillars": _MAX_POINTS}
     return {
