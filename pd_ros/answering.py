@@ -2,25 +2,26 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage
+from pd_ros.detection.point_fields import TIME_LAG
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.stage_clock import StageClock
 from pd_ros.detection.types import Detections
 from pd_ros.frames import Matrix, TransformError, TransformSource, inverse, move_points
 from pd_ros.loading import model_sweeps
 from pd_ros.placed_boxes import count_points, move_boxes
+from pd_ros.point_features import extra_fields, missing_fields, model_columns
 from pd_ros.pointcloud import Float32, decode_points
 from pd_ros.region import crop, thin_out
 from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 from pd_ros.sweeps import Sweep, SweepBuffer, with_age
-
-_COLUMNS = {"intensity": 3, "time_lag": 4}
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
 
@@ -50,8 +51,9 @@ class Answerer:
         self._statistics = statistics
         self._say = say
         features = predictor.config.features
-        self._columns = [0, 1, 2, *(_COLUMNS[name] for name in features)]
-        self.joins = "time_lag" in features
+        self._extras = extra_fields(features)
+        self._columns = model_columns(features, self._extras)
+        self.joins = TIME_LAG in features
         self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps))
         self._last_ns: int | None = None
         self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
@@ -82,7 +84,7 @@ class Answerer:
         self, cloud: CloudMessage, model_from_cloud: Matrix | None, settings: Settings
     ) -> Float32:
         """Points ``[N, 3 + C]`` as the model wants them."""
-        points = decode_points(cloud.layout, cloud.data, settings.reading)
+        points = self._read(cloud, settings)
         if model_from_cloud is not None:
             points = move_points(points, model_from_cloud)
         points = crop(points, settings.region, settings.ego_box)
@@ -94,6 +96,14 @@ class Answerer:
         if self._columns == list(range(joined.shape[1])):
             return joined
         return np.ascontiguousarray(joined[:, self._columns])
+
+    def _read(self, cloud: CloudMessage, settings: Settings) -> Float32:
+        if not self._extras:
+            return decode_points(cloud.layout, cloud.data, settings.reading)
+        if missing := missing_fields(cloud.layout, self._extras):
+            self._say("missing field", missing)
+        reading = replace(settings.reading, extras=self._extras)
+        return decode_points(cloud.layout, cloud.data, reading)
 
     def _join(self, points: Float32, header: CloudHeader, settings: Settings) -> Float32:
         """Join the last sweeps to this one, or leave it alone where its place is not known."""

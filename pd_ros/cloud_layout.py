@@ -157,6 +157,18 @@ def _intensity_name(known: Sequence[str]) -> str | None:
     return None
 
 
+def extra_field(layout: CloudLayout, name: str) -> CloudField | None:
+    """Return the field of a name, in upper or lower case, or None.
+
+    Raises :class:`CloudError` for one that cannot be read.
+    """
+    for field in layout.fields:
+        if field.name.lower() == name:
+            _check_field(field, layout)
+            return field
+    return None
+
+
 def _check_field(field: CloudField, layout: CloudLayout) -> None:
     if field.datatype not in DATATYPES:
         raise CloudError(

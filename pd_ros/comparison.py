@@ -20,6 +20,7 @@ from pd_ros.evaluation.agreement import (
 )
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
+from pd_ros.point_features import extra_fields, model_points
 from pd_ros.pointcloud import Float32
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.named_detector import label_map
@@ -49,12 +50,15 @@ class Teacher:
     score_threshold: float
 
     def compare(self, points: Float32, z_offset_m: float, student: NamedBoxes) -> Comparison:
-        """Run over a cloud ``[N, 4]``, lifted by ``z_offset_m``; boxes are in the cloud's frame.
+        """Run over a cloud lifted by ``z_offset_m``; boxes are in the cloud's frame.
+
+        ``points``: ``[N, 4]``, and after the intensity what the teacher wants of
+        ``extra_fields``.
 
         Boxes of classes that are not compared count on neither side.
         """
-        width = 3 + len(self.predictor.config.features)
-        found = self.predictor(points[:, :width])
+        features = self.predictor.config.features
+        found = self.predictor(model_points(points, features, extra_fields(features)))
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)

@@ -13,6 +13,7 @@ from pd_ros.comparison import Comparison, Teacher, compared_classes, marker_grou
 from pd_ros.comparison_window import AgreementWindow
 from pd_ros.detection.predictor import Predictor
 from pd_ros.disagreement_store import DisagreementStore, StoredMessage
+from pd_ros.point_features import extra_fields
 from pd_ros.pointcloud import Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes, detection_array, read_detection_array
 from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD
@@ -48,6 +49,7 @@ class ComparisonEngine:
         self._window = AgreementWindow(config.window, self.classes)
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._config = config
+        self._extras = extra_fields(predictor.config.features)
         self._teacher = Teacher(predictor, self.classes, config.score_threshold)
         self._typestore = jazzy_typestore()
         self._store: DisagreementStore | None = None
@@ -66,7 +68,7 @@ class ComparisonEngine:
         Raises ``CloudError`` for a cloud that cannot be read.
         """
         config = self._config
-        reading = Reading(scale=config.intensity_scale)
+        reading = Reading(scale=config.intensity_scale, extras=self._extras)
         points = decode_points(cloud_layout(cloud), cloud.data, reading)
         points[:, 2] += config.z_offset_m
         student = read_detection_array(answer)

@@ -7,10 +7,11 @@ import torch
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
+from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.detection.predictor import Predictor
 from pd_ros.settings import Setup
 
-_FEATURES = {"intensity", "time_lag"}
+_FEATURES = (INTENSITY, *EXTRA_FIELDS, TIME_LAG)
 
 
 def load_detector(setup: Setup) -> Predictor:
@@ -22,11 +23,10 @@ def load_detector(setup: Setup) -> Predictor:
     device = choose_device(setup.device)
     checkpoint = load_checkpoint(Path(setup.checkpoint))
     features = checkpoint.config.features
-    if not set(features) <= _FEATURES:
+    if not set(features) <= set(_FEATURES):
         raise ValueError(
-            f"{setup.checkpoint}: expected a model of x, y, z and at most"
-            f" {' and '.join(sorted(_FEATURES))}, got one that wants {', '.join(features)};"
-            " choose another"
+            f"{setup.checkpoint}: expected a model of x, y, z and at most {', '.join(_FEATURES)},"
+            f" got one that wants {', '.join(features)}; choose another"
         )
     if setup.nms_iou_threshold >= 0:
         changes = {"nms_iou_threshold": setup.nms_iou_threshold}
@@ -55,6 +55,9 @@ def model_sweeps(predictor: Predictor, asked: int) -> int:
         return 1
     if asked > 0:
         return asked
+    imported = predictor.training.get("sweeps")
+    if isinstance(imported, int):
+        return imported
     run = predictor.training.get("run")
     sources = run.get("data", []) if isinstance(run, dict) else []
     return max((int(source.get("sweeps", 1)) for source in sources), default=1)

@@ -14,6 +14,7 @@ from pd_ros.cloud_layout import (
     CloudLayout,
     FieldNames,
     check_cloud,
+    extra_field,
     used_fields,
 )
 
@@ -34,17 +35,18 @@ class Reading:
     scale: float = 1.0
     offset: float = 0.0
     constant: float = 0.0
+    extras: tuple[str, ...] = ()  # fields that follow the intensity; 0 where there is none
 
 
 AS_IT_IS = Reading()
 
 
 def decode_points(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_IT_IS) -> Float32:
-    """Points ``[N, 4]``: x, y, z in metres and intensity, in the cloud's frame and order.
+    """Points ``[N, 4 + E]``: x, y, z in metres, intensity, E ``extras``, in the cloud's order.
 
     Without an intensity field (see ``INTENSITY_NAMES``) intensities that would be read are 0.
     Points with a value that is not finite, or not so in float32, are left out. The result is a
-    new array; ``data`` is only read. A cloud of no points gives ``[0, 4]``. Raises
+    new array; ``data`` is only read. A cloud of no points gives ``[0, 4 + E]``. Raises
     :class:`CloudError` as :func:`check_cloud` does.
     """
     return _finite(decode_all(layout, data, reading))
@@ -54,9 +56,10 @@ def decode_all(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_IT_I
     """As :func:`decode_points`, with the points that are not finite among them."""
     view = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays have the protocol, too
     check_cloud(layout, view.nbytes, reading.names)
-    points = np.zeros((layout.height, layout.width, 4), np.float32)
+    columns = 4 + len(reading.extras)
+    points = np.zeros((layout.height, layout.width, columns), np.float32)
     if points.size == 0:
-        return points.reshape(0, 4)
+        return points.reshape(0, columns)
     used = used_fields(layout, reading.names)
     with np.errstate(over="ignore", invalid="ignore"):
         for column, field in enumerate(used.xyz):
@@ -68,7 +71,11 @@ def decode_all(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_IT_I
             points[..., 3] *= reading.scale / _full_scale(used.intensity, reading.mode)
             if reading.offset:
                 points[..., 3] += reading.offset
-    return points.reshape(-1, 4)
+        for column, name in enumerate(reading.extras, start=4):
+            extra = extra_field(layout, name)
+            if extra is not None:
+                points[..., column] = np.nan_to_num(_field_view(extra, layout, view), copy=True)
+    return points.reshape(-1, columns)
 
 
 def _field_view(field: CloudField, layout: CloudLayout, data: memoryview) -> NDArray[Any]:

@@ -1,6 +1,7 @@
 """Made-up checkpoints in OpenPCDet's names and shapes, written down from its layers.
 
-PillarVFE, VoxelBackBone8x and VoxelResBackBone8x, BaseBEVBackbone, AnchorHeadSingle, CenterHead.
+PillarVFE, VoxelBackBone8x and VoxelResBackBone8x, BaseBEVBackbone, AnchorHeadSingle and
+AnchorHeadMulti, CenterHead.
 """
 
 import math
@@ -24,7 +25,7 @@ def make_weights(config: ModelConfig, bias_before_norm: bool = True) -> dict[str
         _pillar_layers(weights, channels + 6, config.encoder.widths)
     _bev_backbone(weights, config)
     if isinstance(config.head, AnchorHeadConfig):
-        _anchor_head(weights, config)
+        (_anchor_parts if config.head.shared else _anchor_head)(weights, config)
     else:
         _center_head(weights, config, bias_before_norm)
     return weights
@@ -99,7 +100,10 @@ def _bev_backbone(weights, config):
             channels = width
         up, stride = config.neck.widths[stage], config.neck.strides[stage]
         name = f"backbone_2d.deblocks.{stage}"
-        _add_kernel(weights, f"{name}.0", width, up, stride, stride, fan_in=width)
+        if stride < 1:  # a convolution that halves
+            _add_kernel(weights, f"{name}.0", up, width, 2, 2, fan_in=4 * width)
+        else:
+            _add_kernel(weights, f"{name}.0", width, up, stride, stride, fan_in=width)
         _add_norm(weights, f"{name}.1", up)
 
 
@@ -111,6 +115,19 @@ def _anchor_head(weights, config):
         _add_kernel(weights, f"dense_head.{name}", out, inside, 1, 1, fan_in=inside, bias=out)
 
 
+def _anchor_parts(weights, config):
+    """AnchorHeadMulti: a shared convolution, and a part for each group of classes."""
+    inside, shared = sum(config.neck.widths), config.head.shared
+    _add_kernel(weights, "dense_head.shared_conv.0", shared, inside, 3, 3, fan_in=9 * inside)
+    _add_norm(weights, "dense_head.shared_conv.1", shared)
+    for number, group in enumerate(config.class_groups):
+        name, anchors = f"dense_head.rpn_heads.{number}", len(group) * 2
+        weights[f"{name}.head_label_indices"] = torch.tensor(group) + 1
+        for kind, values in (("conv_cls", len(group)), ("conv_box", 7), ("conv_dir_cls", 2)):
+            out = anchors * values
+            _add_kernel(weights, f"{name}.{kind}", out, shared, 1, 1, fan_in=shared, bias=out)
+
+
 def _center_head(weights, config, bias_before_norm):
     def convolution(name, inside, out, bias):
         _add_kernel(weights, name, out, inside, 3, 3, fan_in=9 * inside, bias=bias and out)
@@ -118,8 +135,10 @@ def _center_head(weights, config, bias_before_norm):
     width = config.head.width
     convolution("dense_head.shared_conv.0", sum(config.neck.widths), width, bias_before_norm)
     _add_norm(weights, "dense_head.shared_conv.1", width)
-    for branch, out in {**CENTER_BRANCHES, "hm": len(config.classes)}.items():
-        name = f"dense_head.heads_list.0.{branch}"
-        convolution(f"{name}.0.0", width, width, bias_before_norm)
-        _add_norm(weights, f"{name}.0.1", width)
-        convolution(f"{name}.1", width, out, bias=True)
+    branches = {**CENTER_BRANCHES, **({"vel": 2} if config.head.velocity else {})}
+    for number, group in enumerate(config.class_groups):
+        for branch, out in {**branches, "hm": len(group)}.items():
+            name = f"dense_head.heads_list.{number}.{branch}"
+            convolution(f"{name}.0.0", width, width, bias_before_norm)
+            _add_norm(weights, f"{name}.0.1", width)
+            convolution(f"{name}.1", width, out, bias=True)

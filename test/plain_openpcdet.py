@@ -23,9 +23,11 @@ def plain_maps(weights: dict[str, Tensor], config: ModelConfig, batch: PillarBat
     canvas = (voxel_canvas if sparse else pillar_canvas)(weights, config, batch)
     neck = bev_backbone(weights, config, canvas)
     if isinstance(config.head, AnchorHeadConfig):
+        if config.head.shared:
+            return anchor_parts(weights, config, neck)
         names = ("conv_cls", "conv_box", "conv_dir_cls")
         return HeadMaps(*(convolution(weights, f"dense_head.{name}", neck, 0) for name in names))
-    return center_head(weights, neck)
+    return center_head(weights, config, neck)
 
 
 def pillar_canvas(weights, config, batch):
@@ -149,24 +151,51 @@ def bev_backbone(weights, config, maps):
             maps = F.conv2d(maps, kernel, stride=1 if number else stride, padding=1)
             maps = norm(weights, f"{name}.{place + 1}", maps)
         name = f"backbone_2d.deblocks.{stage}"
-        up = F.conv_transpose2d(
-            maps, weights[f"{name}.0.weight"], stride=config.neck.strides[stage]
-        )
+        kernel, step = weights[f"{name}.0.weight"], config.neck.strides[stage]
+        if step < 1:
+            up = F.conv2d(maps, kernel, stride=round(1 / step))
+        else:
+            up = F.conv_transpose2d(maps, kernel, stride=step)
         ups.append(norm(weights, f"{name}.1", up))
     return torch.cat(ups, dim=1)
 
 
-def center_head(weights, neck):
+def anchor_parts(weights, config, neck):
+    """Anchors of all parts in the order of the classes; those of a class know no other part's."""
+    shared = convolution(weights, "dense_head.shared_conv.0", neck, 1)
+    shared = norm(weights, "dense_head.shared_conv.1", shared)
+    count = len(config.classes)
+    found = {name: [None] * count for name in ("conv_cls", "conv_box", "conv_dir_cls")}
+    for number, group in enumerate(config.class_groups):
+        for name, places in found.items():
+            maps = convolution(weights, f"dense_head.rpn_heads.{number}.{name}", shared, 0)
+            maps = maps.unflatten(1, (len(group), 2, -1))  # class, anchor, values
+            for place, label in enumerate(group):
+                own = maps[:, place]
+                if name == "conv_cls":
+                    logits = torch.full_like(own[:, :, :1], -100.0).repeat(1, 1, count, 1, 1)
+                    logits[:, :, list(group)] = own
+                    own = logits
+                places[label] = own.flatten(1, 2)
+    return HeadMaps(*(torch.cat(places, dim=1) for places in found.values()))
+
+
+def center_head(weights, config, neck):
     shared = convolution(weights, "dense_head.shared_conv.0", neck, 1)
     shared = norm(weights, "dense_head.shared_conv.1", shared, eps=1e-5)
-    found = {}
-    for branch in (*CENTER_BRANCHES, "hm"):
-        name = f"dense_head.heads_list.0.{branch}"
-        hidden = convolution(weights, f"{name}.0.0", shared, 1)
-        hidden = norm(weights, f"{name}.0.1", hidden, eps=1e-5)
-        found[branch] = convolution(weights, f"{name}.1", hidden, 1)
-    box = torch.cat([found[branch] for branch in CENTER_BRANCHES], dim=1)
-    return HeadMaps(found["hm"], box)
+    heat, boxes = {}, []
+    order = (*CENTER_BRANCHES, "vel") if config.head.velocity else tuple(CENTER_BRANCHES)
+    for number, group in enumerate(config.class_groups):
+        found = {}
+        for branch in (*order, "hm"):
+            name = f"dense_head.heads_list.{number}.{branch}"
+            hidden = convolution(weights, f"{name}.0.0", shared, 1)
+            hidden = norm(weights, f"{name}.0.1", hidden, eps=1e-5)
+            found[branch] = convolution(weights, f"{name}.1", hidden, 1)
+        heat.update(zip(group, found["hm"].unbind(1), strict=True))
+        boxes += [found[branch] for branch in order]
+    heatmap = torch.stack([heat[number] for number in sorted(heat)], dim=1)
+    return HeadMaps(heatmap, torch.cat(boxes, dim=1))
 
 
 def convolution(weights, name, maps, padding):

@@ -70,8 +70,25 @@ def small_pyramid_config(**changes: object) -> ModelConfig:
     return parse_config({**PYRAMID, **changes}, ModelConfig, "small_pyramid")
 
 
+def small_grouped_config(**changes: object) -> ModelConfig:
+    """The same network with a head of two groups of classes, whose boxes move."""
+    return small_config(
+        name="small_grouped",
+        classes=["car", "truck", "pedestrian"],
+        groups=[["pedestrian"], ["truck", "car"]],
+        head={"width": 8, "velocity": True},
+        **changes,
+    )
+
+
 # Pillars with every kind of head.
-PILLAR_CONFIGS = [small_config, small_directed_config, small_anchor_config, small_pyramid_config]
+PILLAR_CONFIGS = [
+    small_config,
+    small_directed_config,
+    small_anchor_config,
+    small_pyramid_config,
+    small_grouped_config,
+]
 
 
 VOXELS = {

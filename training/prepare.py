@@ -12,6 +12,7 @@ from pd_ros.detection.decode import tells_direction
 from pd_ros.detection.device import training_format
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
+from pd_ros.detection.part_config import CenterHeadConfig
 from training.collate import Collate
 from training.config import TrainConfig
 from training.crop import crop_grid, rebuild
@@ -44,6 +45,7 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     torch.manual_seed(config.seed)
     network = load_model_config(Path(config.model))
     _check_heading(config, network)
+    _check_head(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
     start, origin = _start_model(config, network)
@@ -98,4 +100,16 @@ def _check_heading(config: TrainConfig, network: AnyModelConfig) -> None:
         raise ValueError(
             f"loss.heading: expected 1 for {network.name}, whose head tells the direction apart"
             f" from the box, got {config.loss.heading}; leave it out"
+        )
+
+
+def _check_head(config: TrainConfig, network: AnyModelConfig) -> None:
+    """Targets and losses of centres know one box of a cell, at rest."""
+    if not isinstance(network, ModelConfig) or not isinstance(network.head, CenterHeadConfig):
+        return
+    if network.head.velocity or len(network.class_groups) > 1:
+        raise ValueError(
+            f"model: {config.model}: expected a head of centres of one group of classes, without"
+            " velocity, got one as imported networks have it; take it as a teacher, or train"
+            " without groups and head.velocity"
         )

@@ -27,10 +27,12 @@ class PlainPredictor:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         model, self.config = network_from_above(checkpoint)
-        if isinstance(self.config.neck, PyramidNeckConfig):
+        pyramid = isinstance(self.config.neck, PyramidNeckConfig)
+        if pyramid or len(self.config.class_groups) > 1:
             raise ValueError(
-                f"{self.config.name}: expected a network with one map, got one with a pyramid,"
-                " which the plain path does not know; leave it out"
+                f"{self.config.name}: expected a network with one map and one group of classes,"
+                f" got {'a pyramid' if pyramid else 'several groups'}, which the plain path"
+                " does not know; leave it out"
             )
         self.device = device
         self._model = model.eval().to(device)

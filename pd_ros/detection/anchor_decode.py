@@ -1,5 +1,7 @@
 """Anchor maps to boxes (PointPillars section 2.3)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,6 +9,7 @@ from pd_ros.detection.anchor_head import AnchorValues, by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, level_anchors, yaw_in_bin
 from pd_ros.detection.boxes import wrap_angle
 from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.decode import class_numbers, of_group
 from pd_ros.detection.types import Detections, HeadMaps
 
 
@@ -23,8 +26,8 @@ class AnchorPeaks:
     def __call__(self, maps: HeadMaps) -> list[Detections]:
         """Boxes of every sample of the batch before NMS, always as many; see ``decode.peaks``.
 
-        The best ``max_candidates`` anchors of each level become boxes. Each stands for its best
-        class; with ``nms_per_class`` the best classes of all of them do.
+        The best ``max_candidates`` anchors of each level become boxes, in each group of classes.
+        Each stands for its best class; with ``nms_per_class`` the best classes of all of them do.
         """
         values = by_anchor(maps)
         samples = zip(values.classes.sigmoid(), values.box, values.direction, strict=True)
@@ -41,17 +44,27 @@ class AnchorPeaks:
 
     def _best(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Anchor, class and score ``[D]`` of what may become a box, of ``[N, K]`` scores."""
-        settings = self._config.decode
-        best, label = scores.max(dim=1)
-        found, first = [], 0
-        for level in torch.split(best, self._sizes):
-            found.append(level.topk(min(settings.max_candidates, len(level))).indices + first)
-            first += len(level)
-        anchor = torch.cat(found)
-        if settings.nms_per_class:
+        if self._config.decode.nms_per_class:
+            anchor = self._candidates(scores.amax(dim=1))
             # No more than anchors, so that a network that has learnt nothing is not slow.
             best, pair = scores[anchor].flatten().topk(len(anchor))
             classes = scores.shape[1]
             row = torch.div(pair, classes, rounding_mode="floor")
             return anchor[row], pair % classes, best
-        return anchor, label[anchor], best[anchor]
+        found = [self._best_of(scores, group) for group in self._config.class_groups]
+        anchor, label, best = (torch.cat(parts) for parts in zip(*found, strict=True))
+        return anchor, label, best
+
+    def _best_of(self, scores: Tensor, group: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """The same for a group of classes; each anchor stands for its best one."""
+        best, place = of_group(scores.T, group).max(dim=0)
+        anchor = self._candidates(best)
+        return anchor, class_numbers(place[anchor], group), best[anchor]
+
+    def _candidates(self, best: Tensor) -> Tensor:
+        """The anchors with the highest scores of each level, of ``[N]`` scores."""
+        most, found, first = self._config.decode.max_candidates, [], 0
+        for level in torch.split(best, self._sizes):
+            found.append(level.topk(min(most, len(level))).indices + first)
+            first += len(level)
+        return torch.cat(found)

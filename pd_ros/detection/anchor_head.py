@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.backbone import convolution_block
 from pd_ros.detection.types import HeadMaps
 
 # A prior of 0.01 for every anchor, so that the first steps are not drowned by background.
@@ -16,11 +17,20 @@ class AnchorHead(nn.Module):
     """Three 1 x 1 convolutions on the neck's map (SECOND section 3.1.4, PointPillars section 2.3).
 
     Channels: anchor by anchor; of each ``classes`` logits, ``box_values`` differences, 2
-    directions.
+    directions. ``shared``: width of a 3 x 3 convolution before them, if there is to be one.
     """
 
-    def __init__(self, in_channels: int, anchors: int, classes: int, box_values: int) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        anchors: int,
+        classes: int,
+        box_values: int,
+        shared: int | None = None,
+    ) -> None:
         super().__init__()
+        self.shared = None if shared is None else convolution_block(in_channels, shared, 1)
+        in_channels = shared or in_channels
         self.classes = nn.Conv2d(in_channels, anchors * classes, 1)
         self.box = nn.Conv2d(in_channels, anchors * box_values, 1)
         self.direction = nn.Conv2d(in_channels, anchors * 2, 1)
@@ -30,6 +40,8 @@ class AnchorHead(nn.Module):
 
     def forward(self, neck: Tensor) -> HeadMaps:
         """Maps of all anchors; ``heatmap`` holds their class logits."""
+        if self.shared is not None:
+            neck = self.shared(neck)
         return HeadMaps(self.classes(neck), self.box(neck), self.direction(neck))
 
 

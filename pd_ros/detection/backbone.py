@@ -11,7 +11,8 @@ def _norm(width: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(width, eps=1e-3, momentum=0.01)
 
 
-def _block(in_channels: int, width: int, stride: int) -> nn.Sequential:
+def convolution_block(in_channels: int, width: int, stride: int) -> nn.Sequential:
+    """A 3 x 3 convolution, batch norm and ReLU: ``[B, C, H, W]`` -> ``[B, width, H', W']``."""
     convolution = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
     return nn.Sequential(convolution, _norm(width), nn.ReLU(inplace=True))
 
@@ -32,8 +33,8 @@ class BevBackbone(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList()
         for width, count, stride in zip(widths, layers, strides, strict=True):
-            blocks = [_block(in_channels, width, stride)]
-            blocks += [_block(width, width, 1) for _ in range(count)]
+            blocks = [convolution_block(in_channels, width, stride)]
+            blocks += [convolution_block(width, width, 1) for _ in range(count)]
             self.stages.append(nn.Sequential(*blocks))
             in_channels = width
 
@@ -67,19 +68,23 @@ class BevBackbone(nn.Module):
         return [stage for stage in self.stages if isinstance(stage, nn.Sequential)]
 
 
+def _resampler(in_width: int, width: int, stride: float) -> nn.Conv2d | nn.ConvTranspose2d:
+    """Upsampling by ``stride``, or, below 1, a convolution that does the inverse."""
+    if stride >= 1:
+        return nn.ConvTranspose2d(in_width, width, int(stride), int(stride), bias=False)
+    step = round(1 / stride)
+    return nn.Conv2d(in_width, width, step, step, bias=False)
+
+
 class Neck(nn.Module):
-    """Bring every stage to the finest resolution by transposed convolution, and concatenate."""
+    """Bring every stage to one resolution by (transposed) convolution, and concatenate."""
 
     def __init__(
-        self, in_widths: Sequence[int], widths: Sequence[int], strides: Sequence[int]
+        self, in_widths: Sequence[int], widths: Sequence[int], strides: Sequence[float]
     ) -> None:
         super().__init__()
         self.upsamplers = nn.ModuleList(
-            nn.Sequential(
-                nn.ConvTranspose2d(in_width, width, stride, stride, bias=False),
-                _norm(width),
-                nn.ReLU(inplace=True),
-            )
+            nn.Sequential(_resampler(in_width, width, stride), _norm(width), nn.ReLU(inplace=True))
             for in_width, width, stride in zip(in_widths, widths, strides, strict=True)
         )
         self.out_channels = sum(widths)
@@ -105,7 +110,7 @@ class PyramidNeck(nn.Module):
             )
             for in_width in in_widths
         )
-        self.output = nn.ModuleList(_block(width, width, 1) for _ in in_widths)
+        self.output = nn.ModuleList(convolution_block(width, width, 1) for _ in in_widths)
         self.out_channels = width
 
     def forward(self, stages: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -1,5 +1,6 @@
 """What a network that looks from above is, whole, and the rules between its parts."""
 
+import math
 from itertools import accumulate
 from operator import mul
 from typing import Annotated, Self
@@ -12,6 +13,7 @@ from pd_ros.detection.part_config import (
     AnchorHeadConfig,
     AnyNeckConfig,
     BackboneConfig,
+    CenterHeadConfig,
     DecodeConfig,
     EncoderConfig,
     HeadConfig,
@@ -27,6 +29,8 @@ class ModelConfig(FrozenConfig):
 
     name: Annotated[str, Field(min_length=1)]
     classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    # Classes that share candidates, suppression and, in a head of centres, one box of a cell.
+    groups: tuple[tuple[str, ...], ...] | None = None  # None: all do
     features: tuple[str, ...] = ("intensity",)  # what follows x, y, z in each point
     grid: GridConfig
     capacity: CapacityConfig = CapacityConfig()
@@ -40,6 +44,18 @@ class ModelConfig(FrozenConfig):
     def range_m(self) -> tuple[float, float, float, float, float, float]:
         """The part of space it sees: x, y, z minimum; x, y, z maximum; metres."""
         return self.grid.range_m
+
+    @property
+    def class_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Number of each class, group by group."""
+        if self.groups is None:
+            return (tuple(range(len(self.classes))),)
+        return tuple(tuple(self.classes.index(name) for name in group) for group in self.groups)
+
+    @property
+    def box_values(self) -> int:
+        """Values of one box in the head's map."""
+        return self.head.box_values
 
     @property
     def canvas_stride(self) -> int:
@@ -73,7 +89,7 @@ class ModelConfig(FrozenConfig):
         strides = accumulate(self.backbone.strides, mul, initial=self.canvas_stride)
         if isinstance(self.neck, PyramidNeckConfig):
             return tuple(strides)[1:]
-        return (self.canvas_stride * self.backbone.strides[0] // self.neck.strides[0],)
+        return (round(self.canvas_stride * self.backbone.strides[0] / self.neck.strides[0]),)
 
     @property
     def output_size(self) -> tuple[int, int]:
@@ -105,11 +121,12 @@ class ModelConfig(FrozenConfig):
             if isinstance(self.neck, PyramidNeckConfig):
                 continue
             up = self.neck.strides[i]
-            if stride != up * self.output_stride:
+            if not math.isclose(stride, up * self.output_stride):
                 raise ValueError(
                     f"neck.strides[{i}]: stage {i} is at stride {stride}, upsampling by {up} does"
                     f" not bring it to the first one's stride {self.output_stride}"
                 )
+        stride = math.lcm(stride, self.output_stride)
         if any(cells % stride for cells in self.grid.size):
             raise ValueError(
                 f"grid: {self.grid.size} pillars cannot be divided by the total stride {stride};"
@@ -148,6 +165,32 @@ class ModelConfig(FrozenConfig):
             raise ValueError(
                 f"head.anchors: one for each of the classes {list(self.classes)} is needed, got"
                 f" {len(head.anchors)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_fit(self) -> Self:
+        if self.groups is None:
+            return self
+        named = [name for group in self.groups for name in group]
+        if sorted(named) != sorted(self.classes) or not all(self.groups):
+            raise ValueError(
+                f"groups: each of the classes {list(self.classes)} is needed once, got"
+                f" {[list(group) for group in self.groups]}"
+            )
+        if self.decode.nms_per_class:
+            raise ValueError("decode.nms_per_class: the groups say it already; remove one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _yaw_is_told_in_one_way(self) -> Self:
+        head = self.head
+        if not isinstance(head, CenterHeadConfig) or not (head.direction or head.quality):
+            return self
+        if head.velocity or len(self.class_groups) > 1:
+            raise ValueError(
+                "head: direction and quality are of heads without velocity and of one group of"
+                " classes; remove them"
             )
         return self
 

@@ -1,6 +1,7 @@
 """Heatmap and box map to boxes."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -20,15 +21,40 @@ def tells_direction(config: ModelConfig) -> bool:
     return isinstance(config.head, CenterHeadConfig) and config.head.direction
 
 
-def suppress(found: Detections, settings: DecodeConfig) -> Detections:
-    """Rotated NMS: the best of the boxes that overlap.
+def suppress(
+    found: Detections, settings: DecodeConfig, groups: Sequence[Sequence[int]] = ()
+) -> Detections:
+    """Rotated NMS: the best of the boxes that overlap, by falling score.
 
-    Over all classes together, or with ``nms_per_class`` over those of each class.
+    Over all classes together, with ``nms_per_class`` over those of each class, or, where there
+    are several ``groups`` of classes (their numbers), in each of them with its own
+    ``max_detections``.
     """
+    if len(groups) > 1:
+        parts = [suppress(found.select(_of_classes(found, group)), settings) for group in groups]
+        together = join(parts)
+        return together.select(together.scores.argsort(descending=True, stable=True))
     boxes = _apart_by_class(found) if settings.nms_per_class else found.boxes
     return found.select(
         nms(boxes, found.scores, settings.nms_iou_threshold, settings.max_detections)
     )
+
+
+def _of_classes(found: Detections, group: Sequence[int]) -> Tensor:
+    """Which boxes ``[D]`` are of one of the classes."""
+    mine = torch.zeros_like(found.labels, dtype=torch.bool)
+    for label in group:
+        mine |= found.labels == label
+    return mine
+
+
+def join(parts: Sequence[Detections]) -> Detections:
+    """The boxes of all parts, one after the other; all or none of the parts have velocities."""
+    if len(parts) == 1:
+        return parts[0]
+    boxes, scores, labels, velocities = zip(*parts, strict=True)
+    moving = None if velocities[0] is None else torch.cat(velocities)
+    return Detections(torch.cat(boxes), torch.cat(scores), torch.cat(labels), moving)
 
 
 def _apart_by_class(found: Detections) -> Tensor:
@@ -41,8 +67,15 @@ def _apart_by_class(found: Detections) -> Tensor:
 
 
 def usable(found: Detections, settings: DecodeConfig) -> Detections:
-    """Those above the threshold; what a half precision made infinite must not go out."""
+    """Those above the threshold, with their centres in the range if there is to be one.
+
+    What a half precision made infinite must not go out.
+    """
     keep = (found.scores > settings.score_threshold) & found.boxes.isfinite().all(dim=1)
+    if settings.centre_range_m is not None:
+        limits = zip(settings.centre_range_m[:3], settings.centre_range_m[3:], strict=True)
+        for centre, (lower, upper) in zip(found.boxes[:, :3].unbind(1), limits, strict=True):
+            keep &= (centre >= lower) & (centre <= upper)
     if found.velocities is not None:
         keep &= found.velocities.isfinite().all(dim=1)
     return found.select(keep)
@@ -51,26 +84,20 @@ def usable(found: Detections, settings: DecodeConfig) -> Detections:
 def peaks(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
     """Boxes of the best ``max_candidates`` (class, cell) scores of each sample, however low.
 
-    Always as many, so that a GPU can be told of the work once for all clouds.
+    Of each group of classes as many. Always the same number, so that a GPU can be told of the
+    work once for all clouds.
     """
-    scores = _scores(maps, config)
-    return [_sample_peaks(sample, maps, i, config) for i, sample in enumerate(scores)]
-
-
-def boxes_at(maps: HeadMaps, sample: Tensor, cells: Tensor, config: ModelConfig) -> Tensor:
-    """Boxes ``[M, 7]`` at flat cells ``[M]`` (row * columns + column) of samples ``[M]``."""
-    columns = maps.box.shape[3]
-    row = torch.div(cells, columns, rounding_mode="floor")
-    column_row = torch.stack((cells - row * columns, row), dim=1)
-    values = rows_at(maps.box, sample, cells)
-    facing = None if maps.direction is None else rows_at(maps.direction, sample, cells)
-    return boxes_of(column_row, values, facing, config)
+    scores, groups = _scores(maps, config), config.class_groups
+    return [
+        join([_group_peaks(sample, maps, i, number, config) for number in range(len(groups))])
+        for i, sample in enumerate(scores)
+    ]
 
 
 def boxes_of(
     column_row: Tensor, values: Tensor, facing: Tensor | None, config: ModelConfig
 ) -> Tensor:
-    """Boxes ``[M, 7]`` that cells ``[M, 2]`` mean by values ``[M, 8]``, see ``ModelOutput``.
+    """Boxes ``[M, 7]`` that cells ``[M, 2]`` mean by values ``[M, 8 or 10]``, see ``ModelOutput``.
 
     ``facing``: directions ``[M, 2]`` of a head that tells them; its boxes look either way without.
     """
@@ -102,9 +129,39 @@ def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
     return ((1 - share) * heatmap + share * quality).exp()
 
 
-def _sample_peaks(scores: Tensor, maps: HeadMaps, sample: int, config: ModelConfig) -> Detections:
-    cells = scores.shape[1] * scores.shape[2]
-    flat = scores.flatten()
+def _group_peaks(
+    scores: Tensor, maps: HeadMaps, sample: int, number: int, config: ModelConfig
+) -> Detections:
+    """Boxes of one group of classes in one sample, whose scores are ``[K, H, W]``."""
+    group, columns = config.class_groups[number], scores.shape[2]
+    cells = scores.shape[1] * columns
+    flat = of_group(scores, group).flatten()
     best, index = flat.topk(min(config.decode.max_candidates, len(flat)))
-    boxes = boxes_at(maps, torch.full_like(index, sample), index % cells, config)
-    return Detections(boxes, best, torch.div(index, cells, rounding_mode="floor"))
+    place, cell = torch.div(index, cells, rounding_mode="floor"), index % cells
+    row = torch.div(cell, columns, rounding_mode="floor")
+    own = slice(number * config.box_values, (number + 1) * config.box_values)
+    of_sample = torch.full_like(index, sample)
+    values = rows_at(maps.box[:, own], of_sample, cell)
+    facing = None if maps.direction is None else rows_at(maps.direction, of_sample, cell)
+    boxes = boxes_of(torch.stack((cell - row * columns, row), dim=1), values, facing, config)
+    return Detections(boxes, best, class_numbers(place, group), _velocities(values))
+
+
+def of_group(scores: Tensor, group: Sequence[int]) -> Tensor:
+    """Scores of a group's classes, of those of all classes ``[K, ...]``; without a copy if all."""
+    if list(group) == list(range(len(scores))):
+        return scores
+    return torch.stack([scores[number] for number in group])
+
+
+def class_numbers(place: Tensor, group: Sequence[int]) -> Tensor:
+    """Numbers of the classes at places ``[M]`` in their group; nothing is sent to a GPU for it."""
+    numbers = place
+    if list(group) != list(range(len(group))):
+        for position, number in enumerate(group):
+            numbers = numbers.masked_fill(place == position, number)
+    return numbers
+
+
+def _velocities(values: Tensor) -> Tensor | None:
+    return values[:, 8:] if values.shape[1] > 8 else None

@@ -39,5 +39,6 @@ def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | P
         return partial(decode_proposals, config=config.decode)
     find, settings = make_peaks(config, device), config.decode
     return lambda output: [
-        suppress(usable(found, settings), settings) for found in find(output.maps)
+        suppress(usable(found, settings), settings, config.class_groups)
+        for found in find(output.maps)
     ]

@@ -47,7 +47,7 @@ class GraphInference:
         found, clipped = unpack(self._answer.clone())
         done("graph")
         settings = self._config.decode
-        found = suppress(usable(found, settings), settings)
+        found = suppress(usable(found, settings), settings, self._config.class_groups)
         done("nms")
         return Found(found, clipped)
 

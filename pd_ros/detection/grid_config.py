@@ -6,6 +6,9 @@ from pydantic import model_validator
 
 from pd_ros.detection.frozen_config import FrozenConfig, PositiveFloat, PositiveInt
 
+# What is not finite lies beyond it, also in float32.
+_HIGHEST = 1e38
+
 
 class GridConfig(FrozenConfig):
     """The part of space a network sees, and the size of its pillars; cloud's frame, metres."""
@@ -13,6 +16,15 @@ class GridConfig(FrozenConfig):
     range_m: tuple[float, float, float, float, float, float]  # x, y, z minimum; x, y, z maximum
     pillar_size_m: tuple[float, float]  # along x, along y
     voxel_height_m: PositiveFloat | None = None  # None: pillars, as high as the range
+    any_height: bool = False  # pillars also take the points above and below the range
+
+    @property
+    def point_range_m(self) -> tuple[float, float, float, float, float, float]:
+        """Where the points lie that count; see ``range_m``."""
+        if not self.any_height:
+            return self.range_m
+        x0, y0, _, x1, y1, _ = self.range_m
+        return x0, y0, -_HIGHEST, x1, y1, _HIGHEST
 
     @property
     def layers(self) -> int:
@@ -48,6 +60,12 @@ class GridConfig(FrozenConfig):
                 f"z: range {lower[2]} to {upper[2]} m is not a whole number of"
                 f" {self.voxel_height_m} m voxels ({height:.3f}); change the range or the height"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _only_pillars_have_any_height(self) -> Self:
+        if self.any_height and self.voxel_height_m is not None:
+            raise ValueError("any_height: a point out of the range lies in no voxel; remove it")
         return self
 
 

@@ -62,7 +62,7 @@ class BevInference:
         settings = self._config.decode
         candidates = usable(self._peaks(self._dense(canvas, done))[0], settings)
         done("decode_boxes")
-        found = suppress(candidates, settings).cpu()
+        found = suppress(candidates, settings, self._config.class_groups).cpu()
         done("nms")
         return Found(found, batch.clipped)
 

@@ -132,7 +132,11 @@ def _build_neck(config: ModelConfig) -> Neck | PyramidNeck:
 
 
 def _build_head(config: ModelConfig, in_channels: int) -> CenterHead | AnchorHead:
-    head, classes = config.head, len(config.classes)
+    head = config.head
     if isinstance(head, AnchorHeadConfig):
-        return AnchorHead(in_channels, head.per_cell, classes, head.box_values)
-    return CenterHead(in_channels, head.width, classes, head.direction, head.quality > 0)
+        classes = len(config.classes)
+        return AnchorHead(in_channels, head.per_cell, classes, head.box_values, head.shared)
+    quality = head.quality > 0
+    return CenterHead(
+        in_channels, head.width, config.class_groups, head.direction, quality, head.velocity
+    )

@@ -35,7 +35,7 @@ class PaddedPillars:
 
     def __call__(self, points: Tensor) -> Padded:
         """Points ``[N, 3 + C]``, of which those not finite are nobody's, in their pillars."""
-        inside = inside_range(points, self._grid.range_m)
+        inside = inside_range(points, self._grid.point_range_m)
         kept = inside & (inside.cumsum(0) <= self._capacity.max_points)
         cell = cells_of(points[:, :3].unbind(1), self._grid, self._sizes)
         cell = cell.masked_fill_(~kept, self._cells)

@@ -1,8 +1,9 @@
 """The parts of a network that looks from above: encoder, backbone, neck, head, decoding."""
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from pd_ros.detection.frozen_config import (
     FrozenConfig,
@@ -54,12 +55,24 @@ class BackboneConfig(FrozenConfig):
     strides: Widths
 
 
+def _is_step(stride: float) -> float:
+    if not (stride > 0 and math.isclose(1 / stride, round(1 / stride))):
+        raise ValueError("a whole number to upsample by, or 1 / a whole number to downsample by")
+    return stride
+
+
+Step = PositiveInt | Annotated[float, AfterValidator(_is_step)]
+
+
 class NeckConfig(FrozenConfig):
-    """Upsampling of each stage to the head's resolution, then concatenation."""
+    """Each stage brought to the head's resolution, then concatenation.
+
+    ``strides``: by how much each is upsampled; 0.5: a convolution of stride 2 halves it.
+    """
 
     kind: Literal["joined"] = "joined"
     widths: Widths
-    strides: Widths
+    strides: Annotated[tuple[Step, ...], Field(min_length=1)]
 
 
 class PyramidNeckConfig(FrozenConfig):
@@ -85,12 +98,20 @@ class CenterHeadConfig(FrozenConfig):
     ``quality``: share of the overlap that a box expects to have with its object in the box's
     score, ``class ** (1 - quality) * overlap ** quality`` (PillarNet section 3.3). 0: it expects
     none.
+
+    ``velocity``: its boxes move: velocity along x and y, m/s.
     """
 
     kind: Literal["center"] = "center"
     width: PositiveInt
     direction: bool = False
     quality: Probability = 0.0
+    velocity: bool = False
+
+    @property
+    def box_values(self) -> int:
+        """Values of one box, without the direction."""
+        return 10 if self.velocity else 8
 
 
 class AnchorConfig(FrozenConfig):
@@ -117,6 +138,7 @@ class AnchorHeadConfig(FrozenConfig):
     nearest_iou: Probability = 0.0  # least overlap at which an object's nearest anchors learn it
     at_cell_centres: bool = False  # else from border to border of the range, as OpenPCDet has it
     velocity: bool = False  # its boxes move: velocity along x and y, m/s
+    shared: PositiveInt | None = None  # width of a 3 x 3 convolution before all maps
 
     @property
     def per_cell(self) -> int:
@@ -137,10 +159,19 @@ HeadConfig = Annotated[
 
 
 class DecodeConfig(FrozenConfig):
-    """From maps to boxes."""
+    """From maps to boxes; where the classes are in groups, both numbers are of each group."""
 
     max_candidates: PositiveInt = 500
     score_threshold: Probability = 0.1
+    # x, y, z minimum; x, y, z maximum of the boxes' centres, m; None: wherever the maps say
+    centre_range_m: tuple[float, float, float, float, float, float] | None = None
     nms_iou_threshold: Probability = 0.2
     nms_per_class: bool = False  # of anchor heads: objects of two classes may share a place
     max_detections: PositiveInt = 200
+
+    @model_validator(mode="after")
+    def _centres_are_somewhere(self) -> Self:
+        limits = self.centre_range_m
+        if limits is not None and any(a >= b for a, b in zip(limits[:3], limits[3:], strict=True)):
+            raise ValueError(f"centre_range_m: {list(limits)} is empty or reversed")
+        return self

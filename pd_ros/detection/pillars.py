@@ -16,9 +16,10 @@ _LARGEST_TABLE = 1 << 22
 def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConfig) -> PillarBatch:
     """Sort clouds ``[N_i, 3 + C]`` into pillars, or into voxels where the grid has layers.
 
-    Points outside of ``grid.range_m`` (upper bounds excluded) and points that are not finite are
-    left out. Where a capacity binds, the first points and pillars in the cloud's order stay, and
-    the rest is counted in ``clipped``. An empty cloud, or no point in range, gives zero pillars.
+    Points outside of ``grid.point_range_m`` (upper bounds excluded) and points that are not
+    finite are left out. Where a capacity binds, the first points and pillars in the cloud's order
+    stay, and the rest is counted in ``clipped``. An empty cloud, or no point in range, gives zero
+    pillars.
     """
     parts = [_group_cloud(cloud, grid, capacity) for cloud in clouds]
     sizes = [len(part.counts) for part in parts]
@@ -111,7 +112,7 @@ def cells_of(xyz: Sequence[Tensor], grid: GridConfig, sizes: Tensor) -> Tensor:
 
 def _in_range(points: Tensor, grid: GridConfig) -> tuple[Tensor, Tensor]:
     """Index of the points in range, and their cell as (layer * rows + row) * columns + column."""
-    index = inside_range(points, grid.range_m).nonzero().squeeze(1)
+    index = inside_range(points, grid.point_range_m).nonzero().squeeze(1)
     # On a CPU index_select takes a third of the time of indexing by a tensor; so everywhere here.
     axes = 2 if grid.voxel_height_m is None else 3
     xyz = [values.index_select(0, index) for values in points[:, :axes].unbind(1)]

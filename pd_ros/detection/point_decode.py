@@ -1,7 +1,7 @@
 """Refined proposals to boxes (PointRCNN section 3.4)."""
 
 from pd_ros.detection.anchors import decode_boxes
-from pd_ros.detection.decode import suppress
+from pd_ros.detection.decode import suppress, usable
 from pd_ros.detection.part_config import DecodeConfig
 from pd_ros.detection.point_boxes import out_of_proposals, own_frame
 from pd_ros.detection.types import Detections, PointRcnnOutput
@@ -17,10 +17,9 @@ def decode_proposals(output: PointRcnnOutput, config: DecodeConfig) -> list[Dete
     score = output.refined.score.float().sigmoid()
     local = decode_boxes(output.refined.box.float(), own_frame(proposals.boxes))
     boxes = out_of_proposals(local, proposals.boxes)
-    usable = (score > config.score_threshold) & boxes.isfinite().all(dim=1)
     found = []
     for sample in range(len(output.points.points)):
-        mine = usable & (proposals.sample == sample)
+        mine = proposals.sample == sample
         candidates = Detections(boxes[mine], score[mine], proposals.labels[mine])
-        found.append(suppress(candidates, config))
+        found.append(suppress(usable(candidates, config), config))
     return found

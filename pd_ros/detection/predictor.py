@@ -10,6 +10,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference import make_inference
 from pd_ros.detection.operating_point import class_thresholds, read_operating_point
+from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.types import Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -52,16 +53,18 @@ class Predictor:
 
     @classmethod
     def for_clouds(cls, path: Path | str, device: str = "auto") -> "Predictor":
-        """As ``from_checkpoint``, for what every LiDAR gives: x, y, z and maybe intensity.
+        """As ``from_checkpoint``, for what single clouds give: x, y, z and maybe fields of theirs.
 
-        Raises ``ValueError`` also for a model that wants more of each point.
+        These are intensity and ``EXTRA_FIELDS``. Raises ``ValueError`` also for a model that
+        wants more of each point.
         """
         predictor = cls.from_checkpoint(path, device)
         features = predictor.config.features
-        if features not in ((), ("intensity",)):
+        known = (INTENSITY, *EXTRA_FIELDS)
+        if not set(features) <= set(known):
             raise ValueError(
-                f"{path}: expected a model of x, y, z or x, y, z, intensity, got one that wants"
-                f" {', '.join(features)}; choose another"
+                f"{path}: expected a model of x, y, z and at most {', '.join(known)}, got one that"
+                f" wants {', '.join(features)}; choose another"
             )
         return predictor
 

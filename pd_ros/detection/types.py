@@ -80,7 +80,8 @@ class ModelOutput(NamedTuple):
     m, log l, log w, log h, cos yaw, sin yaw). If it tells directions ``[B, 2, H, W]``, the box has
     cos and sin of twice the yaw, and ``direction . (cos yaw, sin yaw)`` is the logit of looking
     that way rather than back; its quality ``[B, 1, H, W]`` is the logit of the box's overlap with
-    its object. An anchor head has, for each of a cell's A anchors,
+    its object. Each of its G groups of classes has such boxes, ``[B, G * 8, H, W]``, with velocity
+    (x, y, m/s) ``G * 10``. An anchor head has, for each of a cell's A anchors,
     classes ``[B, A * K, H, W]``, boxes ``[B, A * 7, H, W]`` (differences from the anchor; with
     velocity ``A * 9``) and directions ``[B, A * 2, H, W]``.
 

@@ -18,7 +18,7 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import replay, score
-from pd_ros.replay.sources import open_source
+from pd_ros.replay.sources import open_source, with_features
 
 _EXAMPLE = """example:
   python -m pd_ros.replay --model student.safetensors --points drive_0005 --out result --picture
@@ -43,6 +43,7 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
+    source = with_features(source, predictor.config.features)
     make_folders(options.out, options.json)
     predictor.warm_up()
     result = replay(predictor, source, predictor.config, options.score_threshold)

@@ -32,7 +32,7 @@ _NPZ_ERRORS = (
 class CloudFile(NamedTuple):
     """What one file holds."""
 
-    points: Float32  # [N, 4] x, y, z in m, intensity in [0, 1]
+    points: Float32  # [N, 4 + E] x, y, z in m, intensity in [0, 1], extras
     truth: NamedBoxes | None  # None: the file has no boxes
 
 
@@ -68,8 +68,10 @@ def list_clouds(folder: Path) -> list[Path]:
     return files
 
 
-def read_cloud(path: Path, intensity_scale: float) -> CloudFile:
+def read_cloud(path: Path, intensity_scale: float, extras: tuple[str, ...] = ()) -> CloudFile:
     """Read one file of a kind in ``SUFFIXES``; intensities are multiplied by ``intensity_scale``.
+
+    ``extras``: fields that follow the intensity.
 
     Integer ones (of a .pcd) are divided by their type's maximum before, missing ones are 0;
     points that are not finite are left out; an empty file of .bin has no points. Raises
@@ -77,7 +79,8 @@ def read_cloud(path: Path, intensity_scale: float) -> CloudFile:
     """
     layout, data, truth = read_raw(path)
     try:
-        return CloudFile(decode_points(layout, data, Reading(scale=intensity_scale)), truth)
+        reading = Reading(scale=intensity_scale, extras=extras)
+        return CloudFile(decode_points(layout, data, reading), truth)
     except CloudError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -9,6 +9,7 @@ import torch
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
+from pd_ros.point_features import model_points
 from pd_ros.pointcloud import Float32
 
 
@@ -27,14 +28,17 @@ class NamedDetector:
         self.device = str(predictor.device)
         self.range_m = predictor.config.range_m
         self._predictor = predictor
-        self._width = 3 + len(predictor.config.features)
+        self.features = predictor.config.features
         self._labels = label_map(predictor.config.classes, classes)
         predictor.warm_up()
 
-    def __call__(self, points: Float32) -> Timed:
-        """Run on a cloud ``[N, 4]``: x, y, z in metres, intensity in [0, 1]; N may be 0."""
+    def __call__(self, points: Float32, extras: Sequence[str] = ()) -> Timed:
+        """Run on a cloud ``[N, 4 + E]``: x, y, z in metres, intensity in [0, 1], extras.
+
+        N may be 0.
+        """
         started_s = time.perf_counter()
-        found = self._predictor(points[:, : self._width])
+        found = self._predictor(model_points(points, self.features, extras))
         latency_s = time.perf_counter() - started_s
         return Timed(found._replace(labels=self._labels[found.labels]), latency_s)
 

@@ -8,7 +8,7 @@ from pd_ros.replay.frame_choice import KEPT, FrameKeeper
 from pd_ros.replay.frame_judge import FrameJudge
 from pd_ros.replay.frame_result import FrameResult, PicturedFrame, RecordingResult, Reference
 from pd_ros.replay.named_detector import NamedDetector, load_detectors
-from pd_ros.replay.sources import Source, Sweep
+from pd_ros.replay.sources import Source, Sweep, with_features
 from pd_ros.replay.view_recording import LABELS, TEACHER, writing_view
 
 VIEWS = "views"  # folder of the recordings to look at
@@ -37,7 +37,7 @@ class Evaluator:
 
     def run(self, task: Task, on_frame: Callable[[], object]) -> RecordingResult:
         """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
-        source = open_task(task.path, self.plan)
+        source = with_features(open_task(task.path, self.plan), self._features())
         frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
         names = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
@@ -48,10 +48,15 @@ class Evaluator:
                 first_ns = recorded_ns if first_ns is None else first_ns
                 result = self._frame(source, sweep, (recorded_ns - first_ns) / 1e9)
                 frames.append(result)
-                keeper.offer(PicturedFrame(task.name, result, sweep.points))
+                keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
         return RecordingResult(task.name, task.path, tuple(frames), keeper.frames())
+
+    def _features(self) -> set[str]:
+        """What any of the models wants of a point."""
+        models = self.models if self.teacher is None else (*self.models, self.teacher)
+        return {name for model in models for name in model.features}
 
     def _frame(self, source: Source, sweep: Sweep, recorded_s: float) -> FrameResult:
         camera = None if self.teacher else frame_camera(source, sweep.frame)
@@ -59,10 +64,11 @@ class Evaluator:
         if self.teacher is None:
             reference = self.judge.labels(sweep, camera)
         else:
-            found = self.teacher(sweep.points).found
+            found = self.teacher(sweep.points, source.extras).found
             reference = self.judge.teacher(found, self.teacher.range_m)
         answers = tuple(
-            self.judge.answer(model(sweep.points), reference, camera) for model in self.models
+            self.judge.answer(model(sweep.points, source.extras), reference, camera)
+            for model in self.models
         )
         return FrameResult(sweep.frame, recorded_s, reference, answers)
 

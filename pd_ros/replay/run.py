@@ -15,6 +15,7 @@ from pd_ros.evaluation.kitti_camera import score_kitti
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
 from pd_ros.evaluation.picture import BirdseyePanel
+from pd_ros.point_features import model_points
 from pd_ros.pointcloud import Float32
 from pd_ros.replay.sources import Source, Sweep
 from pd_ros.replay.truth import ground_truth, within_camera
@@ -46,17 +47,16 @@ def replay(
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
-    ``config`` is the detector's, of features that clouds have: none or intensity. Boxes of a
-    score below ``score_threshold`` are left out.
+    ``config`` is the detector's; what of its features the source's points do not have is 0. Boxes
+    of a score below ``score_threshold`` are left out.
     """
     result = Replay({}, {}, [], [])
     every = max(1, source.count // PICTURED_SWEEPS)
-    width = 3 + len(config.features)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
     ):
         started = time.perf_counter()
-        found = detector(sweep.points[:, :width])
+        found = detector(model_points(sweep.points, config.features, source.extras))
         result.latency_s.append(time.perf_counter() - started)
         found = found.select(found.scores >= score_threshold)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)

@@ -1,16 +1,18 @@
 """Where clouds come from: a folder of files or a recording; one sweep after another."""
 
+import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pd_ros.cloud_layout import CloudError, cloud_layout
+from pd_ros.cloud_layout import CloudError, CloudLayout, cloud_layout
 from pd_ros.evaluation.kitti_camera import Calibration
+from pd_ros.point_features import extra_fields, missing_fields
 from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes, read_detection_array, stamp_ns
-from pd_ros.replay.files import SUFFIXES, list_clouds, read_cloud
+from pd_ros.replay.files import SUFFIXES, list_clouds, read_cloud, read_raw
 from pd_ros.replay.recording import (
     DETECTIONS,
     TRUTH_TOPIC,
@@ -20,12 +22,14 @@ from pd_ros.replay.recording import (
 )
 from pd_ros.replay.truth import read_label_folder, read_objects_file
 
+_LOG = logging.getLogger("pd_ros.replay")
+
 
 class Sweep(NamedTuple):
     """One cloud with its name, and what is there if somebody labelled it."""
 
     frame: str  # the file's stem, or the stamp in nanoseconds
-    points: Float32  # [N, 4] x, y, z in m, intensity in [0, 1]
+    points: Float32  # [N, 4 + E] x, y, z in m, intensity in [0, 1], what a model wants beside it
     truth: NamedBoxes | None
     recorded_ns: int | None = None  # when it came; None: a file does not say
     frame_id: str = "lidar"
@@ -41,6 +45,7 @@ class FolderSource:
     truth: Mapping[str, NamedBoxes] | None = None  # by frame; None: what the clouds' files hold
     label_folder: Path | None = None  # KITTI object: holds label_2 and calib
     camera: Calibration | None = None  # KITTI raw: labelled is what it sees; None: all around
+    extras: tuple[str, ...] = ()  # fields that follow the intensity in the points
 
     @property
     def count(self) -> int:
@@ -50,7 +55,7 @@ class FolderSource:
     def sweeps(self) -> Iterator[Sweep]:
         """Read one sweep after another."""
         for path in self.files:
-            points, truth = read_cloud(path, self.intensity_scale)
+            points, truth = read_cloud(path, self.intensity_scale, self.extras)
             if self.truth is not None:
                 truth = self.truth[path.stem]
             yield Sweep(path.stem, points, truth if self.with_truth else None)
@@ -67,6 +72,7 @@ class RecordingSource:
     truth: Mapping[int, NamedBoxes]  # by header stamp in nanoseconds; empty: not labelled
     label_folder: None = None
     camera: None = None
+    extras: tuple[str, ...] = ()  # fields that follow the intensity in the points
 
     def sweeps(self) -> Iterator[Sweep]:
         """Read one sweep after another.
@@ -92,7 +98,7 @@ class RecordingSource:
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
         try:
-            reading = Reading(scale=self.intensity_scale)
+            reading = Reading(scale=self.intensity_scale, extras=self.extras)
             return decode_points(cloud_layout(message), message.data, reading)
         except CloudError as error:
             raise ValueError(f"{self.path}: {self.topic}: stamp {name}: {error}") from error
@@ -127,6 +133,29 @@ def open_source(
         raise ValueError(f"--topic: expected none for files of clouds ({path}), got {topic};"
                          " leave it out")  # fmt: skip
     return _folder_source(path, intensity_scale, labels, with_truth)
+
+
+def with_features(source: Source, features: Iterable[str]) -> Source:
+    """The source with the fields that models of these features want beside intensity.
+
+    A warning names those that its first cloud does not have.
+    """
+    extras = extra_fields(features)
+    if not extras:
+        return source
+    missing = missing_fields(_first_layout(source), extras)
+    if missing:
+        _LOG.warning("%s", missing)
+    return replace(source, extras=extras)
+
+
+def _first_layout(source: Source) -> CloudLayout:
+    if isinstance(source, FolderSource):
+        return read_raw(source.files[0]).layout
+    with open_recording(source.path) as recording:
+        for _, message in recording.messages(source.topic):
+            return cloud_layout(message)
+    return CloudLayout(0, 1, 0, 0, False, ())
 
 
 def _recording_source(

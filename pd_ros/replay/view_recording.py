@@ -56,7 +56,7 @@ class ViewRecording:
         """
         stamp = recorded_ns if sweep.recorded_ns is None else int(sweep.frame)
         header = message_header(self._typestore, stamp, sweep.frame_id)
-        cloud = cloud_message(self._typestore, header, sweep.points)
+        cloud = cloud_message(self._typestore, header, sweep.points[:, :4])
         self._write(_POINTS, POINT_CLOUD, recorded_ns, cloud)
         for name, answer in zip(self._topics, result.answers, strict=True):
             confident = answer.found.select(answer.found.scores >= self._score_threshold)

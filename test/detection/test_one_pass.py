@@ -69,7 +69,8 @@ def in_one_pass(model, config, cloud: torch.Tensor, room: int) -> tuple[Detectio
     with torch.inference_mode():
         run(torch.rand(room, cloud.shape[1]))  # nothing of the last cloud may be left
         found, clipped = unpack(run(padded))
-    return suppress(usable(found, config.decode), config.decode), clipped
+    found = usable(found, config.decode)
+    return suppress(found, config.decode, config.class_groups), clipped
 
 
 def assert_same(config, count: int) -> None:

@@ -236,10 +236,10 @@ def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(ch
 
 
 def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:
-    config = small_config(features=["intensity", "elongation"])
+    config = small_config(features=["intensity", "ring"])
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, build_model(config), config, {})
-    with pytest.raises(ValueError, match="got one that wants intensity, elongation"):
+    with pytest.raises(ValueError, match="got one that wants intensity, ring"):
         load_detector(Setup(str(path), "cpu"))
 
 

@@ -1,7 +1,9 @@
 """The command that brings OpenPCDet's checkpoints."""
 
 import json
+import zipfile
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -72,3 +74,17 @@ def test_files_that_are_no_weights_are_refused(tmp_path, capsys) -> None:
         read_weights(path)
     with pytest.raises(ValueError, match="cannot be read"):
         read_weights(tmp_path / "absent.pth")
+
+
+def test_numbers_of_numpy_1_are_read_as_those_of_numpy_2(tmp_path) -> None:
+    """Before numpy 2 the functions that make them had another address."""
+    weights = {"a": torch.ones(2)}
+    torch.save({"model_state": weights, "lr": np.float64(0.1)}, tmp_path / "new.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "new.pth") as new,
+        zipfile.ZipFile(tmp_path / "old.pth", "w") as old,
+    ):
+        for name in new.namelist():
+            old.writestr(name, new.read(name).replace(b"numpy._core.", b"numpy.core."))
+    for name in ("new.pth", "old.pth"):
+        assert torch.equal(read_weights(tmp_path / name)["a"], weights["a"])

@@ -8,7 +8,7 @@ import torch
 import yaml
 from openpcdet_weights import make_weights, of_spconv_1
 from plain_openpcdet import plain_maps
-from small_model import small_anchor_config, small_config, small_voxel_config
+from small_model import ANCHORS, small_anchor_config, small_config, small_voxel_config
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config import ModelConfig
@@ -17,7 +17,7 @@ from pd_ros.detection.model import build_model
 from pd_ros.detection.part_config import SparseEncoderConfig
 from pd_ros.detection.pillars import pillarize
 from training.import_checkpoint import main
-from training.openpcdet import convert
+from training.openpcdet import convert, scale_intensity
 
 
 def some_points():
@@ -49,11 +49,22 @@ PADDED = {
     "encoder": {"widths": [8, 8], "padded": True},
     "capacity": {"max_points_per_pillar": 2},
 }
+THREE, MOVING = ["car", "truck", "pedestrian"], {"width": 8, "velocity": True}
 CONFIGS = {
     "anchors": small_anchor_config(),
     "centers": small_config(),
     "padded": small_config(**PADDED),
     "padded, one layer": small_config(**{**PADDED, "encoder": {"widths": [8], "padded": True}}),
+    "groups": small_config(classes=THREE, groups=[["truck", "car"], ["pedestrian"]], head=MOVING),
+    "halved": small_config(
+        backbone={"widths": [8, 16], "layers": [1, 0], "strides": [2, 2]},
+        neck={"widths": [8, 8], "strides": [0.5, 1]},
+    ),
+    "parts": small_config(
+        classes=THREE,
+        groups=[["pedestrian", "car"], ["truck"]],
+        head={**ANCHORS, "anchors": [ANCHORS["anchors"][0], *ANCHORS["anchors"]], "shared": 8},
+    ),
     "voxels": small_voxel_config(residual=False),
     "residual voxels": small_voxel_config(residual=True),
 }
@@ -150,3 +161,51 @@ def test_a_sparse_kernel_that_fits_in_neither_order_is_refused() -> None:
     weights["backbone_3d.conv_input.0.weight"] = torch.zeros(3, 3, 3, 9, 4)
     with pytest.raises(ValueError, match=r"conv_input.*expected \(4, 3, 3, 3, 4\), got \(3, 3, "):
         convert(weights, build_model(config), config)
+
+
+def test_a_part_with_layers_that_ours_do_not_have_is_named() -> None:
+    config = CONFIGS["parts"]
+    weights = make_weights(config)
+    weights["dense_head.rpn_heads.1.conv_box.conv_reg.0.weight"] = torch.zeros(1)
+    with pytest.raises(ValueError, match="SEPARATE_REG_CONFIG") as error:
+        convert(weights, build_model(config), config)
+    assert "unknown: dense_head.rpn_heads.1.conv_box.conv_reg.0.weight" in str(error.value)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_prefixes_of_wrapped_networks_are_recognised(prefix) -> None:
+    config = small_anchor_config()
+    weights, model = make_weights(config), build_model(config)
+    convert({prefix + name: value for name, value in weights.items()}, model, config)
+    kernel = model.state_dict()["dense.head.box.weight"]
+    assert torch.equal(kernel, weights["dense_head.conv_box.weight"])
+
+
+def test_intensities_up_to_255_give_the_maps_that_they_gave() -> None:
+    for config in (small_config(), small_voxel_config(residual=True)):
+        needs_spconv(config)
+        weights, model = make_weights(config), build_model(config)
+        convert(weights, model, config)
+        points = some_points()
+        raw = points * torch.tensor([1, 1, 1, 255.0])
+        with torch.no_grad():
+            expected = model.eval()(pillarize([raw], config.grid, config.capacity))
+            scale_intensity(model, config, 255.0)
+            found = model(pillarize([points], config.grid, config.capacity))
+        torch.testing.assert_close(found.heatmap, expected.heatmap, atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", ["", "_4x", "_16x"])
+@pytest.mark.parametrize("name", ["point_pillars", "second"])
+def test_networks_of_kitti_take_and_leave_as_many_boxes_as_openpcdet(name, size) -> None:
+    decode = load_config(Path(f"config/model/{name}{size}.yaml"), ModelConfig).decode
+    assert (decode.max_candidates, decode.max_detections) == (4096, 500)
+
+
+def test_networks_of_waymo_have_openpcdets_limit_of_centres() -> None:
+    limits = {"pillar": (-80, -80, -10, 80, 80, 10), "voxel": (-75.2, -75.2, -2, 75.2, 75.2, 4)}
+    for kind, limit in limits.items():
+        paths = sorted(Path("config/model").glob(f"cp_{kind}*.yaml"))
+        assert len(paths) == 4
+        for path in paths:
+            assert load_config(path, ModelConfig).decode.centre_range_m == limit

@@ -92,6 +92,13 @@ def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
                 f"{name}: the heads write boxes differently, head.direction is {axes[0]} of the"
                 f" student and {axes[1]} of the teacher; remove it or change a network"
             )
+    boxes = [_boxes_of_a_cell(network) for network in pair]
+    if all(centres) and boxes[0] != boxes[1]:
+        for name in _on(config, _OF_ONE_BOX):
+            yield (
+                f"{name}: the heads write other boxes, {boxes[0]} of the student and {boxes[1]} of"
+                " the teacher; remove it or choose another teacher"
+            )
     for name in _on(config, _OF_ANCHORS):
         if any(centres):
             yield (
@@ -114,6 +121,10 @@ def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
                 " (student, teacher); remove it"
             )
     yield from _pyramids(config, max(sizes, key=len))
+
+
+def _boxes_of_a_cell(network: ModelConfig) -> str:
+    return f"{len(network.class_groups)} x {network.box_values} values"
 
 
 def _map_sizes(network: ModelConfig) -> list[tuple[int, int]]:

@@ -33,6 +33,7 @@ class BoxDecoder:
         rules = DecodeConfig(
             max_candidates=max(most, _CANDIDATES),
             score_threshold=score,
+            centre_range_m=config.decode.centre_range_m,
             nms_iou_threshold=config.decode.nms_iou_threshold if nms_iou is None else nms_iou,
             nms_per_class=config.decode.nms_per_class,
             max_detections=most,

@@ -104,6 +104,22 @@ def test_an_axis_is_not_compared_with_a_yaw(tmp_path, caplog, teacher) -> None:
     assert "logit" not in caplog.text
 
 
+GROUPED = {"groups": [["pedestrian"], ["car"]], "head": {"width": 8, "velocity": True}}
+
+
+def test_heads_of_several_groups_are_teachers_alone(tmp_path, caplog) -> None:
+    """Their heatmaps can be learnt from, their boxes are others."""
+    teacher = write_teacher(tmp_path, **GROUPED)
+    run = write_run(tmp_path, {**SMALL, **GROUPED})
+    assert main(["--config", str(run)]) == 2
+    assert "expected a head of centres of one group of classes" in caplog.text
+    run = write_run(tmp_path, distill={"teacher": teacher, "regression": {}})
+    assert main(["--config", str(run)]) == 2
+    assert "1 x 8 values of the student and 2 x 10 values of the teacher" in caplog.text
+    run = write_run(tmp_path, distill={"teacher": teacher, "logit": {}, "labels": {}})
+    assert main(["--config", str(run), "--dry-run"]) == 0
+
+
 def test_an_axis_has_no_heading(tmp_path, caplog) -> None:
     run = write_run(tmp_path, {**SMALL, "head": DIRECTED}, loss={"heading": 0.5})
     assert main(["--config", str(run)]) == 2
