@@ -8,6 +8,7 @@ then holds, and else the node's own defaults.
 """
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
-from pd_ros.parameter_file import check_parameter_file
-from pd_ros.respawn import DELAY_S, Respawn
+sys.path.append(str(Path(__file__).resolve().parent))  # what lies beside this file
+
+from pd_ros_launch.parameter_file import check_parameter_file
+from pd_ros_launch.respawn import DELAY_S, Respawn
 
 SHARE = Path(__file__).resolve().parent.parent  # share/pd_ros, or the checkout
 PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"

@@ -76,8 +76,8 @@ def test_every_import_is_declared(manifest: ET.Element, declared: dict[str, Any]
     names = (re.split(r"[<>=]", requirement)[0] for requirement in declared["install_requires"])
     known |= {normalized(name) for name in names}
     known |= {name for path in REQUIREMENTS for name in pins(path)}
-    known |= {"pd_ros", *sys.stdlib_module_names}
-    files = [*(ROOT / "pd_ros").rglob("*.py"), *(ROOT / "launch").glob("*.py")]
+    known |= {"pd_ros", "pd_ros_launch", *sys.stdlib_module_names}
+    files = [*(ROOT / "pd_ros").rglob("*.py"), *(ROOT / "launch").rglob("*.py")]
     missing = {
         f"{path.relative_to(ROOT)}: {name}"
         for path in files
@@ -127,6 +127,7 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
     assert [f for files in places.values() for f in files if not (ROOT / f).is_file()] == []
     assert "config/model/center_pillar_student.yaml" in places["share/pd_ros/config/model"]
     assert "launch/detector.launch.py" in places["share/pd_ros/launch"]
+    assert "launch/pd_ros_launch/respawn.py" in places["share/pd_ros/launch/pd_ros_launch"]
     assert "config/rviz/detector.rviz" in places["share/pd_ros/config/rviz"]
 
 

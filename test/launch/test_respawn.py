@@ -1,8 +1,7 @@
 """Which ends of a node are followed by another start."""
 
 import pytest
-
-from pd_ros.respawn import Respawn
+from pd_ros_launch.respawn import Respawn
 
 
 class Clock:

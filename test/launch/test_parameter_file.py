@@ -1,8 +1,7 @@
 """Which files of parameters are meant for a node: our rule against rcl's own answer."""
 
 import pytest
-
-from pd_ros.parameter_file import check_parameter_file
+from pd_ros_launch.parameter_file import check_parameter_file
 
 KEYS = [
     "/**", "/*", "/*/*", "lidar_detector", "/lidar_detector", "ns/lidar_detector",
