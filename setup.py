@@ -67,6 +67,7 @@ setup(
             "evaluate = pd_ros.evaluate:main",
             "evaluate_recording = pd_ros.evaluate_recording:main",
             "inspect_cloud = pd_ros.inspect_cloud:main",
+            "live_bag = pd_ros.live_bag:main",
             "live_replay = pd_ros.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],

@@ -134,7 +134,9 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
 def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
     commands = {entry.partition(" ")[0] for entry in declared["entry_points"]["console_scripts"]}
     scripts = {path.name: path for path in (ROOT / "packaging" / "libexec").iterdir()}
-    expected = {"detector_node", "comparison_node", "evaluate_recording", "inspect_cloud"}
+    expected = {
+        "detector_node", "comparison_node", "evaluate_recording", "inspect_cloud", "live_bag",
+    }  # fmt: skip
     assert scripts.keys() == expected
     assert scripts.keys() <= commands
     for name, path in scripts.items():
