@@ -43,7 +43,12 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
     from rclpy.signals import SignalHandlerOptions  # noqa: PLC0415
 
     from pd_ros.bag_commands import Playback, look_at_recording  # noqa: PLC0415
-    from pd_ros.live_bag_client import LiveBagClient  # noqa: PLC0415
+
+    try:
+        from pd_ros.live_bag_client import LiveBagClient  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error}; expected ROS with `ros2 bag`: install ros-jazzy-ros2bag and"
+                         " source ROS's setup.bash") from None  # fmt: skip
     from pd_ros.live_bag_session import play_to_detector, recorded_answers  # noqa: PLC0415
 
     playback = Playback(

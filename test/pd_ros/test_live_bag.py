@@ -160,3 +160,6 @@ def test_without_ros2_bag_it_says_what_is_missing(detector, bag, variables, tmp_
     code, _, err = played({**variables, "PATH": str(tmp_path)}, "--bag", bag)
     assert code == 2
     assert "ros2 bag play: expected the program ros2" in err
+    code, _, err = played({**variables, "PYTHONPATH": "."}, "--bag", bag)
+    assert code == 2
+    assert "No module named 'rosbag2_interfaces'; expected ROS with `ros2 bag`" in err
