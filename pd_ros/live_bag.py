@@ -21,7 +21,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rclpy.utilities import remove_ros_args  # noqa: PLC0415
 
     given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser().parse_args(remove_ros_args(given))
+    parser = _parser()
+    try:
+        others = remove_ros_args(given)
+    except RuntimeError as error:  # rclpy's errors of arguments have nothing more in common
+        parser.error(f"arguments of ROS: {error}")
+    options = parser.parse_args(others)
     children: list[ChildProcess] = []
     try:
         signals.raise_from_now_on()

@@ -1,5 +1,9 @@
 """replay.launch.py run by the real launch, with the real node; `ros2 bag` itself is a stand-in."""
 
+import os
+import re
+import signal
+
 import pytest
 
 pytest.importorskip("launch_ros", reason="launch_ros is not installed")
@@ -7,7 +11,7 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from bag_tools import shell, write_drive
-from launch_here import LAUNCH, environment, install, launched, launching, real
+from launch_here import LAUNCH, PATIENCE_S, environment, install, launched, launching, real
 from small_model import save_eager_model
 from small_recording import STAMP, STEP_NS
 
@@ -43,7 +47,7 @@ def bag(tmp_path_factory):
 
 
 def replay(variables, bag, checkpoint, *more: str) -> tuple[int, str]:
-    given = {"bag": bag, "checkpoint": checkpoint, "input_topic": "/velodyne", "rate": "0.5"}
+    given = {"bag": bag, "checkpoint": checkpoint, "input_topic": "/velodyne", "rate": "0.25"}
     given |= dict(text.split(":=", 1) for text in more)
     arguments = [f"{name}:={value}" for name, value in given.items()]
     return launched(REPLAY, arguments, variables)
@@ -115,4 +119,22 @@ def test_ctrl_c_leaves_a_whole_recording(variables, bag, checkpoint, tmp_path) -
     with launching(REPLAY, [*given, "input_topic:=/velodyne"], variables) as process:
         while "all are connected: playing" not in process.stdout.readline():
             assert process.poll() is None
+    assert (out / "metadata.yaml").is_file()
+
+
+def test_a_detector_that_dies_ends_all_with_an_exit_code(
+    variables, bag, checkpoint, tmp_path
+) -> None:
+    out = tmp_path / "answers"
+    given = [f"bag:={bag}", f"checkpoint:={checkpoint}", f"out:={out}", "rate:=0.1"]
+    output = ""
+    with launching(REPLAY, [*given, "input_topic:=/velodyne"], variables) as process:
+        while "all are connected: playing" not in output:
+            output += process.stdout.readline()
+            assert process.poll() is None
+        pid = re.search(r"detector_node-1\]: process started with pid \[(\d+)\]", output)[1]
+        os.kill(int(pid), signal.SIGKILL)
+        rest, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "ended with exit code -9 before all was played and answered" in rest
     assert (out / "metadata.yaml").is_file()

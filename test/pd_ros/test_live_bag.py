@@ -73,7 +73,7 @@ def test_every_cloud_is_answered_and_recorded_from_the_first_on(
     detector, bag, variables, tmp_path
 ) -> None:
     out = tmp_path / "answers"
-    code, said, err = played(variables, "--bag", bag, "--out", out, "--rate", "0.5")
+    code, said, err = played(variables, "--bag", bag, "--out", out, "--rate", "0.25")
     assert code == 0, err
     assert sorted(stamps(out, "/bag/boxes")) == [STAMP + n * STEP_NS for n in range(COUNT)]
     assert f"{COUNT} clouds in the recording, {COUNT} answers, recorded in {out}" in said
@@ -86,7 +86,7 @@ def test_every_cloud_is_answered_and_recorded_from_the_first_on(
 
 
 def test_without_a_folder_nothing_is_recorded(detector, bag, variables, tmp_path) -> None:
-    code, said, err = played(variables, "--bag", bag, "--start-offset", "0.95")
+    code, said, err = played(variables, "--bag", bag, "--start-offset", "0.95", "--rate", "0.2")
     assert code == 0, err
     assert f"{COUNT} clouds in the recording, 5 answers\n" in said
 
@@ -121,6 +121,13 @@ def test_what_cannot_be_played_is_refused_before_anything_starts(
     assert code == 2
     assert message in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("wrong", [["--nonsense"], ["-r", "points"]])
+def test_wrong_arguments_of_ros_are_refused(wrong, bag, variables) -> None:
+    code, _, err = played(variables, "--bag", bag, topics=wrong)
+    assert code == 2
+    assert "live_bag: error: arguments of ROS: " in err
 
 
 def test_clouds_on_another_topic_are_named(bag, variables) -> None:
