@@ -3,8 +3,8 @@
 ros2 launch pd_ros replay.launch.py bag:=drive input_topic:=/velodyne_points out:=answers
 
 The player starts paused and is resumed when detector and recorder listen. It ends with exit code
-0 when all was played, answered and recorded, and else with 1. What the detector has no time for
-is dropped, as on a vehicle. For figures that can be repeated use `ros2 run pd_ros
+0 when it was played to its end, answered and recorded, and else with 1. What the detector has no
+time for is dropped, as on a vehicle. For figures that can be repeated use `ros2 run pd_ros
 evaluate_recording`.
 """
 

@@ -72,7 +72,8 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
             recorder = children[0]
             whole = recorder.end(_STOP_S)
             answers = recorded_answers(options.out, client.outputs[0], whole)
-            kept = f", recorded in {options.out}"
+            lost = f" (of {client.answers} heard)" if answers < client.answers else ""
+            kept = f"{lost}, recorded in {options.out}"
     finally:
         rclpy.try_shutdown()
     if not answers:
