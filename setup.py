@@ -1,12 +1,18 @@
 """What of pd_ros is installed, and where; colcon and pip both read it.
 
-The training package and the tests stay in the checkout.
+The training package and the tests stay in the checkout. Programs that colcon installs start with
+the Python of .venv, where packaging/environment.sh has put torch: the Python that runs colcon is
+ROS's, which has none.
 """
 
+import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.develop import develop
+from setuptools.command.install_scripts import install_scripts
 
 NAME = "pd_ros"
 HERE = Path(__file__).resolve().parent
@@ -39,6 +45,46 @@ def packages() -> list[str]:
     return sorted(".".join(folder.parts) for folder in folders)
 
 
+def python() -> str:
+    """The Python that programs start with: that of .venv, else this one if it has torch."""
+    path = HERE / ".venv" / "bin" / "python"
+    if not path.exists():
+        if find_spec("torch") is None:
+            sys.exit(
+                f"{HERE}: expected .venv, or a Python with torch, got {sys.executable} without;"
+                " run packaging/environment.sh there, then build again"
+            )
+        return sys.executable
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if not (HERE / ".venv" / "lib" / version).exists():
+        sys.exit(
+            f"{path}: expected {version}, as the Python that builds, got another; make .venv anew:"
+            f" rm -r {HERE / '.venv'}; PD_ROS_PYTHON={sys.executable} packaging/environment.sh"
+        )
+    return str(path)
+
+
+def write_programs(command: install_scripts | develop) -> None:
+    """One script for each program; -P: what lies in the folder it is started in is not ours."""
+    for entry in command.distribution.entry_points["console_scripts"]:
+        name, target = entry.split(" = ")
+        start = shlex.join([python(), "-P", "-m", target.partition(":")[0]])
+        command.write_script(name, f'#!/bin/sh\nexec {start} "$@"\n')
+
+
+class InstallScripts(install_scripts):  # colcon build
+    def run(self) -> None:
+        for_pip, self.no_ep = self.no_ep, True  # not those that setuptools would write
+        super().run()
+        if not for_pip:
+            write_programs(self)
+
+
+class Develop(develop):  # colcon build --symlink-install
+    def install_wrapper_scripts(self, dist: object) -> None:
+        write_programs(self)
+
+
 setup(
     name=NAME,
     version="0.1.0",
@@ -47,10 +93,10 @@ setup(
     maintainer_email="maintainers@pd-ros.invalid",
     license="Apache-2.0",
     packages=packages(),
-    package_data={NAME: ["weights/*.safetensors", "replay/*.css"]},
+    package_data={NAME: ["weights/*.safetensors", "weights/TERMS.md", "replay/*.css"]},
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
-        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}", ["package.xml", "LICENSE"]),
         *shared_files("config"),
         *shared_files("launch"),
         *wheel_files(),
@@ -67,9 +113,11 @@ setup(
             "evaluate = pd_ros.evaluate:main",
             "evaluate_recording = pd_ros.evaluate_recording:main",
             "inspect_cloud = pd_ros.inspect_cloud:main",
+            "live_bag = pd_ros.live_bag:main",
             "live_replay = pd_ros.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],
     },
+    cmdclass={"install_scripts": InstallScripts, "develop": Develop},
     python_requires=">=3.11",
 )  # fmt: skip

@@ -2,35 +2,56 @@
 
 ros2 launch pd_ros detector.launch.py input_topic:=/velodyne_points rviz:=true
 ros2 launch pd_ros detector.launch.py --show-args
+
+An argument that is left empty sets nothing: what a params_file, a group or the environment says
+then holds, and else the node's own defaults.
 """
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    TimerAction,
+)
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
+from launch_ros.utilities import make_namespace_absolute, prefix_namespace
+
+sys.path.append(str(Path(__file__).resolve().parent))  # what lies beside this file
+
+from pd_ros_launch.parameter_file import check_parameter_file
+from pd_ros_launch.respawn import DELAY_S, Respawn
 
 SHARE = Path(__file__).resolve().parent.parent  # share/pd_ros, or the checkout
 PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 TRUTH = ["true", "false"]
+PERHAPS = ["", *TRUTH]
 
 # name, default, description, choices
 ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
-    ("namespace", "", "namespace of all nodes; empty: none", None),
-    ("params_file", str(SHARE / "config" / "node.yaml"), "parameters of the nodes", None),
-    ("checkpoint", "", "student (.safetensors); empty: as params_file says, or the shipped one",
-     None),
-    ("device", "", "device of the student: auto, cpu or cuda:N; empty: as params_file says", None),
-    ("input_topic", "points", "clouds (sensor_msgs/PointCloud2)", None),
-    ("output_topic", "detections", "boxes (vision_msgs/Detection3DArray)", None),
-    ("use_sim_time", "false", "take the time from /clock, for recordings", TRUTH),
-    ("autostart", "true", "configure and activate; false under a lifecycle manager", TRUTH),
-    ("log_level", "info", "log level of the nodes",
-     ["debug", "info", "warn", "error", "fatal"]),
-    ("respawn", "true", "start a node again, after 2 s, if it ends with an error", TRUTH),
+    ("namespace", "", "namespace of all nodes, within that of a group", None),
+    ("params_file", "", "parameters of the nodes, as in config/node.yaml", None),
+    ("checkpoint", "", "student (.safetensors); else the shipped one", None),
+    ("device", "", "device of the student: auto, cpu or cuda:N", None),
+    ("input_topic", "", "clouds (sensor_msgs/PointCloud2); else points", None),
+    ("output_topic", "", "boxes (vision_msgs/Detection3DArray); else detections", None),
+    ("use_sim_time", "", "take the time from /clock, for recordings", PERHAPS),
+    ("autostart", "", "configure and activate; false under a lifecycle manager", PERHAPS),
+    ("log_level", "", "log level of the nodes",
+     ["", "debug", "info", "warn", "error", "fatal"]),
+    ("respawn", "true", f"start a node again, after {DELAY_S:g} s, if it crashed or lost its"
+     " device; not if it cannot work as it is set up", TRUTH),
+    ("respawn_limit", "5", "starts in a row, each less than a minute after the one before", None),
     ("dds_profile", "shm", "shm: shared memory for large clouds, shipped, unless"
      f" {PROFILE_VARIABLE} is set; none; or the path of an own Fast DDS profile. Other"
      " middleware does not read it", None),
@@ -38,13 +59,11 @@ ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
     ("rviz_frame", "lidar", "fixed frame of RViz", None),
     ("compare", "false", "run a teacher beside the student, in its own process, and say where"
      " they differ", TRUTH),
-    ("teacher", "", "teacher (.safetensors); empty: as params_file says, or the shipped one",
+    ("teacher", "", "teacher (.safetensors); else the shipped one", None),
+    ("teacher_device", "", "device of the teacher: cpu, cuda:N or auto", None),
+    ("every", "", "compare every so many clouds", None),
+    ("record_folder", "", "where the clouds of the largest disagreement are kept; else nowhere",
      None),
-    ("teacher_device", "", "device of the teacher: cpu, cuda:N or auto; empty: as params_file"
-     " says", None),
-    ("every", "", "compare every so many clouds; empty: as params_file says", None),
-    ("record_folder", "", "where the clouds of the largest disagreement are kept; empty: as"
-     " params_file says, or nowhere", None),
 )  # fmt: skip
 
 
@@ -59,12 +78,23 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Any]:
     value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
-    actions = [*_dds_profile(value["dds_profile"]), _detector(value)]
+    nodes = {"lidar_detector": _detector}
     if value["compare"] == "true":
-        actions.append(_comparison(value))
+        nodes["lidar_comparison"] = _comparison
+    if value["params_file"]:
+        space = _namespace(context, value)
+        names = [f"{space}/{name}" for name in nodes]
+        check_parameter_file(Path(value["params_file"]), names)
+    actions = [*_dds_profile(value["dds_profile"]), *(make(value) for make in nodes.values())]
     if value["rviz"] == "true":
-        actions.append(_rviz(value))
+        actions.append(_rviz(context, value))
     return actions
+
+
+def _namespace(context: LaunchContext, value: dict[str, str]) -> str:
+    """Where the nodes lie: "" or "/a/b", with the namespaces that groups pushed."""
+    pushed = context.launch_configurations.get("ros_namespace")
+    return str(make_namespace_absolute(prefix_namespace(pushed, value["namespace"]))).rstrip("/")
 
 
 def _dds_profile(choice: str) -> list[Any]:
@@ -84,19 +114,11 @@ def _detector(value: dict[str, str]) -> LifecycleNode:
     parameters = {
         "model.checkpoint": value["checkpoint"],
         "model.device": value["device"],
+        "autostart": _truth(value["autostart"]),
+        "use_sim_time": _truth(value["use_sim_time"]),
     }
     return LifecycleNode(
-        executable="detector_node",
-        name="lidar_detector",
-        parameters=[
-            value["params_file"],
-            {
-                **_given(parameters),
-                "autostart": value["autostart"] == "true",
-                "use_sim_time": value["use_sim_time"] == "true",
-            },
-        ],
-        **_common(value),
+        executable="detector_node", name="lidar_detector", **_common(value, parameters)
     )
 
 
@@ -104,55 +126,80 @@ def _comparison(value: dict[str, str]) -> Node:
     parameters = {
         "teacher.checkpoint": value["teacher"],
         "teacher.device": value["teacher_device"],
-        "every": int(value["every"]) if value["every"] else "",
+        "every": _whole("every", value["every"]) if value["every"] else "",
         "record.folder": value["record_folder"],
+        "use_sim_time": _truth(value["use_sim_time"]),
     }
     return Node(
-        executable="comparison_node",
-        name="lidar_comparison",
-        parameters=[
-            value["params_file"],
-            {**_given(parameters), "use_sim_time": value["use_sim_time"] == "true"},
-        ],
-        **_common(value),
+        executable="comparison_node", name="lidar_comparison", **_common(value, parameters)
     )
 
 
-def _common(value: dict[str, str]) -> dict[str, Any]:
-    """What both nodes have."""
+def _common(value: dict[str, str], parameters: dict[str, Any]) -> dict[str, Any]:
+    """What both nodes have; of the parameters, those that an argument sets."""
+    given = {name: setting for name, setting in parameters.items() if setting != ""}
+    files = [value["params_file"]] if value["params_file"] else []
+    level = ["--log-level", value["log_level"]] if value["log_level"] else None
+    remappings = {"points": value["input_topic"], "detections": value["output_topic"]}
     return {
         "package": "pd_ros",
         "namespace": value["namespace"],
-        "remappings": [
-            ("points", value["input_topic"]),
-            ("detections", value["output_topic"]),
-        ],
-        "ros_arguments": ["--log-level", value["log_level"]],
-        "output": "screen",
-        "emulate_tty": True,
-        "respawn": value["respawn"] == "true",
-        "respawn_delay": 2.0,
+        "parameters": [*files, *([given] if given else [])],
+        "remappings": [(name, topic) for name, topic in remappings.items() if topic],
+        "ros_arguments": level,
+        "on_exit": _respawn(value) if value["respawn"] == "true" else None,
+        **_SHOWN,
     }
 
 
-def _given(parameters: dict[str, Any]) -> dict[str, Any]:
-    """Those that the command line sets; the others are left to params_file."""
-    return {name: value for name, value in parameters.items() if value != ""}
+_SHOWN = {"output": "screen", "emulate_tty": True}
 
 
-def _rviz(value: dict[str, str]) -> Node:
+def _respawn(value: dict[str, str]) -> Callable[[ProcessExited, LaunchContext], list[Any] | None]:
+    """Start a node's process again where that can help: launch's own respawn asks for no reason.
+
+    The process and not the action: launch's lifecycle events go on being those of the first one.
+    """
+    policy = Respawn(_whole("respawn_limit", value["respawn_limit"]))
+
+    def on_exit(event: ProcessExited, context: LaunchContext) -> list[Any] | None:
+        if context.is_shutdown:
+            return None
+        reason = policy.why_not(event.returncode)
+        if reason:
+            return [LogInfo(msg=f"{event.process_name}: not started again: {reason}")]
+        again = ExecuteProcess(
+            cmd=event.cmd, cwd=event.cwd, env=event.env, on_exit=on_exit, **_SHOWN
+        )
+        return [TimerAction(period=DELAY_S, actions=[again])]
+
+    return on_exit
+
+
+def _whole(name: str, text: str) -> int:
+    if not text.isdecimal():
+        raise ValueError(f"{name}: expected a whole number, got {text!r}; correct it")
+    return int(text)
+
+
+def _truth(value: str) -> bool | str:
+    return value == "true" if value else ""
+
+
+def _rviz(context: LaunchContext, value: dict[str, str]) -> Node:
     kind = "compare" if value["compare"] == "true" else "detector"
-    prefix = f"/{value['namespace'].strip('/')}".rstrip("/")
+    space = _namespace(context, value)
+    simulated = _truth(value["use_sim_time"])
     return Node(
         package="rviz2",
         executable="rviz2",
         arguments=["-d", str(SHARE / "config" / "rviz" / f"{kind}.rviz"),
                    "-f", value["rviz_frame"]],
-        parameters=[{"use_sim_time": value["use_sim_time"] == "true"}],
+        parameters=[{"use_sim_time": simulated}] if simulated != "" else [],
         remappings=[
-            ("/points", _absolute(prefix, value["input_topic"])),
-            ("/lidar_detector/markers", f"{prefix}/lidar_detector/markers"),
-            ("/lidar_comparison/markers", f"{prefix}/lidar_comparison/markers"),
+            ("/points", _absolute(space, value["input_topic"] or "points")),
+            ("/lidar_detector/markers", f"{space}/lidar_detector/markers"),
+            ("/lidar_comparison/markers", f"{space}/lidar_comparison/markers"),
         ],
     )  # fmt: skip
 

@@ -68,7 +68,7 @@ def test_every_argument_is_used() -> None:
 
 
 def test_the_middleware_is_never_chosen() -> None:
-    for path in LAUNCH.iterdir():
+    for path in LAUNCH.rglob("*.py"):
         assert "RMW" not in path.read_text()
 
 
