@@ -18,6 +18,7 @@ from torch import Tensor
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
+from pd_ros.detection.shipped import find_checkpoint, shipped_names
 
 FORMAT_VERSION = 1
 
@@ -70,7 +71,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a detector; ``ValueError`` says what is wrong with a file that is none of ours."""
+    """Read a detector from a file, or one that comes with pd_ros by its name (``sim_student``).
+
+    Raises ``ValueError`` that says what is wrong with a file that is none of ours.
+    """
     with _open(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config, training = _parse_metadata(path, file.metadata() or {})
@@ -87,10 +91,14 @@ def read_config(path: Path) -> AnyModelConfig:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such checkpoint; give the path of a .safetensors file")
+    file_path = find_checkpoint(path)
+    if not file_path.is_file():
+        raise ValueError(
+            f"{path}: no such checkpoint; give the path of a .safetensors file, or one of"
+            f" {', '.join(shipped_names())}"
+        )
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(file_path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise ValueError(

@@ -137,7 +137,7 @@ def _read_split(path: Path) -> list[str]:
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
         raise ValueError(f"{path}: expected a list of frames, found no such file (lists there:"
                          f" {known}); add it, or leave split out to read every frame")  # fmt: skip
-    frames = path.read_text(encoding="utf-8").split()
+    frames = path.read_text(encoding="utf-8", errors="replace").split()
     if not frames:
         raise ValueError(f"{path}: expected names of frames, one a line, got none; copy it again")
     return frames
