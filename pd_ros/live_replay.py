@@ -61,6 +61,8 @@ def _run(options: argparse.Namespace) -> str:
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
+    with open_recording(source.path) as recording:
+        recording.refuse_unplayable(source.topic)  # said before a node starts, too
     make_folders(options.out, options.json)
     run = _replay(options, source)
     result = collect(run, source, config)

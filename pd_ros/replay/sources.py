@@ -85,9 +85,8 @@ class RecordingSource:
                 seen.add(name)
                 points, truth = self.decode(message, name), self.truth.get(stamp)
                 yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
-        if not seen:
-            raise ValueError(f"{self.path}: {self.topic}: expected clouds, the topic is empty;"
-                             " choose another recording")  # fmt: skip
+            if not seen:
+                raise ValueError(recording.empty(self.topic))
 
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
