@@ -26,6 +26,7 @@ from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
 from pd_ros.replay.report import make_folders, write_report
 from pd_ros.replay.view_recording import TEACHER
+from pd_ros.stop_signals import ending_tidily
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        sys.stdout.write(_run(options) + "\n")
+        with ending_tidily():
+            sys.stdout.write(_run(options) + "\n")
     except (ValueError, OSError) as error:
         sys.stderr.write(f"pd_ros.evaluate_recording: {error}\n")
         return 2

@@ -29,6 +29,7 @@ from pd_ros.replay.report import make_folders, report_json, write_report
 from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
 from pd_ros.spinning import spinning
+from pd_ros.stop_signals import ending_tidily
 
 _START_S, _ANSWER_S = 60.0, 3.0
 _EXAMPLE = """example:
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     keep_freed_memory()
     try:
-        sys.stdout.write(_run(options) + "\n")
+        with ending_tidily():  # the node would outlive this
+            sys.stdout.write(_run(options) + "\n")
     except (ValueError, OSError, TimeoutError) as error:
         sys.stderr.write(f"pd_ros.live_replay: {error}\n")
         return 2

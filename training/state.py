@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from pydantic import ValidationError
 
+from pd_ros.unfinished import whole_file
 from training.config import TrainConfig
 
 
@@ -35,10 +36,9 @@ def save_state(
     path: Path, progress: Progress, config_json: str, parts: Mapping[str, Stateful]
 ) -> None:
     """Write the state, whole or not at all: a run may be killed at any moment."""
-    temporary = path.with_suffix(".part")
     state = {"epoch": progress.epoch, "step": progress.step, "config": config_json}
-    torch.save(state | {name: part.state_dict() for name, part in parts.items()}, temporary)
-    temporary.replace(path)
+    with whole_file(path) as place:
+        torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
 
 
 def load_state(path: Path, config: TrainConfig, parts: Mapping[str, Stateful]) -> Progress:

@@ -19,6 +19,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
 from pd_ros.detection.shipped import find_checkpoint, shipped_names
+from pd_ros.unfinished import whole_file
 
 FORMAT_VERSION = 1
 
@@ -65,9 +66,8 @@ def save_checkpoint(
         "training": json.dumps(training),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(path.suffix + ".part")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+    with whole_file(path) as place:
+        save_file(tensors, place, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import pickle
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, open_task
 from pd_ros.replay.frame_result import RecordingResult
 from pd_ros.replay.recording_run import Evaluator
+from pd_ros.stop_signals import ending_tidily
 
 _LOOK_PERIOD_S = 0.2
 
@@ -85,7 +87,11 @@ def _begin(shared: _Shared, threads: int) -> None:
 
 def _run(task: Task, plan: EvaluationPlan) -> bytes:
     """As bytes, because tensors sent by themselves take a file descriptor each."""
-    return pickle.dumps(_evaluator(plan).run(task, _count))
+    try:
+        with ending_tidily(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            return pickle.dumps(_evaluator(plan).run(task, _count))
+    except SystemExit:  # as the caller was, or this process alone
+        raise ValueError(f"{task.path}: the process at work on it was told to stop") from None
 
 
 def _count() -> None:

@@ -95,7 +95,7 @@ def test_what_cannot_be_played_is_said_before_a_node_starts(
         (file,) = path.glob("*.mcap")
         file.write_bytes(file.read_bytes()[:-40])
         message = "expected a whole recording"
-    options = ["--recording", str(path), "--model", str(checkpoint), "--out", str(tmp_path / "out")]
-    assert main(options) == 2
+    options = {"--recording": path, "--model": checkpoint, "--out": tmp_path / "out"}
+    assert main([str(part) for pair in options.items() for part in pair]) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 from pd_ros.detection.frozen_config import FrozenConfig, parse_config
 from pd_ros.detection.shipped import find_checkpoint
+from pd_ros.unfinished import whole_file
 from training.config import SourceConfig, TrainConfig
 
 _TASK, _RESULT = "task.json", "result.json"
@@ -146,9 +147,8 @@ def write_result(folder: Path, result: Result) -> None:
 
 
 def _write(path: Path, content: FrozenConfig) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as place:
+        place.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _dump(run: TrainConfig | None) -> Any:
