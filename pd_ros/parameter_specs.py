@@ -7,6 +7,7 @@ from pd_ros.pointcloud import INTENSITY_MODES
 from pd_ros.region import OFF
 
 THRESHOLD = "postprocess.score_threshold."
+DEFAULT_SCORE = 0.3  # from which on boxes are published, where nobody says otherwise
 CLASS_MAP = "postprocess.class_map."
 BINS = "postprocess.distance_bins"
 NMS = "postprocess.nms_iou_threshold"
@@ -149,7 +150,7 @@ _REGION = (
 
 _POSTPROCESS = (
     Spec(
-        THRESHOLD + "default", 0.3,
+        THRESHOLD + "default", DEFAULT_SCORE,
         "Least score of a published box. What the checkpoint's own threshold has left out does"
         " not come back.", limits=(0.0, 1.0),
     ),

@@ -77,6 +77,14 @@ def average_r11(slots: Floats) -> float:
     return 100 * float(slots[::4].mean())
 
 
+def reachable_r40(num_truth: int) -> float:
+    """Return the AP in percent over 40 recalls of so many objects that are all found rightly.
+
+    They fill as many of the 41 slots as there are objects, and the one at recall 0 does not count.
+    """
+    return 100 * min(max(num_truth - 1, 0), RECALL_SLOTS - 1) / (RECALL_SLOTS - 1)
+
+
 def precision_curve(frames: Sequence[Frame], min_iou: float) -> Curve:
     """Both passes over all frames; no frames or no matches give a curve without thresholds."""
     num_truth = sum(int((~frame.truth_ignored).sum()) for frame in frames)

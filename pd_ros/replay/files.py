@@ -16,6 +16,7 @@ from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.npz_classes import class_numbers, name_classes
 from pd_ros.replay.pcd import read_pcd
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
 # Columns of float32 in the order in which all kinds of files have them.
@@ -167,5 +168,6 @@ def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:
             f"{path}: boxes: expected [{len(numbers)}, 7] as there are {len(numbers)} cls, got"
             f" {list(boxes.shape)}; write the sweep again, or replay with --no-labels"
         )
+    refuse_unsound_boxes(boxes, lambda index: f"{path}: box {index}")
     names = name_classes(numbers)
     return NamedBoxes(boxes, names, np.ones(len(names), np.float32))
