@@ -147,7 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--model", type=Path, action="append", required=True,
-        help="checkpoint (.safetensors); give it again for others, to set them side by side"
+        help="checkpoint (.safetensors), or the name of one that ships: sim_student, ...; give it"
+        " again for others, to set them side by side",
     )  # fmt: skip
     reference = parser.add_mutually_exclusive_group()
     reference.add_argument(

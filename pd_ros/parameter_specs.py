@@ -32,7 +32,8 @@ class Spec(NamedTuple):
 _MODEL = (
     Spec(
         "model.checkpoint", "",
-        "Checkpoint (.safetensors) of the detector; empty: the student that comes with pd_ros.",
+        "Checkpoint (.safetensors) of the detector, or the name of one that comes with pd_ros"
+        " (real_student); empty: sim_student.",
         read_only=True,
     ),
     Spec(

@@ -90,9 +90,9 @@ def _count_without_image_box(
     count, total = sum(int(rows.sum()) for rows in flat), sum(len(rows) for rows in flat)
     if total and count == total:
         raise ValueError(
-            f"{what}: expected image boxes (x1 y1 x2 y2), by whose height KITTI's rule decides what"
-            f" counts, got none in {total} of {total}; add them, or score the clouds in space by"
-            " python -m pd_ros.evaluate_recording, which needs none"
+            f"{what}: expected image boxes (x1 y1 x2 y2), by whose height KITTI's rule decides"
+            f" what counts, got none in {total} of {total}; add them, or score the clouds in space"
+            " by python -m pd_ros.evaluate_recording, which needs none"
         )
     return count
 

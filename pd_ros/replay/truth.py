@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ def read_objects_file(path: Path) -> CameraTruth:
             frame: _named(
                 [row["box_xyz_lwh_yaw"] for row in content["objects"]],
                 [str(row["type"]) for row in content["objects"]],
-                lambda i, frame=frame: f"frame {frame}, object {i}",
+                partial("frame {}, object {}".format, frame),
             )
             for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
         }
