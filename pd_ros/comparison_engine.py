@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pd_ros.box_markers import MarkerGroup
-from pd_ros.cloud_layout import cloud_layout
+from pd_ros.cloud_layout import CloudError, cloud_layout
 from pd_ros.comparison import Comparison, Teacher, compared_classes, marker_groups
 from pd_ros.comparison_window import AgreementWindow
 from pd_ros.detection.predictor import Predictor
@@ -65,13 +65,16 @@ class ComparisonEngine:
     def compare(self, cloud: Any, answer: Any) -> Comparison:
         """Compare the student's answer, a ``Detection3DArray``, with the teacher's to its cloud.
 
-        Raises ``CloudError`` for a cloud that cannot be read.
+        Raises ``CloudError`` for a cloud or an answer that cannot be read.
         """
         config = self._config
         reading = Reading(scale=config.intensity_scale, extras=self._extras)
         points = decode_points(cloud_layout(cloud), cloud.data, reading)
         points[:, 2] += config.z_offset_m
-        student = read_detection_array(answer)
+        try:
+            student = read_detection_array(answer)
+        except ValueError as error:
+            raise CloudError("answer with unsound boxes", f"answer: {error}") from None
         comparison = self._teacher.compare(points, config.z_offset_m, student)
         self._window.add(comparison.table)
         self.totals = self._window.totals()

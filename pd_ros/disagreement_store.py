@@ -5,13 +5,13 @@ what is kept, after a crash too.
 """
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pd_ros.replay.single_file import UNFINISHED, writing_mcap
+from pd_ros.replay.single_file import writing_mcap
 from pd_ros.replay.typestore import jazzy_typestore
+from pd_ros.unfinished import remove_unfinished
 
 _NAME = re.compile(r"(\d+\.\d{3})_(\d+)\.mcap")
 
@@ -46,8 +46,7 @@ class DisagreementStore:
         self._max_bytes = max_bytes
         self._typestore = jazzy_typestore()
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(f"{UNFINISHED}*"):
-            shutil.rmtree(left)
+        remove_unfinished(folder)
         self._kept = sorted(_kept(path) for path in folder.iterdir() if _NAME.fullmatch(path.name))
         self._trim()
 

@@ -19,13 +19,15 @@ from pd_ros.evaluation.kitti_labels import KittiObjects, read_detections, read_l
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.nuscenes import evaluate_nuscenes
 from pd_ros.evaluation.nuscenes_report import NuscenesReport
+from pd_ros.evaluation.nuscenes_tables import vehicle_places
 from pd_ros.evaluation.waymo import evaluate_waymo
 from pd_ros.evaluation.waymo_frames import read_frames
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate --metric kitti --labels kitti/training/label_2 \\
       --detections results/data --json scores.json --picture curves.png
-  python -m pd_ros.evaluate --metric nuscenes --ground-truth val.json --detections results.json
+  python -m pd_ros.evaluate --metric nuscenes --ground-truth val.json \\
+      --detections results.json --tables nuscenes/v1.0-trainval
   python -m pd_ros.evaluate --metric waymo --frames frames.json
 
 The formats of the JSON files are described at the top of pd_ros/evaluation/nuscenes_boxes.py and
@@ -83,6 +85,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
             parser.error(f"--metric {options.metric}: expected {flag} as well, got none")
         if given and name not in needed:
             parser.error(f"--metric {options.metric}: expected no {flag}, got one; leave it out")
+    if options.tables and options.metric != "nuscenes":
+        parser.error(f"--metric {options.metric}: expected no --tables, got one; leave it out")
     return options
 
 
@@ -102,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--detections", type=Path, metavar="DIR_OR_FILE",
         help="kitti: folder with a result file for each label file, empty where nothing was found;"
              " nuscenes: results as handed in, JSON")  # fmt: skip
+    add("--tables", type=Path, metavar="DIR",
+        help="nuscenes: folder of the data set's tables (v1.0-trainval), for results as handed in,"
+             " which do not say where the vehicle was")  # fmt: skip
     add("--frames", type=Path, metavar="FILE", help="waymo: labels and detections, JSON")
     add("--json", type=Path, metavar="FILE", help="write the scores here as well")
     add(
@@ -114,17 +121,18 @@ def _evaluate(options: argparse.Namespace) -> Report:
     if options.metric == "kitti":
         return _evaluate_folders(options.labels, options.detections)
     if options.metric == "nuscenes":
-        return _evaluate_samples(options.ground_truth, options.detections)
+        return _evaluate_samples(options)
     return evaluate_waymo(read_frames(options.frames))
 
 
-def _evaluate_samples(ground_truth: Path, detections: Path) -> NuscenesReport:
-    truth = nuscenes_boxes.read_ground_truth(ground_truth)
-    found = nuscenes_boxes.read_detections(detections)
+def _evaluate_samples(options: argparse.Namespace) -> NuscenesReport:
+    places = vehicle_places(options.tables) if options.tables else {}
+    truth = nuscenes_boxes.read_ground_truth(options.ground_truth, places)
+    found = nuscenes_boxes.read_detections(options.detections, places)
     try:
         return evaluate_nuscenes(truth, found)
     except ValueError as error:
-        raise ValueError(f"{detections}: {error}") from None
+        raise ValueError(f"{options.detections}: {error}") from None
 
 
 def _evaluate_folders(labels: Path, detections: Path) -> KittiReport:

@@ -6,6 +6,7 @@ python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out
 import argparse
 import math
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,20 @@ import torch
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.evaluation_json import evaluation_json
 from pd_ros.replay.evaluation_page import Evaluation, evaluation_page
 from pd_ros.replay.evaluation_pictures import FrameStyle, draw_pictures
 from pd_ros.replay.evaluation_plan import EvaluationPlan, name_tasks
 from pd_ros.replay.frame_choice import choose_frames
+from pd_ros.replay.label_names import describe_unknown, unknown_names
 from pd_ros.replay.model_summary import ALL_RANGES, ModelSummary, quantiles, summarise
 from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
 from pd_ros.replay.report import make_folders, write_report
 from pd_ros.replay.view_recording import TEACHER
+from pd_ros.stop_signals import ending_tidily
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
@@ -41,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        sys.stdout.write(_run(options) + "\n")
+        with ending_tidily():
+            sys.stdout.write(_run(options) + "\n")
     except (ValueError, OSError) as error:
         sys.stderr.write(f"pd_ros.evaluate_recording: {error}\n")
         return 2
@@ -73,13 +78,19 @@ def _run(options: argparse.Namespace) -> str:
     style = FrameStyle(names, classes, plan.score_threshold, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
     conditions = _conditions(plan, options.jobs, names)
+    counts = sum((result.label_names for result in results), Counter[str]())
+    unknown = unknown_names(counts, classes)
+    if unknown:
+        conditions["labels_of_no_class"] = unknown
     write_report(
         evaluation_json(conditions, results, summaries, chosen), options.out, options.json
     )
     evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference)
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
-    return "\n".join([*_lines(summaries), "", f"report: {page}", f"views: {plan.out / VIEWS}"])
+    notes = [describe_unknown(unknown, classes)] if unknown else []
+    files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
+    return "\n".join([*_lines(summaries), *notes, *files])
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -136,7 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add(
         "--model", type=Path, action="append", required=True,
-        help="checkpoint (.safetensors); give it again for others, to set them side by side"
+        help="checkpoint (.safetensors), or the name of one that ships: sim_student, ...; give it"
+        " again for others, to set them side by side",
     )  # fmt: skip
     reference = parser.add_mutually_exclusive_group()
     reference.add_argument(
@@ -157,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add(
-        "--score-threshold", type=float, default=0.3,
+        "--score-threshold", type=float, default=DEFAULT_SCORE,
         help="least score of boxes that are compared one by one and drawn, and of the teacher's"
         " boxes that are asked for; average precision takes all"
     )  # fmt: skip

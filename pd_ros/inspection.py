@@ -88,6 +88,8 @@ def find_cloud(path: Path, topic: str | None, number: int | None) -> NamedCloud:
 def _from_recording(path: Path, topic: str | None, number: int | None) -> NamedCloud:
     with open_recording(path) as recording:
         chosen = recording.cloud_topic(topic)
+        if not recording.count(chosen):
+            raise ValueError(recording.empty(chosen))
         place = _place(path, number, recording.count(chosen))
         for index, (_, message) in enumerate(recording.messages(chosen)):
             if index == place:

@@ -23,12 +23,19 @@ from pd_ros.evaluation.lidar import format_table
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node_process import node_process, wait_until
+from pd_ros.replay.label_names import (
+    describe_unknown,
+    names_of,
+    refuse_all_unknown,
+    unknown_names,
+)
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
 from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
 from pd_ros.spinning import spinning
+from pd_ros.stop_signals import ending_tidily
 
 _START_S, _ANSWER_S = 60.0, 3.0
 _EXAMPLE = """example:
@@ -41,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     keep_freed_memory()
     try:
-        sys.stdout.write(_run(options) + "\n")
+        with ending_tidily():  # the node would outlive this
+            sys.stdout.write(_run(options) + "\n")
     except (ValueError, OSError, TimeoutError) as error:
         sys.stderr.write(f"pd_ros.live_replay: {error}\n")
         return 2
@@ -61,6 +69,9 @@ def _run(options: argparse.Namespace) -> str:
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
+    with open_recording(source.path) as recording:
+        recording.refuse_unplayable(source.topic)  # said before a node starts, too
+    refuse_all_unknown(names_of(source.truth.values()), config.classes)
     make_folders(options.out, options.json)
     run = _replay(options, source)
     result = collect(run, source, config)
@@ -68,11 +79,15 @@ def _run(options: argparse.Namespace) -> str:
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
     report |= {"clouds": run.counts(), "node": run.node_counts}
+    report["score_threshold"] = options.score_threshold  # the node's, which sent no others
     if options.teacher is not None:
         report["agreement"] = run.agreement
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
+    unknown = unknown_names(result.label_names, config.classes)
+    if unknown:
+        table += f"\n{describe_unknown(unknown, config.classes)}"
     return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
 
 

@@ -9,6 +9,7 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.shipped import find_checkpoint
 from pd_ros.settings import Setup
 
 _FEATURES = (INTENSITY, *EXTRA_FIELDS, TIME_LAG)
@@ -67,7 +68,7 @@ class CheckpointFile:
     """The file as it was when it was read, to tell whether it was replaced since."""
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = find_checkpoint(path)
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
         self._seen = self._look()
 

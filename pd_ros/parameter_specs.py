@@ -7,6 +7,7 @@ from pd_ros.pointcloud import INTENSITY_MODES
 from pd_ros.region import OFF
 
 THRESHOLD = "postprocess.score_threshold."
+DEFAULT_SCORE = 0.3  # from which on boxes are published, where nobody says otherwise
 CLASS_MAP = "postprocess.class_map."
 BINS = "postprocess.distance_bins"
 NMS = "postprocess.nms_iou_threshold"
@@ -32,7 +33,8 @@ class Spec(NamedTuple):
 _MODEL = (
     Spec(
         "model.checkpoint", "",
-        "Checkpoint (.safetensors) of the detector; empty: the student that comes with pd_ros.",
+        "Checkpoint (.safetensors) of the detector, or the name of one that comes with pd_ros"
+        " (real_student); empty: sim_student.",
         at_configure=True,
     ),
     Spec(

@@ -7,9 +7,10 @@ midst Python would answer Ctrl-C with a traceback.
 import os
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _AGAIN_S = 0.05
@@ -116,3 +117,32 @@ def _imports(frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+@contextmanager
+def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end a command as Ctrl-C does: it tidies up on its way out.
+
+    ``numbers``: other signals. The exit code is 128 and the signal's number, as shells have it; a
+    second signal changes nothing. What is ignored stays so (nohup), and on another thread than
+    the main one everything does. Before and after, signals do what they did.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    wanted = numbers or (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in wanted}
+    before = {number: each for number, each in before.items() if each is not signal.SIG_IGN}
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from pydantic import ValidationError
 
+from pd_ros.unfinished import whole_file
 from training.config import TrainConfig
 
 
@@ -39,11 +40,10 @@ def save_state(
     parts: Mapping[str, Stateful],
 ) -> None:
     """Write the state, whole or not at all: a run may be killed at any moment."""
-    temporary = path.with_suffix(".part")
     state: dict[str, object] = {"epoch": progress.epoch, "step": progress.step}
     state |= {"config": config_json, "processes": processes}
-    torch.save(state | {name: part.state_dict() for name, part in parts.items()}, temporary)
-    temporary.replace(path)
+    with whole_file(path) as place:
+        torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
 
 
 def load_state(

@@ -12,6 +12,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.model import build_model
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.detection.types import Detections
 from pd_ros.pointcloud import Float32
 
@@ -58,15 +59,11 @@ def find_model(name: str) -> Path:
 
     Raises ``ValueError`` where there is neither.
     """
-    places = (
-        Path(name),
-        _PACKAGE / "weights" / f"{name}.safetensors",
-        _PACKAGE.parent / "config/model" / f"{name}.yaml",
-    )
-    for place in places:
+    yaml = _PACKAGE.parent / "config/model" / f"{name}.yaml"
+    for place in (find_checkpoint(name), yaml):
         if place.is_file():
             return place
-    known = sorted(path.stem for place in places[1:] for path in place.parent.glob("*.*"))
+    known = sorted([*shipped_names(), *(path.stem for path in yaml.parent.glob("*.yaml"))])
     raise ValueError(
         f"--model: expected a file or one of {', '.join(known)}, got {name!r}; correct the name"
     )

@@ -18,6 +18,8 @@ from torch import Tensor
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import AnyModel, BevDetector, build_model
 from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
+from pd_ros.detection.shipped import find_checkpoint, shipped_names
+from pd_ros.unfinished import whole_file
 
 FORMAT_VERSION = 1
 
@@ -68,13 +70,15 @@ def save_checkpoint(
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    temporary = path.with_suffix(path.suffix + ".part")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+    with whole_file(path) as place:
+        save_file(tensors, place, metadata)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a detector; ``ValueError`` says what is wrong with a file that is none of ours."""
+    """Read a detector from a file, or one that comes with pd_ros by its name (``sim_student``).
+
+    Raises ``ValueError`` that says what is wrong with a file that is none of ours.
+    """
     with _open(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config, training = _parse_metadata(path, file.metadata() or {})
@@ -98,15 +102,23 @@ def add_to_record(path: Path, entries: Mapping[str, object]) -> None:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         metadata = file.metadata() or {}
     _, training = _parse_metadata(path, metadata)
-    _write(path, tensors, {**metadata, "training": json.dumps({**training, **entries})})
+    _write(
+        find_checkpoint(path),
+        tensors,
+        {**metadata, "training": json.dumps({**training, **entries})},
+    )
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise ValueError(f"{path}: no such checkpoint; give the path of a .safetensors file")
+    file_path = find_checkpoint(path)
+    if not file_path.is_file():
+        raise ValueError(
+            f"{path}: no such checkpoint; give the path of a .safetensors file, or one of"
+            f" {', '.join(shipped_names())}"
+        )
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(file_path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise ValueError(

@@ -53,9 +53,15 @@ def read_yaml(path: Path) -> object:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: expected text in UTF-8, got another encoding ({error.reason} at byte"
+            f" {error.start}); save the file as UTF-8"
+        ) from None
     try:
         content: object = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # Also what its values raise (a month 13), and brackets in thousands.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: is not valid YAML: {error}") from None
     return content
 

@@ -86,6 +86,14 @@ def best_threshold(curve: Curve) -> float:
     return float(curve.thresholds[np.argmax(f1)])
 
 
+def reachable_r40(num_truth: int) -> float:
+    """Return the AP in percent over 40 recalls of so many objects that are all found rightly.
+
+    They fill as many of the 41 slots as there are objects, and the one at recall 0 does not count.
+    """
+    return 100 * min(max(num_truth - 1, 0), RECALL_SLOTS - 1) / (RECALL_SLOTS - 1)
+
+
 def precision_curve(frames: Sequence[Frame], min_iou: float) -> Curve:
     """Both passes over all frames; no frames or no matches give a curve without thresholds."""
     num_truth = sum(int((~frame.truth_ignored).sum()) for frame in frames)

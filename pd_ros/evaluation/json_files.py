@@ -41,7 +41,7 @@ def _describe(problem: "ErrorDetails") -> str:
         what = f"key {last}" if isinstance(last, str) else f"value number {last + 1}"
         given = ", ".join(got) or "none" if isinstance(got, Mapping) else repr(got)
         return f"{_join(place)}expected a {what}, got {shorten(given, 100)}"
-    text = problem["msg"].replace("Input should be", "expected")
+    text = problem["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     return f"{_join([*place, last])}{text}, got {shorten(repr(got), 60)}"
 
 

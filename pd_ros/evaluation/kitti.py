@@ -63,17 +63,38 @@ def evaluate_kitti(
     """Score detections against labels, frame by frame in the same order.
 
     ``classes``: some of Car, Pedestrian, Cyclist. A class without objects or matches has AP 0.
-    Raises ``ValueError`` for other classes or another number of frames.
+    Raises ``ValueError`` for other classes or another number of frames, and where all labels or
+    all detections lack the image boxes that the rule cannot do without.
     """
     unknown = [name for name in classes if name not in CLASSES]
     if unknown:
         raise ValueError(f"classes: expected some of {', '.join(CLASSES)}, got {unknown}")
     if len(truth) != len(found):
         raise ValueError(f"detections: expected {len(truth)} frames as labelled, got {len(found)}")
+    without = {
+        what: _count_without_image_box(what, frames, classes)
+        for what, frames in (("labels", truth), ("detections", found))
+    }
     pairs = _pair_frames(truth, found)
     with_alpha = not any(bool((frame.alpha == _UNKNOWN_ALPHA).any()) for frame in found)
     entries = [entry for name in classes for entry in _evaluate_class(pairs, name, with_alpha)]
-    return KittiReport(tuple(entries), {name: _count_truth(pairs, name) for name in classes})
+    num_truth = {name: _count_truth(pairs, name) for name in classes}
+    return KittiReport(tuple(entries), num_truth, without)
+
+
+def _count_without_image_box(
+    what: str, frames: Sequence[KittiObjects], classes: Sequence[str]
+) -> int:
+    """How many objects of the classes have no height in the image; ``ValueError`` if all."""
+    flat = [_height_px(frame)[_named(frame, *classes)] <= 0 for frame in frames]
+    count, total = sum(int(rows.sum()) for rows in flat), sum(len(rows) for rows in flat)
+    if total and count == total:
+        raise ValueError(
+            f"{what}: expected image boxes (x1 y1 x2 y2), by whose height KITTI's rule decides"
+            f" what counts, got none in {total} of {total}; add them, or score the clouds in space"
+            " by python -m pd_ros.evaluate_recording, which needs none"
+        )
+    return count
 
 
 def _pair_frames(truth: Sequence[KittiObjects], found: Sequence[KittiObjects]) -> list[_FramePair]:

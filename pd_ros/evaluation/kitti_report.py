@@ -5,7 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pd_ros.evaluation.average_precision import RECALL_SLOTS, Floats, average_r11, average_r40
+from pd_ros.evaluation.average_precision import (
+    RECALL_SLOTS,
+    Floats,
+    average_r11,
+    average_r40,
+    reachable_r40,
+)
 from pd_ros.evaluation.curves import CurvePanel, PrecisionCurve
 
 DIFFICULTIES = ("easy", "moderate", "hard")
@@ -38,6 +44,7 @@ class KittiReport(NamedTuple):
 
     entries: tuple[KittiEntry, ...]
     num_truth: Mapping[str, tuple[int, ...]]  # per class: objects that count, per difficulty
+    without_image_box: Mapping[str, int]  # labels, detections: how many of the classes
 
     def to_json(self) -> ApTree:
         """``{class: {metric: {strict|loose: {R40|R11: [easy, moderate, hard]}}}}`` in percent."""
@@ -60,8 +67,13 @@ class KittiReport(NamedTuple):
             )
         lines += [
             f"{name}: {easy} easy, {moderate} moderate, {hard} hard objects count"
+            + _limits((easy, moderate, hard))
             for name, (easy, moderate, hard) in self.num_truth.items()
         ]
+        lines += [
+            f"{count} {what} have no image box, hence no height by which they would count"
+            for what, count in self.without_image_box.items() if count
+        ]  # fmt: skip
         if not any(entry.metric == "aos" for entry in self.entries):
             lines.append("aos: left out, the detections give no alpha (-10)")
         return "\n".join(lines)
@@ -71,6 +83,14 @@ class KittiReport(NamedTuple):
         entries = [entry for entry in self.entries if entry.level == "strict"]
         classes = dict.fromkeys(entry.class_name for entry in entries)
         return [[_panel(e) for e in entries if e.class_name == name] for name in classes]
+
+
+def _limits(num_truth: tuple[int, ...]) -> str:
+    """What to say of the AP that so few objects can reach; "" of enough."""
+    limits = [reachable_r40(count) for count in num_truth]
+    if min(limits) == 100:
+        return ""
+    return f"; fewer than 41 cannot reach 100: R40 at most {', '.join(f'{ap:g}' for ap in limits)}"
 
 
 def _panel(entry: KittiEntry) -> CurvePanel:

@@ -25,6 +25,7 @@ from pd_ros.evaluation.average_precision import (
     best_threshold,
     count_matches,
     precision_curve,
+    reachable_r40,
 )
 from pd_ros.evaluation.overlaps import FrameOverlaps, upright_overlaps
 
@@ -129,17 +130,21 @@ def frame_overlaps(
 
 
 def format_table(scores: Mapping[str, ClassScores]) -> str:
-    """Return the scores as text, one line per class."""
+    """Return the scores as text, one line per class, and what so few objects can reach."""
     lines = [
-        f"{'class':12}{'objects':>8}{'IoU':>6}{'AP BEV':>9}{'AP 3D':>9}"
+        f"{'class':12}{'objects':>8}{'IoU':>6}{'AP BEV':>9}{'AP 3D':>9}{'at most':>9}"
         f"{'score >=':>10}{'recall':>8}{'precision':>11}{'right':>7}{'wrong':>7}{'facing':>8}"
     ]
     lines += [
         f"{name:12}{row.num_truth:8d}{row.min_iou:6.2f}{row.ap_bev_r40:9.2f}{row.ap_3d_r40:9.2f}"
+        f"{reachable_r40(row.num_truth):9.2f}"
         f"{row.score_threshold:10.2f}{row.recall:8.3f}{row.precision:11.3f}"
         f"{row.true_positives:7d}{row.false_positives:7d}{row.facing:8.3f}"
         for name, row in scores.items()
     ]
+    if any(reachable_r40(row.num_truth) < 100 for row in scores.values()):
+        lines.append("at most: fewer than 41 objects cannot reach an AP of 100, as n of them reach"
+                     " n - 1 of 40 recalls")  # fmt: skip
     return "\n".join(lines)
 
 

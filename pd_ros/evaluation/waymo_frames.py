@@ -48,7 +48,8 @@ class WaymoFrame(NamedTuple):
 
 
 _Type = Literal["VEHICLE", "PEDESTRIAN", "SIGN", "CYCLIST"]
-_Box = tuple[float, float, float, float, float, float, float]
+_Side = Annotated[float, Field(gt=0)]
+_Box = tuple[float, float, float, _Side, _Side, _Side, float]
 
 
 class _Label(Checked):

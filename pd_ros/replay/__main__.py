@@ -10,9 +10,13 @@ from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
+from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.replay.kitti_files import calibration_of, write_kitti_results
+from pd_ros.replay.label_names import names_of, refuse_all_unknown
 from pd_ros.replay.report import (
     format_report,
     make_folders,
+    picture_title,
     report_json,
     write_detections_json,
     write_report,
@@ -37,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
+    if not 0 <= options.score_threshold <= 1:
+        raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
     source = open_source(
         options.points, options.topic, options.intensity_scale, options.labels,
         with_truth=not options.no_labels,
@@ -44,15 +50,20 @@ def _run(options: argparse.Namespace) -> str:
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
     source = with_features(source, predictor.config.features)
+    refuse_all_unknown(names_of((source.truth or {}).values()), classes)
+    calibration = calibration_of(source) if options.kitti_results else None
     make_folders(options.out, options.json)
     predictor.warm_up()
     result = replay(predictor, source, predictor.config, options.score_threshold)
     write_detections_json(options.out / "detections.json", result, classes)
+    if calibration is not None:
+        write_kitti_results(options.kitti_results, result.detections, classes, calibration)
     scores = score(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes)
     write_report(report, options.out, options.json)
     if options.picture:
-        save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
+        title = picture_title(options.points, result)
+        save_birdseye(options.out / "birdseye.png", result.panels, title)
     return format_report(result, scores, classes)
 
 
@@ -64,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--model", type=Path, required=True, help="checkpoint (.safetensors)")
+    add(
+        "--model", type=Path, required=True,
+        help="checkpoint (.safetensors), or the name of one that ships: sim_student, ..."
+    )  # fmt: skip
     add(
         "--points", type=Path, required=True,
         help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
@@ -78,7 +92,16 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--no-labels", action="store_true", help="do not look for labels")
     add("--device", default="auto", help="auto, cpu or cuda:N")
-    add("--score-threshold", type=float, default=0.0, help="leave out boxes below this score")
+    add(
+        "--score-threshold", type=float, default=DEFAULT_SCORE,
+        help="least score of the boxes in detections.json, counts and pictures (default:"
+        " %(default)s, as the node's); average precision and KITTI's result files take all",
+    )  # fmt: skip
+    add(
+        "--kitti-results", type=Path, metavar="DIR",
+        help="write KITTI's result files, for python -m pd_ros.evaluate --metric kitti; needs"
+        " calib beside the clouds",
+    )  # fmt: skip
     add(
         "--intensity-scale", type=float, default=1.0,
         help="intensities are multiplied by it, to bring them to [0, 1], e.g. 0.00392 for floats"

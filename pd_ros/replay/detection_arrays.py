@@ -12,6 +12,7 @@ from rosbags.typesys.store import Typestore
 
 from pd_ros.pointcloud import Float32
 from pd_ros.replay.recording import DETECTIONS
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
 from pd_ros.replay.typestore import jazzy_typestore
 
 
@@ -38,7 +39,8 @@ def read_detection_array(message: Any) -> NamedBoxes:
     """Boxes of a ``Detection3DArray``; the class is that of the hypothesis of highest score.
 
     The pose of ``bbox`` is the box's centre, ``size`` its full extents. Roll and pitch are left
-    out. A detection without hypothesis has the name "". No detections give no boxes.
+    out, and quaternions are brought to length 1. A detection without hypothesis has the name "".
+    No detections give no boxes. Raises ``ValueError`` for a box that cannot be.
     """
     boxes, names, scores = [], [], []
     for detection in message.detections:
@@ -50,8 +52,10 @@ def read_detection_array(message: Any) -> NamedBoxes:
         names.append(best.class_id if best else "")
         scores.append(best.score if best else 1.0)
     ids = tuple(detection.id for detection in message.detections)
+    array = np.array(boxes, dtype=np.float32).reshape(-1, 7)
+    refuse_unsound_boxes(array, lambda index: f"box {index}")
     return NamedBoxes(
-        np.array(boxes, dtype=np.float32).reshape(-1, 7),
+        array,
         tuple(names),
         np.array(scores, np.float32),
         ids if any(ids) else (),
@@ -135,7 +139,11 @@ def _pose(typestore: Typestore, box: NDArray[np.float64]) -> Any:
 
 
 def _yaw_rad(orientation: Any) -> float:
-    x, y, z, w = orientation.x, orientation.y, orientation.z, orientation.w
-    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    quaternion = np.array([orientation.x, orientation.y, orientation.z, orientation.w])
+    largest = np.abs(quaternion).max()
+    if not (math.isfinite(largest) and largest > 0):
+        return math.nan
+    x, y, z, w = (quaternion / largest).tolist()  # their squares would overflow or vanish
+    yaw = math.atan2(2 * (w * z + x * y), w * w + x * x - y * y - z * z)
     # Also where it is pi only after rounding to the boxes' float32.
     return -math.pi if np.float32(yaw) >= np.float32(math.pi) else yaw

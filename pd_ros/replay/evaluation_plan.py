@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.evaluation.kitti_camera import Calibration, read_calibration
+from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.recording import DETECTIONS, is_recording, open_recording
@@ -23,7 +24,7 @@ class EvaluationPlan:
     topic: str | None = None  # of the clouds; None: the only one
     device: str = "auto"
     intensity_scale: float = 1.0
-    score_threshold: float = 0.3  # of the boxes that are compared one by one and drawn
+    score_threshold: float = DEFAULT_SCORE  # of the boxes that are compared one by one and drawn
     rate_hz: float = 10.0  # of clouds in files
 
 
@@ -45,10 +46,10 @@ def open_task(path: Path, plan: EvaluationPlan) -> Source:
 
     Raises ``ValueError`` for what cannot be read, and for labels that are not there.
     """
-    labels = None if plan.labels is None else Path(plan.labels)
+    labels, measures = None if plan.labels is None else Path(plan.labels), plan.teacher is None
     if not is_recording(path):
-        return open_source(path, plan.topic, plan.intensity_scale, labels, with_truth=True)
-    source = open_source(path, plan.topic, plan.intensity_scale, None, with_truth=True)
+        return open_source(path, plan.topic, plan.intensity_scale, labels, measures)
+    source = open_source(path, plan.topic, plan.intensity_scale, None, measures)
     if labels is None or isinstance(source, FolderSource):
         return source
     holder, topic = (labels, None) if labels.exists() else (path, plan.labels)

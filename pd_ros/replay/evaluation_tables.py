@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.agreement_sums import Agreement
+from pd_ros.evaluation.average_precision import reachable_r40
 from pd_ros.replay.frame_result import RecordingResult
 from pd_ros.replay.model_summary import ALL_RANGES, Accuracy, ModelSummary, quantiles, total
 from pd_ros.replay.page_parts import table
@@ -20,7 +21,7 @@ def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
     for name, (model, accuracy) in itertools.product(classes, _measured(summaries)):
         strict, loose = accuracy.strict[ALL_RANGES][name], accuracy.loose[ALL_RANGES][name]
         rows.append([
-            name, model, str(strict.num_truth),
+            name, model, _objects(strict.num_truth),
             f"{strict.min_iou:g}", percent(strict.ap_bev_r40, strict.num_truth),
             percent(strict.ap_3d_r40, strict.num_truth),
             f"{loose.min_iou:g}", percent(loose.ap_bev_r40, loose.num_truth),
@@ -39,7 +40,7 @@ def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
             scores = accuracy.loose[part][name]
             shares = (scores.recall, scores.precision)
             rows.append([
-                name, part, model, str(scores.num_truth),
+                name, part, model, _objects(scores.num_truth),
                 percent(scores.ap_bev_r40, scores.num_truth),
                 percent(scores.ap_3d_r40, scores.num_truth),
                 *(f"{share:.2f}" if scores.num_truth else _NONE for share in shares),
@@ -90,6 +91,12 @@ def real_time_table(results: Sequence[RecordingResult], summaries: Sequence[Mode
 def percent(value: float, objects: int) -> str:
     """A share of objects as text; a dash where there is none."""
     return f"{value:.1f}" if objects else _NONE
+
+
+def _objects(count: int) -> str:
+    """How many objects there are, and the AP that so few of them can reach."""
+    limit = reachable_r40(count)
+    return f"{count} (AP ≤ {limit:.1f})" if count > 0 and limit < 100 else str(count)
 
 
 def _measured(summaries: Sequence[ModelSummary]) -> list[tuple[str, Accuracy]]:

@@ -14,11 +14,11 @@ from numpy.lib.npyio import NpzFile
 from pd_ros.cloud_layout import CloudError, CloudField, CloudLayout
 from pd_ros.pointcloud import Float32, Reading, decode_points
 from pd_ros.replay.detection_arrays import NamedBoxes
+from pd_ros.replay.npz_classes import class_numbers, name_classes
 from pd_ros.replay.pcd import read_pcd
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
-# Class numbers of the .npz sweeps; anything else is an object of no class of ours.
-_NPZ_CLASSES = ("car", "pedestrian", "cyclist")
 # Columns of float32 in the order in which all kinds of files have them.
 _NAMES = ("x", "y", "z", "intensity", "ring")
 _POINT_FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(_NAMES))
@@ -145,7 +145,7 @@ def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
             points = file["points"].astype(np.float32)
             if "boxes" in file:
                 boxes = file["boxes"].astype(np.float32)
-                numbers = file["cls"].astype(np.int64).ravel().tolist()
+                numbers = class_numbers(file["cls"])
     except _NPZ_ERRORS as error:
         raise ValueError(
             f"{path}: expected a sweep (.npz with points, and cls where it has boxes): {error};"
@@ -171,6 +171,6 @@ def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:
             f"{path}: boxes: expected [{len(numbers)}, 7] as there are {len(numbers)} cls, got"
             f" {list(boxes.shape)}; write the sweep again, or replay with --no-labels"
         )
-    known = range(len(_NPZ_CLASSES))
-    names = tuple(_NPZ_CLASSES[number] if number in known else "" for number in numbers)
+    refuse_unsound_boxes(boxes, lambda index: f"{path}: box {index}")
+    names = name_classes(numbers)
     return NamedBoxes(boxes, names, np.ones(len(names), np.float32))

@@ -1,5 +1,6 @@
 """What came out of one cloud, and of one recording."""
 
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -64,3 +65,4 @@ class RecordingResult(NamedTuple):
     path: Path
     frames: tuple[FrameResult, ...]
     pictured: tuple[PicturedFrame, ...]
+    label_names: Counter[str]  # how many labels have each; of none where a teacher measures

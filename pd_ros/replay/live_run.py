@@ -10,13 +10,11 @@ import torch
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.picture import BirdseyePanel, save_birdseye
+from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.detection_arrays import NamedBoxes, write_detections
 from pd_ros.replay.report import write_detections_json
 from pd_ros.replay.run import PICTURED_SWEEPS, Replay, add_sweep, latency_ms
 from pd_ros.replay.sources import Source
-
-# Boxes below this score clutter a picture.
-_PICTURED_SCORE = 0.3
 
 
 @dataclass
@@ -82,7 +80,7 @@ def write_files(out: Path, run: LiveRun, result: Replay, config: AnyModelConfig)
     write_detections(recording, sorted(run.answers.items()))
     panels = [_confident(panel) for panel in result.panels]
     if panels:
-        save_birdseye(out / "birdseye.png", panels, f"live replay, scores from {_PICTURED_SCORE}")
+        save_birdseye(out / "birdseye.png", panels, f"live replay, scores from {DEFAULT_SCORE}")
 
 
 def format_live(run: LiveRun, result: Replay) -> str:
@@ -99,4 +97,4 @@ def format_live(run: LiveRun, result: Replay) -> str:
 
 def _confident(panel: BirdseyePanel) -> BirdseyePanel:
     found = panel.detections
-    return panel._replace(detections=found.select(found.scores >= _PICTURED_SCORE))
+    return panel._replace(detections=found.select(found.scores >= DEFAULT_SCORE))

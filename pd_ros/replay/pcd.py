@@ -1,11 +1,16 @@
-"""Point clouds in files of the Point Cloud Library (.pcd), ascii or binary, with any fields."""
+"""Point clouds in files of the Point Cloud Library (.pcd), with any fields.
 
+Read are all three kinds: ascii, binary and binary_compressed.
+"""
+
+import struct
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pd_ros.cloud_layout import DATATYPES, CloudField, CloudLayout
+from pd_ros.replay.lzf import MAX_RATIO, decompress
 
 _KINDS = {"F": "f", "I": "i", "U": "u"}
 _CODES = {kind: code for code, kind in DATATYPES.items()}
@@ -28,17 +33,18 @@ class _Header(NamedTuple):
 def read_pcd(path: Path) -> PcdCloud:
     """Return the bytes of all points, maybe none, and how they lie, with the file's own fields.
 
-    Raises ``ValueError`` that names the file and what is wrong for a damaged file, and for
-    compressed ones, which are not read.
+    Raises ``ValueError`` that names the file and what is wrong for a damaged file.
     """
     header, body = _read_header(path, path.read_bytes())
     layout = _layout(header)
     if header.data == "ascii":
         return PcdCloud(layout, _read_ascii(path, header, body))
+    if header.data == "binary_compressed":
+        return PcdCloud(layout, _read_compressed(path, header, body))
     if header.data != "binary":
         raise ValueError(
-            f"{path}: DATA: expected ascii or binary, got {header.data};"
-            " convert it by pcl_convert_pcd_ascii_binary FILE OUT 1"
+            f"{path}: DATA: expected ascii, binary or binary_compressed, got {header.data};"
+            " the file is damaged or of another kind"
         )
     needed = header.points * header.dtype.itemsize
     if len(body) < needed:
@@ -93,6 +99,39 @@ def _layout(header: _Header) -> CloudLayout:
         fields.append(CloudField(name, offset, code))
     step = header.dtype.itemsize
     return CloudLayout(header.points, 1, step, header.points * step, False, tuple(fields))
+
+
+def _read_compressed(path: Path, header: _Header, body: bytes) -> bytes:
+    """Points one after another, of a body that has one field after another, compressed."""
+    if header.points == 0:
+        return b""
+    try:
+        packed, size = struct.unpack_from("<II", body)
+        stored = _stored_fields(header, size)
+        if len(body) < 8 + packed or size > packed * MAX_RATIO:
+            raise ValueError(f"got {len(body) - 8} compressed bytes for {size}")
+        columns = decompress(body[8 : 8 + packed], size)
+    except (struct.error, ValueError) as error:
+        raise ValueError(
+            f"{path}: expected compressed data of {header.points} points: {error}; the file is cut"
+            " or damaged, copy it again"
+        ) from None
+    points, place = np.zeros(header.points, header.dtype), 0
+    for name in stored:
+        column = header.dtype[name]
+        flat = np.frombuffer(columns, column.base, points[name].size, place)
+        points[name] = flat.reshape(points[name].shape)
+        place += flat.nbytes
+    return points.tobytes()
+
+
+def _stored_fields(header: _Header, size: int) -> list[str]:
+    """Names of the fields that make up ``size`` bytes; some writers leave padding out."""
+    names = list(header.dtype.names or ())
+    for stored in (names, [name for name in names if not name.startswith("_")]):
+        if size == header.points * sum(header.dtype[name].itemsize for name in stored):
+            return stored
+    raise ValueError(f"got {size} bytes, {header.dtype.itemsize} make a point")
 
 
 def _read_ascii(path: Path, header: _Header, body: bytes) -> bytes:

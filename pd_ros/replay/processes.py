@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import pickle
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -13,9 +14,13 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
+from pd_ros.detection.checkpoint import read_config
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, open_task
 from pd_ros.replay.frame_result import RecordingResult
+from pd_ros.replay.label_names import names_of, refuse_all_unknown
 from pd_ros.replay.recording_run import Evaluator
+from pd_ros.replay.sources import Source
+from pd_ros.stop_signals import ending_tidily
 
 _LOOK_PERIOD_S = 0.2
 
@@ -33,12 +38,21 @@ def run_all(tasks: Sequence[Task], plan: EvaluationPlan, jobs: int) -> list[Reco
     Each process has an equal part of torch's threads. Raises ``ValueError`` for a recording or
     model that cannot be read; nothing is left running then.
     """
-    total = sum(open_task(task.path, plan).count for task in tasks)
+    sources = [open_task(task.path, plan) for task in tasks]
+    if plan.teacher is None:
+        _refuse_labels(sources, plan)
+    total = sum(source.count for source in sources)
     with tqdm(total=total, desc="evaluation", unit="cloud", leave=False) as bar:
         if min(jobs, len(tasks)) == 1:
             evaluator = Evaluator.load(plan)
             return [evaluator.run(task, bar.update) for task in tasks]
         return _in_processes(tasks, plan, min(jobs, len(tasks)), bar.update)
+
+
+def _refuse_labels(sources: Sequence[Source], plan: EvaluationPlan) -> None:
+    """Raise ``ValueError``, before the work is done, for labels that measure nothing."""
+    truth = [boxes for source in sources for boxes in (source.truth or {}).values()]
+    refuse_all_unknown(names_of(truth), read_config(plan.models[0]).classes)
 
 
 def _in_processes(
@@ -85,7 +99,11 @@ def _begin(shared: _Shared, threads: int) -> None:
 
 def _run(task: Task, plan: EvaluationPlan) -> bytes:
     """As bytes, because tensors sent by themselves take a file descriptor each."""
-    return pickle.dumps(_evaluator(plan).run(task, _count))
+    try:
+        with ending_tidily(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            return pickle.dumps(_evaluator(plan).run(task, _count))
+    except SystemExit:  # as the caller was, or this process alone
+        raise ValueError(f"{task.path}: the process at work on it was told to stop") from None
 
 
 def _count() -> None:

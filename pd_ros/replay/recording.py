@@ -9,6 +9,14 @@ from typing import Any, NamedTuple, Self
 from rosbags.highlevel import AnyReader
 from rosbags.interfaces import Connection
 
+from pd_ros.replay.mcap_profile import RecordingPath
+from pd_ros.replay.recording_advice import (
+    PACKED_SUFFIXES,
+    RecordingError,
+    explain,
+    refuse_encoding,
+    refuse_unreadable,
+)
 from pd_ros.replay.typestore import jazzy_typestore
 
 POINT_CLOUD = "sensor_msgs/msg/PointCloud2"
@@ -102,9 +110,11 @@ class Recording:
         connections = self._connections(topic)
         if not connections:
             return
-        with _reading(f"{self.path}: {topic}"):
+        where = f"{self.path}: {topic}"
+        with _reading(where):
             found = self._reader.messages(connections, start_ns, stop_ns)
             for connection, received_ns, data in found:
+                refuse_encoding(where, connection, data)
                 message = self._reader.deserialize(data, connection.msgtype)
                 yield StampedMessage(received_ns, message)
 
@@ -124,15 +134,38 @@ class Recording:
             return
         with _reading(self.path):
             for connection, received_ns, data in self._reader.messages(wanted):
+                refuse_encoding(f"{self.path}: {connection.topic}", connection, data)
                 yield RawMessage(connection.topic, connection.msgtype, received_ns, bytes(data))
+
+    def refuse_unplayable(self, topic: str) -> None:
+        """Raise ``ValueError`` unless a topic has a message that could be sent as it is.
+
+        What is wrong with the rest of the recording is not looked for.
+        """
+        if next(self.raw_messages(topic), None) is None:
+            raise ValueError(self.empty(topic))
+
+    def empty(self, topic: str) -> str:
+        """Return what there is to say of a topic without messages."""
+        clouds = [name for name, kind in self.topics.items() if kind == POINT_CLOUD]
+        full = [name for name in clouds if self.count(name)]
+        advice = f"choose {' or '.join(full)} by --topic" if full else "choose another recording"
+        return f"{self.path}: {topic}: expected clouds, the topic is empty; {advice}"
 
     def _connections(self, topic: str) -> list[Connection]:
         return [c for c in self._reader.connections if c.topic == topic]
 
 
 def is_recording(path: Path) -> bool:
-    """Whether this looks like a recording: a folder with metadata.yaml, .mcap, .db3 or .bag."""
-    return path.suffix in _FILE_SUFFIXES or (path / "metadata.yaml").is_file()
+    """Whether this looks like a recording: a folder with metadata.yaml, .mcap, .db3 or .bag.
+
+    So do packed ones, which :func:`open_recording` refuses, saying what to do.
+    """
+    return (
+        path.suffix in _FILE_SUFFIXES
+        or path.name.endswith(PACKED_SUFFIXES)
+        or (path / "metadata.yaml").is_file()
+    )
 
 
 def open_recording(path: Path) -> Recording:
@@ -150,7 +183,8 @@ def open_recording(path: Path) -> Recording:
             f" {', '.join(_FILE_SUFFIXES)}"
         )
     with _reading(path):
-        reader = AnyReader([path], default_typestore=jazzy_typestore())
+        refuse_unreadable(path)
+        reader = AnyReader([RecordingPath(path)], default_typestore=jazzy_typestore())
         reader.open()
     return Recording(path, reader)
 
@@ -163,9 +197,12 @@ def _reading(where: Path | str) -> Iterator[None]:
     """
     try:
         yield
+    except RecordingError:
+        raise
     except Exception as error:
         raise ValueError(
-            f"{where}: expected a whole recording, reading it fails: {error or repr(error)};"
+            explain(where, error)
+            or f"{where}: expected a whole recording, reading it fails: {error or repr(error)};"
             " copy it again, or repair it (mcap recover FILE, ros2 bag reindex FOLDER)"
         ) from error
 

@@ -1,5 +1,6 @@
 """All models over one recording: one pass over its clouds, one cloud in memory at a time."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -38,20 +39,23 @@ class Evaluator:
     def run(self, task: Task, on_frame: Callable[[], object]) -> RecordingResult:
         """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
         source = with_features(open_task(task.path, self.plan), self._features())
+        names = Counter[str]()
         frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
-        names = [model.name for model in self.models]
+        models = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
-        with writing_view(path, names, self.classes, self.plan.score_threshold) as view:
+        with writing_view(path, models, self.classes, self.plan.score_threshold) as view:
             first_ns: int | None = None
             for number, sweep in enumerate(source.sweeps()):
                 recorded_ns = self._recorded_ns(sweep, number)
                 first_ns = recorded_ns if first_ns is None else first_ns
                 result = self._frame(source, sweep, (recorded_ns - first_ns) / 1e9)
                 frames.append(result)
+                if sweep.truth is not None and self.teacher is None:
+                    names.update(sweep.truth.names)
                 keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
-        return RecordingResult(task.name, task.path, tuple(frames), keeper.frames())
+        return RecordingResult(task.name, task.path, tuple(frames), keeper.frames(), names)
 
     def _features(self) -> set[str]:
         """What any of the models wants of a point."""

@@ -8,6 +8,8 @@ from typing import Any
 
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.replay.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
 
 
@@ -27,14 +29,17 @@ def write_report(report: dict[str, Any], out: Path, json_file: Path | None) -> N
 
 
 def write_detections_json(path: Path, result: Replay, classes: Sequence[str]) -> None:
-    """Write ``{frame: {"boxes": [[x, y, z, l, w, h, yaw]], "scores": [], "labels": [name]}}``."""
+    """Write ``{frame: {"boxes": [[x, y, z, l, w, h, yaw]], "scores": [], "labels": [name]}}``.
+
+    Boxes from the replay's score threshold on.
+    """
     frames = {
         frame: {
             "boxes": found.boxes.tolist(),
             "scores": found.scores.tolist(),
             "labels": [classes[label] for label in found.labels.tolist()],
         }
-        for frame, found in result.detections.items()
+        for frame, found in result.confident.items()
     }
     path.write_text(json.dumps(frames, indent=1) + "\n", encoding="utf-8")
 
@@ -43,6 +48,8 @@ def report_json(
     model: Path, points: Path, result: Replay, scores: Scores, classes: Sequence[str]
 ) -> dict[str, Any]:
     """Return the replay as plain data: counts, latency, and scores where there are labels.
+
+    ``boxes`` counts those from ``score_threshold`` on; the scores are of all.
 
     ``score_rule`` is ``kitti`` (``scores`` as ``python -m pd_ros.evaluate`` writes them),
     ``lidar`` (per class: the fields of ``ClassScores``) or null.
@@ -53,6 +60,8 @@ def report_json(
         "points": str(points),
         "frames": len(result.detections),
         "frames_labelled": len(result.truth),
+        "labels_of_no_class": unknown_names(result.label_names, classes),
+        "score_threshold": result.score_threshold,
         "boxes": _count_boxes(result, classes),
         "latency_ms": latency_ms(result),
         "clouds_per_s": clouds_per_s(result),
@@ -62,14 +71,14 @@ def report_json(
 
 
 def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str:
-    """Return the replay as text: latency, boxes, scores."""
+    """Return the replay as text: latency, boxes, scores of all of them."""
     latency = latency_ms(result)
     counts = ", ".join(f"{count} {name}" for name, count in _count_boxes(result, classes).items())
     lines = [
         f"{'clouds':>8}{'p50 ms':>10}{'p95 ms':>10}{'max ms':>10}{'clouds/s':>10}",
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
         f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
-        f"boxes: {counts}",
+        f"boxes {_from_score(result.score_threshold)}: {counts}",
         "",
     ]
     if scores is None:
@@ -79,7 +88,18 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
     else:
         lines += [f"scores on {len(result.truth)} labelled clouds (AP R40 in percent)",
                   format_table(scores)]  # fmt: skip
-    return "\n".join(lines)
+    unknown = unknown_names(result.label_names, classes)
+    return "\n".join([*lines, *([describe_unknown(unknown, classes)] if unknown else [])])
+
+
+def picture_title(points: Path, result: Replay) -> str:
+    """Return what stands above the pictures of a replay."""
+    return f"{points}: boxes {_from_score(result.score_threshold)}"
+
+
+def _from_score(score: float) -> str:
+    default = " (the node's default)" if score == DEFAULT_SCORE else ""
+    return f"from score {score:g} on{default}"
 
 
 def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:
@@ -91,5 +111,5 @@ def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:
 
 
 def _count_boxes(result: Replay, classes: Sequence[str]) -> dict[str, int]:
-    labels = [label for found in result.detections.values() for label in found.labels.tolist()]
+    labels = [label for found in result.confident.values() for label in found.labels.tolist()]
     return {name: labels.count(number) for number, name in enumerate(classes)}

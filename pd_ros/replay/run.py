@@ -1,8 +1,9 @@
 """Clouds through a detector: what it finds, how long it takes, how right it is."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -36,10 +37,25 @@ class Detector(Protocol):
 class Replay:
     """What came out of a replay, frames in their order."""
 
-    detections: dict[str, Detections]
+    detections: dict[str, Detections]  # all that the detector gave
     truth: dict[str, GroundTruth]  # of the labelled frames
     latency_s: list[float]  # from points in memory to boxes in memory
     panels: list[BirdseyePanel]  # a few frames spread over all
+    label_names: Counter[str] = field(default_factory=Counter)  # how many labels have each
+    score_threshold: float = 0.0  # of the boxes that are listed, counted and drawn
+
+    @property
+    def confident(self) -> dict[str, Detections]:
+        """The detections from the score threshold on."""
+        return {frame: self._confident(found) for frame, found in self.detections.items()}
+
+    def panel(self, sweep: Sweep, found: Detections, classes: Sequence[str]) -> BirdseyePanel:
+        """Return the picture of a sweep that was added, with its confident boxes."""
+        points, truth = torch.from_numpy(sweep.points.copy()), self.truth.get(sweep.frame)
+        return BirdseyePanel(points, self._confident(found), classes, sweep.frame, truth)
+
+    def _confident(self, found: Detections) -> Detections:
+        return found.select(found.scores >= self.score_threshold)
 
 
 def replay(
@@ -47,10 +63,10 @@ def replay(
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
-    ``config`` is the detector's; what of its features the source's points do not have is 0. Boxes
-    of a score below ``score_threshold`` are left out.
+    ``config`` is the detector's; what of its features the source's points do not have is 0.
+    ``score_threshold`` is that of :class:`Replay`.
     """
-    result = Replay({}, {}, [], [])
+    result = Replay({}, {}, [], [], score_threshold=score_threshold)
     every = max(1, source.count // PICTURED_SWEEPS)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
@@ -58,7 +74,6 @@ def replay(
         started = time.perf_counter()
         found = detector(model_points(sweep.points, config.features, source.extras))
         result.latency_s.append(time.perf_counter() - started)
-        found = found.select(found.scores >= score_threshold)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
 
@@ -68,14 +83,13 @@ def add_sweep(
 ) -> None:
     """Keep the boxes of a sweep, what is really there, and some sweeps to look at."""
     result.detections[sweep.frame] = found
-    truth = None
     if sweep.truth is not None:
-        truth = ground_truth(sweep.truth, sweep.points, config.classes, config.range_m)
-        result.truth[sweep.frame] = truth
+        result.label_names.update(sweep.truth.names)
+        result.truth[sweep.frame] = ground_truth(
+            sweep.truth, sweep.points, config.classes, config.range_m
+        )
     if pictured and len(result.panels) < PICTURED_SWEEPS:
-        points = torch.from_numpy(sweep.points.copy())
-        panel = BirdseyePanel(points, found, config.classes, sweep.frame, truth)
-        result.panels.append(panel)
+        result.panels.append(result.panel(sweep, found, config.classes))
 
 
 def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:

@@ -1,27 +1,22 @@
 """Recordings of one .mcap file that is there whole or not at all."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
-UNFINISHED = ".unfinished-"  # what the names of unfinished ones begin with
+from pd_ros.unfinished import unfinished_folder
 
 
 @contextmanager
 def writing_mcap(path: Path) -> Iterator[Writer]:
     """Write a recording to ``NAME.mcap``; one of that name is replaced at the end, not before.
 
-    The file is written beside the others under a hidden name. What raises inside leaves nothing,
-    a process that dies leaves a folder ``UNFINISHED*``.
+    It is written in an :func:`unfinished_folder` beside the others.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=UNFINISHED))
-    try:
+    with unfinished_folder(path.parent) as folder:
         writer = Writer(folder / path.stem, version=9, storage_plugin=StoragePlugin.MCAP)
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         with writer:
@@ -30,5 +25,3 @@ def writing_mcap(path: Path) -> Iterator[Writer]:
         with finished.open("rb+") as file:
             os.fsync(file.fileno())
         finished.replace(path)
-    finally:
-        shutil.rmtree(folder)

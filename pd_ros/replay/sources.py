@@ -91,9 +91,8 @@ class RecordingSource:
                 seen.add(name)
                 points, truth = self.decode(message, name), self.truth.get(stamp)
                 yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
-        if not seen:
-            raise ValueError(f"{self.path}: {self.topic}: expected clouds, the topic is empty;"
-                             " choose another recording")  # fmt: skip
+            if not seen:
+                raise ValueError(recording.empty(self.topic))
 
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
@@ -168,11 +167,18 @@ def _recording_source(
 
 
 def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, NamedBoxes]:
-    """Boxes of a topic by their stamps in nanoseconds; none if it has no such topic of boxes."""
+    """Boxes of a topic by their stamps in nanoseconds; none if it has no such topic of boxes.
+
+    Raises ``ValueError`` that names the stamp of a box that cannot be.
+    """
     truth = {}
     if recording.topics.get(topic) == DETECTIONS:
         for _, message in recording.messages(topic):
-            truth[stamp_ns(message.header)] = read_detection_array(message)
+            stamp = stamp_ns(message.header)
+            try:
+                truth[stamp] = read_detection_array(message)
+            except ValueError as error:
+                raise ValueError(f"{recording.path}: {topic}: stamp {stamp}: {error}") from None
     truth.pop(0, None)  # no stamp: of no cloud in particular
     return truth
 

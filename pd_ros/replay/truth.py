@@ -1,7 +1,8 @@
 """Ground truth beside a recording or a folder of clouds: where it is, and what it becomes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from pd_ros.evaluation.kitti_labels import read_labels
 from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth, centre_in_range
 from pd_ros.pointcloud import Float32
 from pd_ros.replay.detection_arrays import NamedBoxes
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
 
 # More than float32 rounds off at any distance that a lidar sees.
 _SLACK_M = 0.01
@@ -57,7 +59,8 @@ def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
     calibration = read_calibration(folder / "calib" / f"{frame}.txt")
     rows = [i for i, name in enumerate(objects.names) if name.lower() != "dontcare"]
     boxes = lidar_from_camera(objects.boxes[rows], calibration)
-    return _named(boxes, [objects.names[i] for i in rows])
+    where = folder / "label_2" / f"{frame}.txt"
+    return _named(boxes, [objects.names[i] for i in rows], lambda i: f"{where}: object {rows[i]}")
 
 
 def read_objects_file(path: Path) -> CameraTruth:
@@ -71,6 +74,7 @@ def read_objects_file(path: Path) -> CameraTruth:
             frame: _named(
                 [row["box_xyz_lwh_yaw"] for row in content["objects"]],
                 [str(row["type"]) for row in content["objects"]],
+                partial("frame {}, object {}".format, frame),
             )
             for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
         }
@@ -136,6 +140,7 @@ def _seen(boxes: Tensor, calibration: Calibration) -> Tensor:
     return torch.from_numpy(project_boxes(at_camera, calibration)[1])
 
 
-def _named(boxes: object, names: Sequence[str]) -> NamedBoxes:
+def _named(boxes: object, names: Sequence[str], where: Callable[[int], str]) -> NamedBoxes:
     array = np.asarray(boxes, dtype=np.float32).reshape(len(names), 7)
+    refuse_unsound_boxes(array, where)
     return NamedBoxes(array, tuple(names), np.ones(len(array), np.float32))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from small_model import ANCHORS, SMALL, VOXELS, small_config
 
@@ -64,6 +66,31 @@ def test_unreadable_files_are_named(tmp_path, text, expected) -> None:
         path.write_text(text)
     with pytest.raises(ValueError, match=expected):
         load_config(path, ModelConfig)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("name: x".encode("utf-16"), "expected text in UTF-8"),
+        ("name: x".encode("utf-16-be"), "model.yaml"),  # without a mark, its zeros are UTF-8
+        ("name: größe".encode("latin-1"), "expected text in UTF-8"),
+        (b"name: 2026-13-01", "month must be in 1..12"),
+        (b"[" * 100_000, "recursion depth"),
+    ],
+    ids=["utf-16", "utf-16 without mark", "latin-1", "month 13", "brackets"],
+)
+def test_files_of_another_encoding_or_odd_values_are_named(tmp_path, content, expected) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^\S*model\.yaml: ") as error:
+        load_config(path, ModelConfig)
+    assert expected in str(error.value)
+
+
+def test_a_mark_of_utf_8_is_no_other_encoding(tmp_path) -> None:
+    path = tmp_path / "model.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(SMALL).encode())
+    assert load_config(path, ModelConfig) == small_config()
 
 
 def test_the_kind_of_a_part_is_no_key_of_it() -> None:

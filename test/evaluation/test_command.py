@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_nuscenes import vehicle, write_nuscenes
 
 from pd_ros.evaluate import main
 
@@ -74,6 +75,35 @@ def test_nothing_found_is_zero_and_no_error(folders: tuple[Path, Path], tmp_path
     assert scores["Car"]["3d"]["strict"] == {"R40": [0, 0, 0], "R11": [0, 0, 0]}
 
 
+def test_files_without_image_boxes_are_refused_with_the_way_out(
+    folders: tuple[Path, Path], capsys
+) -> None:
+    labels, found = folders
+    for folder, what in zip(folders, ("labels", "detections"), strict=True):
+        kept = {path: path.read_text() for path in folder.iterdir()}
+        for box in ("0 0 0 0", "-1 -1 -1 -1"):
+            for path, text in kept.items():
+                path.write_text(text.replace("10 20 100 145", box))
+            assert run(labels, found) == 2
+            said = capsys.readouterr().err
+            assert f"{what}: expected image boxes" in said and "none in 2 of 2" in said
+            assert "python -m pd_ros.evaluate_recording" in said
+        for path, text in list(kept.items())[1:]:
+            path.write_text(text)
+        assert run(labels, found) == 0
+        assert f"1 {what} have no image box" in capsys.readouterr().out
+        for path, text in kept.items():
+            path.write_text(text)
+    assert run(labels, found) == 0
+    assert "image box" not in capsys.readouterr().out
+
+
+def test_the_table_says_what_so_few_objects_can_reach(folders, capsys) -> None:
+    assert run(*folders) == 0
+    said = "Car: 2 easy, 2 moderate, 2 hard objects count; fewer than 41 cannot reach 100: R40 at"
+    assert f"{said} most 2.5, 2.5, 2.5" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -133,6 +163,40 @@ def run_waymo(frames: Path, *more: object) -> int:
     return main([str(word) for word in ("--metric", "waymo", "--frames", frames, *more)])
 
 
+def test_nuscenes_results_as_handed_in_find_the_vehicle_in_the_tables(
+    tmp_path: Path, capsys
+) -> None:
+    """Two cars found; one is 55 m from the vehicle, farther than cars are asked for."""
+    place, _ = vehicle(11)
+    car = {
+        "sample_token": "key", "size": [2, 4, 1.5], "rotation": [1, 0, 0, 0], "num_pts": 9,
+        "velocity": [0, 0], "detection_name": "car", "attribute_name": "vehicle.parked",
+        "detection_score": 0.9,
+    }  # fmt: skip
+    cars = [{**car, "translation": [place[0] + away, place[1], 1.0]} for away in (8, 30, 55)]
+    truth, found = tmp_path / "truth.json", tmp_path / "found.json"
+    truth.write_text(json.dumps({"key": cars}))
+    found.write_text(json.dumps({"meta": {"use_lidar": True}, "results": {"key": cars[:1]}}))
+    assert run_nuscenes(truth, found) == 2
+    said = capsys.readouterr().err
+    assert f"{truth}: key: expected boxes with ego_translation, or the data set's tables" in said
+    data = write_nuscenes(tmp_path / "nuscenes")
+    for tables in (data, data / "v1.0-mini"):
+        assert run_nuscenes(truth, found, "--tables", tables, "--json", tmp_path / "s.json") == 0
+        table = capsys.readouterr().out.splitlines()
+        (row,) = (line.split() for line in table if line.startswith("car"))
+        assert row[1] == "2"
+    found.write_text(found.read_text().replace('"key"', '"elsewhere"'))
+    assert run_nuscenes(truth, found, "--tables", data) == 2
+    assert "elsewhere: expected boxes with ego_translation" in capsys.readouterr().err
+    (data / "v1.0-mini" / "ego_pose.json").write_text("[]")
+    assert run_nuscenes(truth, found, "--tables", data) == 2
+    assert "ego_pose_token: expected rows that are there" in capsys.readouterr().err
+    (data / "v1.0-mini" / "sample_data.json").unlink()
+    assert run_nuscenes(truth, found, "--tables", data) == 2
+    assert "sample_data.json: expected a table of nuScenes" in capsys.readouterr().err
+
+
 def test_nuscenes_by_hand(samples: tuple[Path, Path], tmp_path: Path, capsys) -> None:
     out, picture = tmp_path / "new" / "scores.json", tmp_path / "new" / "curves.png"
     assert run_nuscenes(*samples, "--json", out, "--picture", picture) == 0
@@ -174,6 +238,7 @@ def test_waymo_by_hand(frames: Path, tmp_path: Path, capsys) -> None:
         ('"difficulty": 0', '"difficulty": 3', "difficulty: expected 0, 1 or 2, got 3"),
         ("0.9", "NaN", "frames.0.pd.0.score: expected a finite number, got nan"),
         ("1.5, 0]", "1.5]", "frames.0.gt.0.box: expected a value number 7, got [8, 0, 0, 4, 2"),
+        ("4, 2, 1.5, 0]", "4, 0, 1.5, 0]", "frames.0.gt.0.box.4: expected greater than 0, got 0"),
         ("{", "<", "expected JSON, got none: "),
     ],
 )  # fmt: skip
@@ -193,6 +258,10 @@ def test_bad_samples(samples: tuple[Path, Path], capsys) -> None:
     assert "expected a key results, got a, b; correct the file" in capsys.readouterr().err
     assert run_nuscenes(truth, truth.with_name("none.json")) == 2
     assert "none.json: expected a JSON file, found no such file" in capsys.readouterr().err
+    turned = truth.with_name("turned.json")
+    turned.write_text(truth.read_text().replace("[1, 0, 0, 0]", "[0, 0, 0, 0]"))
+    assert run_nuscenes(turned, found) == 2
+    assert "rotation: expected a quaternion of any length but 0" in capsys.readouterr().err
     found.write_text('{"results": {"a": []}}')
     assert run_nuscenes(truth, found) == 2
     assert f"{found}: detections: expected the 2 samples" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pd_ros.detection.types import Detections
+from pd_ros.evaluation.average_precision import reachable_r40
 from pd_ros.evaluation.lidar import (
     ClassScores,
     GroundTruth,
@@ -142,7 +143,29 @@ def test_errors() -> None:
 def test_table_and_default_thresholds() -> None:
     assert default_iou(["Car", "cyclist"]) == {"Car": 0.7, "cyclist": 0.5}
     table = format_table(evaluate_frames([truth([])], [found([], [])], CLASSES, IOU))
-    assert [line.split()[0] for line in table.splitlines()] == ["class", "car", "pedestrian"]
+    words = [line.split()[0] for line in table.splitlines()]
+    assert words == ["class", "car", "pedestrian", "at"]
+
+
+def test_the_line_says_what_so_few_objects_can_reach() -> None:
+    """16 cars all found rightly: 15 of 40 recalls."""
+    places = [car(8.0 * place) for place in range(16)]
+    frame, everything = truth(places), found(places, [0.9] * 16)
+    few = evaluate_frames([frame], [everything], CLASSES, IOU)
+    assert (few["car"].ap_3d_r40, few["car"].recall, few["car"].precision) == (37.5, 1, 1)
+    table = format_table(few).splitlines()
+    assert table[1].split()[3:6] == ["37.50", "37.50", "37.50"]
+    assert table[-1].startswith("at most: fewer than 41 objects cannot reach an AP of 100")
+    many = {"car": evaluate_frames([frame] * 3, [everything] * 3, CLASSES, IOU)["car"]}
+    assert many["car"].ap_3d_r40 == pytest.approx(100)
+    assert len(format_table(many).splitlines()) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 40, 41, 42, 90])
+def test_what_can_be_reached_is_what_a_perfect_detector_gets(count: int) -> None:
+    places = [car(8.0 * place) for place in range(count)]
+    perfect = evaluate_frames([truth(places)], [found(places, [0.9] * count)], CLASSES, IOU)["car"]
+    assert perfect.ap_3d_r40 == pytest.approx(reachable_r40(count))
 
 
 @settings(max_examples=25)

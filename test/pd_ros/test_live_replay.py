@@ -7,6 +7,10 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
+from small_bag import write_bag
+from small_recording import write_clouds
+
+from pd_ros import live_replay
 from pd_ros.live_replay import main
 from pd_ros.replay.recording import open_recording
 from pd_ros.stamp_pairs import header_stamp_ns
@@ -76,3 +80,22 @@ def test_bad_input_is_one_clear_line(change, message, drive, checkpoint, tmp_pat
     arguments = [part for pair in (values | change).items() for part in pair]
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["ROS 1", "empty", "cut"])
+def test_what_cannot_be_played_is_said_before_a_node_starts(
+    kind, checkpoint, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(live_replay, "node_process", lambda *_: pytest.fail("a node starts"))
+    if kind == "ROS 1":
+        path, message = write_bag(tmp_path / "drive.bag"), "got one of ROS 1; convert it"
+    else:
+        path, message = write_clouds(tmp_path / "drive", []), "the topic is empty"
+    if kind == "cut":
+        (file,) = path.glob("*.mcap")
+        file.write_bytes(file.read_bytes()[:-40])
+        message = "expected a whole recording"
+    options = {"--recording": path, "--model": checkpoint, "--out": tmp_path / "out"}
+    assert main([str(part) for pair in options.items() for part in pair]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

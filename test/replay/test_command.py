@@ -16,19 +16,26 @@ from small_recording import (
     write_bins,
     write_clouds,
 )
+from street import street
 
+from pd_ros.parameter_specs import SPECS, THRESHOLD
+from pd_ros.replay import __main__ as command
 from pd_ros.replay.__main__ import main
 
 CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
     "model", "points", "frames", "frames_labelled", "boxes", "latency_ms", "clouds_per_s",
-    "score_rule", "scores",
+    "score_rule", "scores", "score_threshold", "labels_of_no_class",
 }  # fmt: skip
 
 
 def replay(model: Path, points: Path, out: Path, *more: str) -> dict:
-    """Run the command, check what every result must satisfy, return detections.json."""
-    arguments = ["--model", str(model), "--points", str(points), "--out", str(out), *more]
+    """Run the command, check what every result must satisfy, return detections.json.
+
+    All boxes are listed: the small model is sure of few.
+    """
+    arguments = ["--model", str(model), "--points", str(points), "--out", str(out)]
+    arguments += ["--score-threshold", "0", *more]
     assert main([*arguments, "--device", "cpu"]) == 0
     found = json.loads((out / "detections.json").read_text())
     for frame in found.values():
@@ -99,6 +106,27 @@ def test_score_threshold(model_path: Path, tmp_path: Path) -> None:
     few = replay(model_path, folder, tmp_path / "out", "--score-threshold", str(middle))
     assert few["a"]["scores"] == [score for score in every if score > middle]
     assert 0 < len(few["a"]["scores"]) < len(every)
+
+
+def test_boxes_are_those_that_the_node_would_publish_and_it_is_said(
+    tmp_path: Path, capsys, monkeypatch
+) -> None:
+    (default,) = (spec.default for spec in SPECS if spec.name == f"{THRESHOLD}default")
+    titles = list[str]()
+    monkeypatch.setattr(command, "save_birdseye", lambda *arguments: titles.append(arguments[2]))
+    (tmp_path / "a.bin").write_bytes(np.concatenate([street(seed=i) for i in range(4)]).tobytes())
+    arguments = ["--points", str(tmp_path / "a.bin"), "--out", str(tmp_path), "--picture"]
+    found = dict[str, list[float]]()
+    for more in (["--score-threshold", "0"], []):
+        assert main(["--model", "sim_student", *arguments, *more]) == 0
+        (frame,) = json.loads((tmp_path / "detections.json").read_text()).values()
+        found["few" if not more else "all"] = frame["scores"]
+    assert found["few"] == [score for score in found["all"] if score >= default]
+    assert len(found["few"]) < len(found["all"])
+    assert report(tmp_path)["score_threshold"] == default == 0.3
+    said = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("boxes from score 0.3 on (the node's default): ") for line in said)
+    assert titles[1] == f"{tmp_path / 'a.bin'}: boxes from score 0.3 on (the node's default)"
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])

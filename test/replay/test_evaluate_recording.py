@@ -73,6 +73,11 @@ def test_the_page_needs_nothing_beside_itself(labelled) -> None:
     assert page.count("<table>") == page.count("</table>") >= 4
 
 
+def test_the_page_says_what_so_few_objects_can_reach(labelled) -> None:
+    page = (labelled / "report.html").read_text()
+    assert "3 (AP ≤ 5.0)" in page  # n - 1 of 40 recalls
+
+
 def test_a_view_holds_clouds_boxes_and_markers(labelled, recording) -> None:
     path = labelled / "views" / "street.mcap"
     with open_recording(path) as view:

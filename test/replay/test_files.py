@@ -53,6 +53,15 @@ def test_npz_boxes_have_names(tmp_path: Path) -> None:
     assert truth.boxes[0].tolist() == pytest.approx([4, 1, -1, 4, 2, 1.5, 0.2])
 
 
+def test_npz_class_numbers_that_nobody_knows_are_of_no_class(tmp_path: Path) -> None:
+    boxes = np.tile(np.array([[4, 1, -1, 4, 2, 1.5, 0.2]], np.float32), (6, 1))
+    for cls in ([2, 3, 7, -1, -2, 0], np.array([2, 3, 255, 254, 9, 0], np.uint8)):
+        np.savez(tmp_path / "a.npz", points=POINTS, boxes=boxes, cls=cls)
+        truth = read_cloud(tmp_path / "a.npz", 1.0).truth
+        assert truth is not None
+        assert truth.names == ("cyclist", "", "", "", "", "car")
+
+
 def test_points_that_are_not_finite_are_left_out_and_no_points_are_fine(tmp_path: Path) -> None:
     points = POINTS.copy()
     points[3, 1], points[4, 3] = np.nan, np.inf
@@ -96,7 +105,7 @@ def test_real_vlp16_cloud(data_dir: Path) -> None:
         ("a.pcd", b"", "expected a PCD header that ends with DATA, found none"),
         ("a.pcd", b"\x89PNG\r\n\x1a\n", "expected a PCD header"),
         ("a.pcd", f"{HEADER}binary\n".encode() + bytes(799), "expected 800 bytes .* got 799"),
-        ("a.pcd", f"{HEADER}binary_compressed\n".encode(), "pcl_convert_pcd_ascii_binary"),
+        ("a.pcd", f"{HEADER}binary_zipped\n".encode(), "or binary_compressed, got binary_zipped"),
         ("a.pcd", f"{HEADER}ascii\n1 2 3 4\n".encode(), "expected 50 lines of 4 numbers .* got 1"),
         ("a.pcd", HEADER.replace("TYPE F", "TYPE Q").encode() + b"ascii\n", "missing entry: 'Q'"),
         ("a.pcd", HEADER.replace("SIZE 4", "SIZE 3").encode() + b"ascii\n", "missing entry: .*f3"),
@@ -129,6 +138,8 @@ def test_damaged_files(tmp_path: Path, name: str, content: bytes, message: str) 
         ({"points": POINTS, "boxes": np.zeros((1, 7))}, "cls"),
         ({"points": POINTS, "boxes": np.zeros((1, 7)), "cls": [0, 0]}, r"expected \[2, 7\]"),
         ({"points": POINTS, "boxes": np.zeros((7, 2)), "cls": [0, 0]}, r"got \[7, 2\]"),
+        ({"points": POINTS, "boxes": np.ones((1, 7)), "cls": [0.5]}, "cls: expected whole"),
+        ({"points": POINTS, "boxes": np.ones((1, 7)), "cls": ["car"]}, "cls: expected whole"),
     ],
 )
 def test_npz_of_another_content(tmp_path: Path, arrays, message: str) -> None:

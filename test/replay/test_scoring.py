@@ -89,7 +89,8 @@ def test_kitti_command_end_to_end(few_kitti_frames: Path, tmp_path: Path, model_
     options = ["--model", str(model_path), "--points", str(few_kitti_frames), "--out", str(out)]
     assert main(options) == 0
     table = capsys.readouterr().out
-    assert "AP in percent" in table and "Pedestrian" in table and "Cyclist" not in table
+    assert "AP in percent" in table and "Pedestrian" in table and "\nCyclist" not in table
+    assert "not asked for: 'Cyclist' (1)" in table
     (few_kitti_frames / "label_2" / "000003.txt").unlink()
     assert main(options) == 2
     assert "label_2/000003.txt: expected a file" in capsys.readouterr().err

@@ -75,6 +75,13 @@ def test_bad_runs_end_with_one_clear_error(tmp_path, caplog, change, expected) -
     assert expected in caplog.text
 
 
+def test_a_config_in_another_encoding_is_named(tmp_path, caplog) -> None:
+    run = write_run(tmp_path)
+    run.write_bytes(run.read_text().encode("utf-16"))
+    assert main(["--config", str(run)]) == 2
+    assert f"{run}: expected text in UTF-8" in caplog.text
+
+
 def test_damaged_frame_is_named(tmp_path, caplog) -> None:
     run = write_run(tmp_path)
     for path in (tmp_path / "frames").iterdir():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from pd_ros.detection.shipped import find_checkpoint
 from training.benchmark.job import Job
 from training.benchmark.runs import (
     has_weights,
@@ -61,7 +62,7 @@ class Grid:
         return made
 
     def _teacher(self, pair: PairConfig) -> Job:
-        path = Path(pair.teacher)
+        path = find_checkpoint(pair.teacher)
         trained = path.suffix == ".yaml"
         stem = path.stem if trained else f"{path.parent.name}_{path.stem}"
         folder = self.out / "teachers" / stem

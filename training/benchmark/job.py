@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pd_ros.detection.frozen_config import FrozenConfig, parse_config
+from pd_ros.detection.shipped import find_checkpoint
+from pd_ros.unfinished import whole_file
 from training.config import SourceConfig, TrainConfig
 
 _TASK, _RESULT = "task.json", "result.json"
@@ -83,12 +85,12 @@ class Job:
             return
         yield Path(self.run.model)
         if self.run.initialise_from:
-            yield Path(self.run.initialise_from)
+            yield find_checkpoint(self.run.initialise_from)
         if self.run.distill:
-            yield Path(self.run.distill.teacher)
+            yield find_checkpoint(self.run.distill.teacher)
             initialise = self.run.distill.initialise
             if initialise and initialise.checkpoint:
-                yield Path(initialise.checkpoint)
+                yield find_checkpoint(initialise.checkpoint)
 
     def missing(self) -> list[str]:
         """Files that are read and not there."""
@@ -145,9 +147,8 @@ def write_result(folder: Path, result: Result) -> None:
 
 
 def _write(path: Path, content: FrozenConfig) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as place:
+        place.write_text(content.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def _dump(run: TrainConfig | None) -> Any:

@@ -1,28 +1,9 @@
 """What every reader refuses, said in one way."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from training.frame import Float32
-
 _NAMED = 3  # examples in a message
-
-
-def refuse_flat_boxes(boxes: Float32, where: Callable[[int], str]) -> None:
-    """Raise ``ValueError`` for the first of the boxes ``[M, 7]`` that has no finite size above 0.
-
-    ``where`` says of a box's index where it stands in the data.
-    """
-    sound = np.isfinite(boxes).all(axis=1) & (boxes[:, 3:6] > 0).all(axis=1)
-    if not sound.all():
-        index = int(np.argmin(sound))
-        size = ", ".join(f"{value:g}" for value in boxes[index, 3:6])
-        raise ValueError(
-            f"{where(index)}: expected a box of finite numbers whose length, width and height are"
-            f" above 0 m, got {size}; correct the label or take it out"
-        )
 
 
 def refuse_missing(files: Sequence[Path], named_by: str) -> None:

@@ -23,7 +23,8 @@ from pd_ros.evaluation.kitti_camera import (
 from pd_ros.evaluation.kitti_labels import KittiObjects, read_labels
 from pd_ros.evaluation.kitti_report import DIFFICULTIES
 from pd_ros.replay.files import read_cloud
-from training.data.checks import refuse_flat_boxes, refuse_missing
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
+from training.data.checks import refuse_missing
 from training.data.class_map import ClassMap
 from training.data.inside import count_inside
 from training.data.kitti_regions import region_boxes
@@ -103,7 +104,7 @@ class KittiFrames:
         rows = np.flatnonzero(~_regions(objects))
         boxes = lidar_from_camera(objects.boxes[rows], calibration).astype(np.float32)
         where = self._where(index)
-        refuse_flat_boxes(boxes, lambda i: where[rows[i]])
+        refuse_unsound_boxes(boxes, lambda i: where[rows[i]])
         return boxes
 
     def _labels_of(self, objects: KittiObjects, index: int) -> NDArray[np.int64]:
@@ -137,7 +138,7 @@ def _read_split(path: Path) -> list[str]:
         known = ", ".join(sorted(other.stem for other in path.parent.glob("*.txt"))) or "none"
         raise ValueError(f"{path}: expected a list of frames, found no such file (lists there:"
                          f" {known}); add it, or leave split out to read every frame")  # fmt: skip
-    frames = path.read_text(encoding="utf-8").split()
+    frames = path.read_text(encoding="utf-8", errors="replace").split()
     if not frames:
         raise ValueError(f"{path}: expected names of frames, one a line, got none; copy it again")
     return frames

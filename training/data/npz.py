@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pd_ros.replay.npz_classes import CLASSES, class_numbers
 from training.data.class_map import ClassMap
 from training.frame import IGNORED, Frame, without_labels
 
-# Class numbers of the files in the order of these names; -1 is any other object.
-FILE_CLASSES = ("car", "pedestrian", "cyclist")
+# Class numbers of the files in the order of these names; any other number is any other object.
+FILE_CLASSES = CLASSES
 _LABELLED = "labelled"
 
 
@@ -53,7 +54,7 @@ class NpzFrames:
         if not self._labelled:
             return np.array([IGNORED], dtype=np.int64)
         (numbers,) = _read_arrays(self._files[index], ("cls",))
-        return _to_labels(numbers, self._labels)
+        return _to_labels(self._files[index], numbers, self._labels)
 
 
 def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES)) -> Frame:
@@ -68,7 +69,7 @@ def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES
     return Frame(
         points.astype(np.float32),
         boxes.reshape(-1, 7).astype(np.float32),
-        _to_labels(numbers, labels),
+        _to_labels(path, numbers, labels),
         num_points.astype(np.int64),
     )
 
@@ -88,6 +89,10 @@ def _read_arrays(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
         ) from None
 
 
-def _to_labels(numbers: np.ndarray, labels: Sequence[int]) -> NDArray[np.int64]:
+def _to_labels(path: Path, column: np.ndarray, labels: Sequence[int]) -> NDArray[np.int64]:
+    try:
+        numbers = class_numbers(column)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; write the sweep again") from None
     found: NDArray[np.int64] = np.array([*labels, IGNORED], dtype=np.int64)[numbers]
     return found

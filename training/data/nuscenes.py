@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.checks import refuse_flat_boxes, refuse_missing
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
+from training.data.checks import refuse_missing
 from training.data.class_map import ClassMap
 from training.data.inside import count_inside
 from training.data.nuscenes_tables import Float64, read_tables
@@ -118,7 +119,7 @@ class NuScenesFrames:
         boxes = np.column_stack((centre, size, yaw)).astype(np.float32)
         tokens = self._annotations.token[rows]
         table = f"{self._path}: sample_annotation.json"
-        refuse_flat_boxes(boxes, lambda i: f"{table}: row {tokens[i]}")
+        refuse_unsound_boxes(boxes, lambda i: f"{table}: row {tokens[i]}")
         return boxes
 
     def _velocities(self, index: int) -> Float32:

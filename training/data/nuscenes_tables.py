@@ -1,20 +1,18 @@
 """The tables of nuScenes (its schema, v1.0) as arrays: the LiDAR's clouds and their boxes."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from pd_ros.evaluation.nuscenes_tables import Row, Tables
 from training.data.nuscenes_splits import VERSIONS, in_split
 from training.data.nuscenes_velocity import box_velocities
 
 Float64 = NDArray[np.float64]
-Row = Mapping[str, Any]
-_CHANNEL = "LIDAR_TOP"
 
 
 class Clouds(NamedTuple):
@@ -46,13 +44,13 @@ def read_tables(path: Path, split: str | None) -> tuple[Clouds, Annotations]:
     """
     folder = _version_folder(path, split)
     try:
-        return _read(_Tables(folder), split)
+        return _read(Tables(folder), split)
     except KeyError as error:
         raise ValueError(f"{folder}: expected tables of nuScenes' schema v1.0, one of them has"
                          f" rows without {error}; download them again") from None  # fmt: skip
 
 
-def _read(tables: "_Tables", split: str | None) -> tuple[Clouds, Annotations]:
+def _read(tables: Tables, split: str | None) -> tuple[Clouds, Annotations]:
     scenes = {
         row["token"]: number for number, row in enumerate(tables.rows("scene"))
         if split is None or in_split(row["name"], split)
@@ -66,31 +64,6 @@ def _read(tables: "_Tables", split: str | None) -> tuple[Clouds, Annotations]:
         raise ValueError(f"{tables.folder}: expected scenes of the split {split}, found none;"
                          " choose another, or download the tables again")  # fmt: skip
     return clouds, _annotations(tables, sample_tokens, clouds.time_us[clouds.keyframes])
-
-
-class _Tables:
-    """Tables of one version, read when asked for and not kept: the largest have gigabytes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def rows(self, name: str) -> list[Row]:
-        path = self.folder / f"{name}.json"
-        try:
-            rows: list[Row] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ValueError(f"{path}: expected a table of nuScenes, got {error}; download it"
-                             " again") from None  # fmt: skip
-        return rows
-
-    def find(self, rows: Mapping[str, Any], row: Row, key: str, table: str) -> Any:
-        """Return what a row of a table refers to by one of its keys."""
-        if row[key] not in rows:
-            raise ValueError(
-                f"{self.folder / table}.json: {key}: expected rows that are there, got"
-                f" {row[key]!r} in row {row['token']}; download all tables of one version"
-            )
-        return rows[row[key]]
 
 
 def _version_folder(path: Path, split: str | None) -> Path:
@@ -109,9 +82,9 @@ def _version_folder(path: Path, split: str | None) -> Path:
     return folders[0]
 
 
-def _clouds(tables: _Tables, samples: Mapping[str, int]) -> tuple[Clouds, list[str]]:
+def _clouds(tables: Tables, samples: Mapping[str, int]) -> tuple[Clouds, list[str]]:
     """Clouds of the samples (token -> scene's number), and the sample of each keyframe."""
-    mounts = _lidar_mounts(tables)
+    mounts = tables.lidar_mounts()
     rows = [
         row for row in tables.rows("sample_data")
         if row["sample_token"] in samples and row["calibrated_sensor_token"] in mounts
@@ -132,16 +105,8 @@ def _clouds(tables: _Tables, samples: Mapping[str, int]) -> tuple[Clouds, list[s
     return clouds, [rows[number]["sample_token"] for number in keys]
 
 
-def _lidar_mounts(tables: _Tables) -> dict[str, Row]:
-    channels = {row["token"]: row["channel"] for row in tables.rows("sensor")}
-    return {
-        row["token"]: row for row in tables.rows("calibrated_sensor")
-        if tables.find(channels, row, "sensor_token", "calibrated_sensor") == _CHANNEL
-    }  # fmt: skip
-
-
 def _annotations(
-    tables: _Tables, sample_tokens: list[str], time_us: NDArray[np.int64]
+    tables: Tables, sample_tokens: list[str], time_us: NDArray[np.int64]
 ) -> Annotations:
     keyframe = {token: number for number, token in enumerate(sample_tokens)}
     rows = [row for row in tables.rows("sample_annotation") if row["sample_token"] in keyframe]

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from pd_ros.replay.detection_arrays import NamedBoxes, stamp_ns
 from pd_ros.replay.recording import TRUTH_TOPIC, Recording, is_recording, open_recording
 from pd_ros.replay.sources import RecordingSource, open_source
-from training.data.checks import refuse_flat_boxes
 from training.data.class_map import ClassMap
 from training.data.inside import count_inside
 from training.frame import IGNORED, Float32, Frame, without_labels
@@ -106,9 +105,7 @@ class RecordingFrames:
         return self._class_map.labels_of(self._truth(index).names, self._where(index))
 
     def _boxes(self, index: int) -> Float32:
-        boxes = self._truth(index).boxes
-        refuse_flat_boxes(boxes, lambda i: f"{self._where(index)}, box {i}")
-        return boxes
+        return self._truth(index).boxes
 
     def _where(self, index: int) -> str:
         return f"{self._source.path}: {TRUTH_TOPIC}: stamp {self._places[index].stamp_ns}"

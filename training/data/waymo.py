@@ -18,7 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.checks import refuse_flat_boxes, refuse_missing
+from pd_ros.replay.sound_boxes import refuse_unsound_boxes
+from training.data.checks import refuse_missing
 from training.data.class_map import ClassMap
 from training.data.inside import count_inside
 from training.data.waymo_points import beam_inclinations, range_image_points, to_frame_time
@@ -100,7 +101,7 @@ class WaymoFrames:
     def _boxes(self, index: int) -> Float32:
         table, rows = self._table(index)
         boxes = table.boxes[rows].astype(np.float32)
-        refuse_flat_boxes(boxes, lambda i: f"{self.name(index)}, box {i}")
+        refuse_unsound_boxes(boxes, lambda i: f"{self.name(index)}, box {i}")
         return boxes
 
     def _table(self, index: int) -> tuple[Boxes, NDArray[np.int64]]:

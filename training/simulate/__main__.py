@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.stop_signals import ending_tidily
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
 from training.simulate.picture import Sweep, draw_sweeps
@@ -27,20 +28,26 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    sensor = SENSORS[options.sensor]
     try:
-        if options.seed < 0:
-            raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
-        if options.verb == "frames":
-            write_frames(options.out, options.count, options.seed, sensor, options.workers)
-        elif options.verb == "drive":
-            write_drive(options.out, options.seconds, options.seed, sensor)
-        else:
-            draw_scene(options.out, options.seed, sensor, options.beside)
+        with ending_tidily():
+            _run(options, SENSORS[options.sensor])
     except (ValueError, OSError) as error:
         _LOG.error("%s", error)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
+
+
+def _run(options: argparse.Namespace, sensor: Sensor) -> None:
+    if options.seed < 0:
+        raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
+    if options.verb == "frames":
+        write_frames(options.out, options.count, options.seed, sensor, options.workers)
+    elif options.verb == "drive":
+        write_drive(options.out, options.seconds, options.seed, sensor)
+    else:
+        draw_scene(options.out, options.seed, sensor, options.beside)
 
 
 def write_drive(out: Path, seconds: float, seed: int, sensor: Sensor) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.unfinished import whole_file
 from training.simulate.observe import Mount, SimulatedFrame, observe
 from training.simulate.sensor import Sensor
 from training.simulate.street import make_street
@@ -27,8 +28,7 @@ def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
 
 def write_frame(path: Path, frame: SimulatedFrame) -> None:
     """Write a sweep as ``.npz`` in the format of ``training.data.npz``, whole or not at all."""
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
+    with whole_file(path) as place, place.open("wb") as file:
         np.savez_compressed(
             file,
             points=frame.points,
@@ -39,7 +39,6 @@ def write_frame(path: Path, frame: SimulatedFrame) -> None:
             track_id=frame.track_id,
             stamp=np.int64(frame.stamp_ns),
         )
-    temporary.replace(path)
 
 
 def write_frames(out: Path, count: int, seed: int, sensor: Sensor, workers: int = 1) -> None:

@@ -1,7 +1,6 @@
 """A drive as a rosbag2 recording with its ground truth, written without ROS."""
 
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from rosbags.typesys.store import Typestore
 from pd_ros.replay.detection_arrays import NamedBoxes, detection_array, message_header
 from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD, TRUTH_TOPIC
 from pd_ros.replay.typestore import jazzy_typestore
+from pd_ros.unfinished import unfinished_folder
 from training.simulate.observe import SimulatedFrame
 
 POINTS_TOPIC = "/points"
@@ -38,9 +38,8 @@ def write_recording(path: Path, frames: Iterable[SimulatedFrame]) -> None:
     """
     if path.exists():
         raise ValueError(f"{path}: expected a new recording, found one; choose another --out")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".recording-") as temporary:
-        folder = Path(temporary) / path.stem
+    with unfinished_folder(path.parent) as unfinished:
+        folder = unfinished / path.stem
         _write_folder(folder, frames)
         shutil.move(folder / f"{path.stem}.mcap" if path.suffix == ".mcap" else folder, path)
 

@@ -36,6 +36,20 @@ def test_sweeps_by_name_as_they_were_written(tmp_path: Path) -> None:
     assert frame.num_points.tolist() == [1, 0, 1]
 
 
+def test_class_numbers_that_nobody_knows_are_ignored(tmp_path: Path) -> None:
+    for cls in ([7, -2, 1], np.array([[255], [3], [1]], np.uint8)):
+        write_sweep(tmp_path / "a.npz", cls=cls)
+        frames = opened(tmp_path)
+        assert frames[0].labels.tolist() == frames.labels(0).tolist() == [-1, -1, 0]
+
+
+@pytest.mark.parametrize("cls", [["car"] * 3, [0.5, 1, 2], [np.nan, 1, 2]])
+def test_class_numbers_that_are_none_name_the_file(tmp_path: Path, cls) -> None:
+    write_sweep(tmp_path / "a.npz", cls=cls)
+    with pytest.raises(ValueError, match=r"a\.npz: cls: expected whole numbers"):
+        opened(tmp_path)[0]
+
+
 def test_a_source_is_raised_and_limited(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_sweep(tmp_path / f"{name}.npz")

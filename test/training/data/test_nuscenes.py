@@ -155,7 +155,7 @@ def test_clouds_that_a_table_names_have_to_be_there(tmp_path: Path) -> None:
         ({"category": [{"token": t, "name": "alien"} for t in "ca"]}, "class 'alien': expected"),
         (
             {"sample_annotation": [annotation("b", "key", "dog", size=[1, 0, 1])]},
-            r"sample_annotation\.json: row b: expected a box of .* got 0, 1, 1",
+            r"sample_annotation\.json: row b: expected a box of .* length 0, width 1, height 1",
         ),
     ],
 )
