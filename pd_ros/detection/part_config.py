@@ -5,11 +5,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pd_ros.detection.frozen_config import (
+    Angle,
+    Coordinate,
+    Depth,
     FrozenConfig,
+    Length,
     Overlap,
-    PositiveFloat,
-    PositiveInt,
     Probability,
+    Strides,
+    Width,
     Widths,
     by_kind,
     of_kind,
@@ -28,14 +32,17 @@ class PillarEncoderConfig(FrozenConfig):
     padded: bool = False
 
 
+SparseDepth = Annotated[Depth, Field(gt=0)]
+
+
 class SparseEncoderConfig(FrozenConfig):
     """Sparse convolutions over voxels; see ``pd_ros.detection.sparse``."""
 
     kind: Literal["sparse"]
-    stem: PositiveInt
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    out: PositiveInt
+    stem: Width
+    widths: tuple[Width, Width, Width, Width]
+    layers: tuple[SparseDepth, SparseDepth, SparseDepth, SparseDepth]
+    out: Width
     residual: bool = False
 
 
@@ -50,8 +57,8 @@ class BackboneConfig(FrozenConfig):
     """Stages of 3 x 3 convolutions: a strided one, then ``layers`` more at the same width."""
 
     widths: Widths
-    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    strides: Widths
+    layers: Annotated[tuple[Depth, ...], Field(min_length=1)]
+    strides: Strides
 
 
 class NeckConfig(FrozenConfig):
@@ -59,14 +66,14 @@ class NeckConfig(FrozenConfig):
 
     kind: Literal["joined"] = "joined"
     widths: Widths
-    strides: Widths
+    strides: Strides
 
 
 class PyramidNeckConfig(FrozenConfig):
     """Feature pyramid: a map of each stage's own resolution; one head looks at all of them."""
 
     kind: Literal["pyramid"]
-    width: PositiveInt
+    width: Width
 
 
 AnyNeckConfig = Annotated[
@@ -88,7 +95,7 @@ class CenterHeadConfig(FrozenConfig):
     """
 
     kind: Literal["center"] = "center"
-    width: PositiveInt
+    width: Width
     direction: bool = False
     quality: Probability = 0.0
 
@@ -96,8 +103,8 @@ class CenterHeadConfig(FrozenConfig):
 class AnchorConfig(FrozenConfig):
     """One anchor of a cell, and which overlaps make it an example."""
 
-    size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
-    bottom_m: float  # z of its underside
+    size_m: tuple[Length, Length, Length]  # length, width, height
+    bottom_m: Coordinate  # z of its underside
     matched_iou: Overlap  # an anchor of this overlap or more learns the object
     unmatched_iou: Overlap  # one of less is background; those between do not count
 
@@ -110,9 +117,9 @@ class AnchorHeadConfig(FrozenConfig):
     """
 
     kind: Literal["anchors"]
-    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
-    rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
-    direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1, max_length=1000)]
+    rotations_rad: Annotated[tuple[Angle, ...], Field(min_length=1, max_length=64)] = (0.0, 1.57)
+    direction_offset_rad: Angle = 0.78539  # where the half turns that it tells apart begin
     class_free: bool = False  # any anchor may learn an object of any class
     nearest_iou: Probability = 0.0  # least overlap at which an object's nearest anchors learn it
     at_cell_centres: bool = False  # else from border to border of the range, as OpenPCDet has it
@@ -139,8 +146,8 @@ HeadConfig = Annotated[
 class DecodeConfig(FrozenConfig):
     """From maps to boxes."""
 
-    max_candidates: PositiveInt = 500
+    max_candidates: Annotated[int, Field(gt=0, le=100_000)] = 500
     score_threshold: Probability = 0.1
     nms_iou_threshold: Probability = 0.2
     nms_per_class: bool = False  # of anchor heads: objects of two classes may share a place
-    max_detections: PositiveInt = 200
+    max_detections: Annotated[int, Field(gt=0, le=10_000)] = 200
