@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.box_markers import Colour, MarkerGroup
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import (
@@ -51,10 +52,13 @@ class Teacher:
     def compare(self, points: Float32, z_offset_m: float, student: NamedBoxes) -> Comparison:
         """Run over a cloud ``[N, 4]``, lifted by ``z_offset_m``; boxes are in the cloud's frame.
 
-        Boxes of classes that are not compared count on neither side.
+        Boxes of classes that are not compared count on neither side. Raises ``ValueError`` for a
+        teacher that answers values that are not finite.
         """
         width = 3 + len(self.predictor.config.features)
         found = self.predictor(points[:, :width])
+        if self.predictor.not_finite:
+            raise ValueError(f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from pd_ros.detection.not_finite import NOT_FINITE
 from pd_ros.settings import Limit
 from pd_ros.statistics import Counts
 from pd_ros.timings import Percentiles
@@ -52,6 +53,7 @@ _Finding = tuple[object, Level, str]  # said if true
 _EVENTS = {
     "worker restarted": Level.ERROR,
     "out of memory": Level.ERROR,
+    NOT_FINITE: Level.ERROR,
     "no transform": Level.ERROR,
     "no output frame": Level.WARN,
     "single sweep": Level.WARN,

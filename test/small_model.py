@@ -127,6 +127,27 @@ def small_point_config(**changes: object) -> PointRcnnConfig:
     return parse_config({**SMALL_POINTS, **changes}, PointRcnnConfig, "small")
 
 
+def enlarge(model: torch.nn.Module) -> None:
+    """Make features so large that large weights of the next layer overflow."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.constant_(module.bias, 5)
+
+
+def save_overflowing_model(folder: Path) -> Path:
+    """Write a network of finite weights, with which its answers are infinite."""
+    torch.manual_seed(3)
+    config = small_config(name="overflowing")
+    model = build_model(config)
+    enlarge(model)
+    final = model.dense.head.heatmap[-1]
+    assert isinstance(final, torch.nn.Conv2d)
+    torch.nn.init.constant_(final.weight, 3e38)
+    path = folder / "overflowing.safetensors"
+    save_checkpoint(path, model, config, {})
+    return path
+
+
 def save_eager_model(folder: Path) -> Path:
     """Write an untrained network whose scores lie about 0.5: it finds boxes everywhere."""
     torch.manual_seed(3)

@@ -17,7 +17,7 @@ PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 class Predictor:
     """A detector ready to run: batch norm folded, half precision where it pays.
 
-    Not thread-safe: ``clipped`` belongs to the last call.
+    Not thread-safe: ``clipped`` and ``not_finite`` belong to the last call.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Predictor:
         self.device = device
         self.precision = precision
         self.clipped = 0  # points of the last cloud that exceeded a capacity
+        self.not_finite = 0  # values of its answer that are none: NaN, infinite
         self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
@@ -79,7 +80,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        found, self.clipped = self._infer(cloud, done)
+        found, self.clipped, self.not_finite = self._infer(cloud, done)
         return found
 
     def warm_up(self, iterations: int = 3) -> None:
@@ -91,4 +92,4 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
-        self.clipped = 0
+        self.clipped = self.not_finite = 0

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, frame_camera, open_task
 from pd_ros.replay.frame_choice import KEPT, FrameKeeper
 from pd_ros.replay.frame_judge import FrameJudge
@@ -59,12 +60,20 @@ class Evaluator:
         if self.teacher is None:
             reference = self.judge.labels(sweep, camera)
         else:
-            found = self.teacher(sweep.points).found
-            reference = self.judge.teacher(found, self.teacher.range_m)
+            reference = self._teacher_reference(self.teacher, sweep)
         answers = tuple(
             self.judge.answer(model(sweep.points), reference, camera) for model in self.models
         )
         return FrameResult(sweep.frame, recorded_s, reference, answers)
+
+    def _teacher_reference(self, teacher: NamedDetector, sweep: Sweep) -> Reference:
+        answer = teacher(sweep.points)
+        if answer.not_finite:  # nothing can be measured by such boxes
+            raise ValueError(
+                f"{teacher.name}: {sweep.frame}: {answer.not_finite} {NOT_FINITE};"
+                f" {NOT_FINITE_ADVICE}"
+            )
+        return self.judge.teacher(answer.found, teacher.range_m)
 
     def _recorded_ns(self, sweep: Sweep, number: int) -> int:
         """When the cloud came; files come at the plan's rate, from second 1 on."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
@@ -53,6 +54,7 @@ def report_json(
         "points": str(points),
         "frames": len(result.detections),
         "frames_labelled": len(result.truth),
+        "frames_not_finite": len(result.not_finite),
         "boxes": _count_boxes(result, classes),
         "latency_ms": latency_ms(result),
         "clouds_per_s": clouds_per_s(result),
@@ -70,6 +72,7 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
         f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
         f"boxes: {counts}",
+        *remarks(len(result.not_finite), len(result.detections)),
         "",
     ]
     if scores is None:
@@ -80,6 +83,13 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
         lines += [f"scores on {len(result.truth)} labelled clouds (AP R40 in percent)",
                   format_table(scores)]  # fmt: skip
     return "\n".join(lines)
+
+
+def remarks(not_finite: int, clouds: int) -> list[str]:
+    """Return a line about clouds to which the network had no answer; none where it always had."""
+    if not not_finite:
+        return []
+    return [f"ERROR: {NOT_FINITE}, in {not_finite} of {clouds} clouds; {NOT_FINITE_ADVICE}"]
 
 
 def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:

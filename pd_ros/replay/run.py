@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,8 @@ Scores = KittiReport | Mapping[str, ClassScores] | None
 class Detector(Protocol):
     """What a replay needs of a ``Predictor``."""
 
+    not_finite: int  # values of the last answer that are none
+
     def __call__(self, points: Float32, /) -> Detections:
         """Boxes in a cloud ``[N, 3 + C]``."""
         ...
@@ -39,6 +41,7 @@ class Replay:
     truth: dict[str, GroundTruth]  # of the labelled frames
     latency_s: list[float]  # from points in memory to boxes in memory
     panels: list[BirdseyePanel]  # a few frames spread over all
+    not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
 
 
 def replay(
@@ -58,6 +61,8 @@ def replay(
         started = time.perf_counter()
         found = detector(sweep.points[:, :width])
         result.latency_s.append(time.perf_counter() - started)
+        if detector.not_finite:
+            result.not_finite.append(sweep.frame)
         found = found.select(found.scores >= score_threshold)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result

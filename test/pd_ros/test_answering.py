@@ -49,7 +49,7 @@ class Recorder:
         self.works, self.config, self.device = works, works.config, works.device
         self.errors = list(errors)
         self.seen = []
-        self.clipped = 0
+        self.clipped = self.not_finite = 0
 
     def __call__(self, points, done):
         self.seen.append(points.copy())
