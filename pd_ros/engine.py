@@ -18,8 +18,9 @@ from pd_ros.detection.types import Detections
 from pd_ros.diagnosis import Diagnosis
 from pd_ros.health import AGE, LATENCY
 from pd_ros.loading import CheckpointFile, is_lost
-from pd_ros.messages import diagnostic_status
+from pd_ros.messages import diagnostic_status, status_name
 from pd_ros.settings import Settings, Setup
+from pd_ros.silence import RosTime
 from pd_ros.statistics import Statistics, Throttle
 from pd_ros.steady_timer import steady_timer
 from pd_ros.timings import Timings
@@ -63,7 +64,9 @@ class Engine:
             "tf2_ros is not installed" if self.answerer.joins else "none needed"
         )  # fmt: skip
         file = CheckpointFile(setup.checkpoint)
-        self._diagnosis = Diagnosis(predictor, file, statistics, self._timings, tf)
+        self._diagnosis = Diagnosis(
+            predictor, file, statistics, self._timings, tf, self._ros_time, setup.sensor_frame
+        )
         value = node.get_parameter
         self._publisher = AnswerPublisher(node, value("output.depth").value)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -130,6 +133,10 @@ class Engine:
     def _reject(self, reason: str, text: str) -> None:
         self._statistics.reject(reason)
         self._say(reason, f"cloud rejected: {text}")
+
+    def _ros_time(self) -> RosTime:
+        clock = self._node.get_clock()
+        return RosTime(clock.now().nanoseconds, clock.ros_time_is_active)
 
     def _age_ms(self, cloud: CloudMessage) -> float:
         now_ns: int = self._node.get_clock().now().nanoseconds
@@ -202,7 +209,7 @@ class Engine:
             self.settings,
             self.answerer.model_from_cloud,
         )
-        name, topic = self._node.get_name(), self._subscription.topic
+        name, topic = status_name(self._node), self._subscription.topic
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         message.status = [
