@@ -12,7 +12,7 @@ from pd_ros.settings import Limit
 from pd_ros.silence import (
     Input,
     explain_loss,
-    explain_no_publisher,
+    explain_nobody,
     explain_silence,
     explain_unheard,
     no_clock_text,
@@ -65,7 +65,7 @@ def judge_clouds(
     received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
     lost = _grown(before.events, now.events).get("lost on the way", 0)
     rate = received / max(seen.period_s, 1e-9)
-    nobody, unheard = explain_no_publisher(seen), explain_unheard(seen)
+    nobody, unheard = explain_nobody(seen), explain_unheard(seen)
     silent = f"no cloud for {seen.silent_s:.1f} s"
     slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
     findings = (  # the worst first

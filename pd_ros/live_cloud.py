@@ -11,7 +11,7 @@ from rclpy.node import Node
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_subscription import TOPIC, CloudSubscription
 from pd_ros.dds_ports import free_ports
-from pd_ros.silence import Input, explain_no_publisher, explain_silence
+from pd_ros.silence import Input, explain_silence
 from pd_ros.spinning import spinning
 
 _LOOK_S = 0.02
@@ -39,7 +39,7 @@ def receive_cloud(topic: str, timeout_s: float) -> CloudMessage:
         raise ValueError(f"{topic}: {unreadable[0]}; look for what is wrong with its publisher")
     raise ValueError(
         f"{topic}: expected a cloud within {timeout_s} s, got none:"
-        f" {explain_no_publisher(seen) or explain_silence(seen)}; compare with"
+        f" {explain_silence(seen)}; compare with"
         " `ros2 topic list -t`"
     )
 

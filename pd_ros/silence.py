@@ -53,22 +53,23 @@ class Input(NamedTuple):
         return self.time.simulated and not self.time.ns
 
 
-def explain_no_publisher(seen: Input) -> str:
+def explain_nobody(seen: Input) -> str:
     """Say why nobody can be heard; empty where somebody may be."""
-    others = [publisher for publisher in seen.publishers if publisher.type != CLOUD_TYPE]
+    if _heard(seen):
+        return ""
     if not seen.publishers:
         return "no publisher of the cloud topic; check its remapping"
-    if len(others) < len(seen.publishers):
-        return ""
-    return f"no publisher of {CLOUD_TYPE}, but {_names(others)}; check the remapping of the topic"
+    if any(publisher.conflict for publisher in seen.publishers):
+        return explain_unheard(seen)
+    names = _names(seen.publishers)
+    return f"no publisher of {CLOUD_TYPE}, but {names}; check the remapping of the topic"
 
 
 def explain_silence(seen: Input) -> str:
-    """Say why no cloud comes although there is a publisher of clouds."""
-    ours = [publisher for publisher in seen.publishers if publisher.type == CLOUD_TYPE]
-    free = [publisher for publisher in ours if not publisher.conflict]
-    if not free:
-        return explain_unheard(seen)
+    """Say why no cloud comes."""
+    nobody, free = explain_nobody(seen), _heard(seen)
+    if nobody:
+        return nobody
     if seen.has_no_clock:
         return no_clock_text()
     if seen.time.simulated and seen.still_s > _STILL_S:
@@ -120,6 +121,11 @@ def no_clock_text() -> str:
         "use_sim_time is set and no /clock has come, so time stands at 0: play the recording with"
         " --clock, or set use_sim_time to false"
     )
+
+
+def _heard(seen: Input) -> list[Publisher]:
+    """Publishers of clouds that the subscription can hear."""
+    return [p for p in seen.publishers if p.type == CLOUD_TYPE and not p.conflict]
 
 
 def _names(publishers: Sequence[Publisher]) -> str:

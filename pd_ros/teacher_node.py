@@ -20,7 +20,7 @@ from pd_ros.comparison_window import AgreementLimits, ComparisonCounter, judge_c
 from pd_ros.messages import comparison_array, diagnostic_status, group_markers, status_name
 from pd_ros.parameter_rules import check_names
 from pd_ros.parameters import declare
-from pd_ros.silence import Input, RosTime, explain_no_publisher, explain_silence
+from pd_ros.silence import Input, RosTime, explain_silence
 from pd_ros.stamp_pairs import StampPair, StampPairs, header_stamp_ns
 from pd_ros.statistics import Throttle
 from pd_ros.steady_timer import steady_timer
@@ -129,7 +129,7 @@ class ComparisonNode(Node):
             reliability=self._asked.reliability.name.lower(),
             time=RosTime(clock.now().nanoseconds, clock.ros_time_is_active),
         )
-        return explain_no_publisher(seen) or explain_silence(seen)
+        return explain_silence(seen)
 
     def _on_cloud(self, cdr: bytes) -> None:
         self._payload_bytes = len(cdr)

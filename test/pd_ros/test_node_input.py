@@ -2,12 +2,14 @@
 
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
+import rclpy
 from live_node import Client, cloud
 from node_here import POINTS, active, node_here
 from rclpy.node import Node
@@ -29,6 +31,19 @@ def listening(checkpoint, *parameters, **client):
         client = Client(node.get_namespace(), **client)
         with spinning(node), spinning(client):
             yield node, client
+        client.destroy_node()
+
+
+@contextmanager
+def talker(topic):
+    """A publisher of something else, in a participant of its own."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    try:
+        node = Node("talker", context=context)
+        yield node.create_publisher(String, topic, 1)
+    finally:
+        rclpy.try_shutdown(context=context)
 
 
 def test_an_incompatible_publisher_is_named_and_no_large_cloud_blamed(checkpoint) -> None:
@@ -41,17 +56,16 @@ def test_an_incompatible_publisher_is_named_and_no_large_cloud_blamed(checkpoint
 
 
 def test_a_publisher_of_something_else_is_named(checkpoint) -> None:
-    with listening(checkpoint) as (node, client):
+    with listening(checkpoint) as (_, client):
         topic, cloud_publisher = client._publisher.topic_name, client._publisher
-        other = Node("talker", namespace=node.get_namespace())
-        other.create_publisher(String, topic, 1)
-        status = client.hear("clouds", "not heard, for it is no sensor_msgs/msg/PointCloud2")
-        assert "talker (std_msgs/msg/String)" in status.message
-        assert status.level == WARN
-        client.destroy_publisher(cloud_publisher)
-        status = client.hear("clouds", "no publisher of sensor_msgs/msg/PointCloud2, but ")
-        assert "talker (std_msgs/msg/String)" in status.message
-        assert status.level == STALE
+        with talker(topic):
+            client.send(cloud(POINTS, 1))
+            client.hear("clouds", "not heard, for it is no sensor_msgs/msg/PointCloud2: /talker")
+            client._publisher = SimpleNamespace(topic_name=topic)
+            client.destroy_publisher(cloud_publisher)
+            status = client.hear("clouds", "no publisher of sensor_msgs/msg/PointCloud2, but ")
+            assert "/talker (std_msgs/msg/String)" in status.message
+            assert status.level == STALE
 
 
 def test_silence_between_reliable_sides_is_the_publishers(checkpoint) -> None:
