@@ -250,6 +250,12 @@ def test_names_of_others_pass() -> None:
     check_names([*KNOWN, "use_sim_time", "qos_overrides./tf.reliability", "robot.name"], KNOWN)
 
 
+@pytest.mark.parametrize("name", ["default", "Drop"])
+def test_classes_whose_parameters_mean_something_else_are_refused(name) -> None:
+    with pytest.raises(ValueError, match=f"classes: {name.lower()}: means something else"):
+        class_specs(["car", name])
+
+
 def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
     specs = class_specs(CLASSES)
     assert [spec.name for spec in specs[:2]] == [CAR, "postprocess.score_threshold.pedestrian"]
