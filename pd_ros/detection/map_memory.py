@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # their validators call this
     from pd_ros.detection.config import ModelConfig
     from pd_ros.detection.point_config import AbstractionConfig, PointRcnnConfig
 
-_MOST_BYTES = 16e9  # for one cloud; what is published needs up to half a gigabyte
+_MOST_BYTES = 16e9  # for one cloud; what is published needs up to one gigabyte
 _MOST_VOXELS = 2**31 - 1  # spconv counts them in 32 bits
 _BYTES = 4  # of a value in fp32
 
