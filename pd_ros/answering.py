@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.point_fields import TIME_LAG
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.stage_clock import StageClock
@@ -140,6 +141,10 @@ class Answerer:
             clock = StageClock(self.predictor.device)
             found = self.predictor(np.ascontiguousarray(points[::2]), clock.mark)
         self._statistics.add(clipped=self.predictor.clipped)
+        if self.predictor.not_finite:
+            self._note(
+                NOT_FINITE, f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}"
+            )
         return found, clock.read_ms()
 
     def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:

@@ -40,6 +40,7 @@ class NoNetwork:
 
     def __init__(self, works: Predictor) -> None:
         self.config, self.device, self.clipped = works.config, works.device, 0
+        self.not_finite = 0
         self._found = Detections(
             torch.ones(_BOXES, 7), torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
         )

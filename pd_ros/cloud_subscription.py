@@ -12,6 +12,8 @@ from sensor_msgs.msg import PointCloud2
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage, EncodingError, Stamp, parse_cloud
 from pd_ros.cloud_layout import cloud_layout
+from pd_ros.cloud_publishers import cloud_publishers
+from pd_ros.silence import BEST_EFFORT, CLOUD_TYPE, Publisher
 from pd_ros.steady_timer import steady_timer
 
 TOPIC = "points"
@@ -47,8 +49,8 @@ class CloudSubscription:
         self.reliability = (
             ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
         )
-        self._subscription = self._subscribe()
         self._timer: Any = None
+        self._subscription = self._subscribe()
         if reliability == "auto":
             self._timer = steady_timer(node, _LOOK_PERIOD_S, self._look_at_publishers)
 
@@ -58,15 +60,15 @@ class CloudSubscription:
         return str(self._subscription.topic_name)
 
     @property
-    def publishers(self) -> dict[str, str]:
-        """Names of the nodes that publish the topic, and the reliability that each offers."""
-        offers = self._node.get_publishers_info_by_topic(self.topic)
-        return {
-            f"{offer.node_namespace.rstrip('/')}/{offer.node_name}": (
-                offer.qos_profile.reliability.name.lower()
-            )
-            for offer in offers
-        }
+    def publishers(self) -> list[Publisher]:
+        """Who publishes the topic, and whether it can be heard.
+
+        What ``auto`` is about to go over to is no conflict.
+        """
+        found = cloud_publishers(self._node, self.topic, self._profile())
+        if self._timer is None:
+            return found
+        return [publisher._replace(conflict="") for publisher in found]
 
     def close(self) -> None:
         """Stop listening."""
@@ -74,18 +76,20 @@ class CloudSubscription:
             self._node.destroy_timer(self._timer)
         self._node.destroy_subscription(self._subscription)
 
-    def _subscribe(self) -> Subscription:
-        profile = QoSProfile(
+    def _profile(self) -> QoSProfile:
+        return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=self._depth,
             durability=DurabilityPolicy.VOLATILE,
             reliability=self.reliability,
         )
+
+    def _subscribe(self) -> Subscription:
         return self._node.create_subscription(
             PointCloud2,
             TOPIC,
             self._on_bytes if self._raw else self._on_message,
-            profile,
+            self._profile(),
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda lost: self._on_lost(lost.total_count_change)
             ),
@@ -116,8 +120,8 @@ class CloudSubscription:
         self._on_cloud(CloudMessage(header, cloud_layout(message), message.data))
 
     def _look_at_publishers(self) -> None:
-        offers = self._node.get_publishers_info_by_topic(self.topic)
-        if all(offer.qos_profile.reliability != ReliabilityPolicy.BEST_EFFORT for offer in offers):
+        offers = [offer for offer in self.publishers if offer.type == CLOUD_TYPE]
+        if all(offer.reliability != BEST_EFFORT for offer in offers):
             return
         self._node.get_logger().info(
             f"{self.topic}: a publisher offers best effort only, so that is asked for; if clouds"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.box_markers import Colour, MarkerGroup
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import (
@@ -55,10 +56,13 @@ class Teacher:
         ``points``: ``[N, 4]``, and after the intensity what the teacher wants of
         ``extra_fields``.
 
-        Boxes of classes that are not compared count on neither side.
+        Boxes of classes that are not compared count on neither side. Raises ``ValueError`` for a
+        teacher that answers values that are not finite.
         """
         features = self.predictor.config.features
         found = self.predictor(model_points(points, features, extra_fields(features)))
+        if self.predictor.not_finite:
+            raise ValueError(f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)

@@ -87,10 +87,12 @@ def judge_comparison(
     busy_s: float,
     totals: Mapping[str, Agreement],
     limits: AgreementLimits,
+    silence: str = "",
 ) -> Health:
     """Judge the period between two readings; the worst thing found is said.
 
     ``busy_s``: for how long the teacher has been at the cloud in work; 0 if it is idle.
+    ``silence``: why no cloud came, as far as that is known.
     """
     clouds, answers = now.clouds - before.clouds, now.answers - before.answers
     pairs, failed = now.pairs - before.pairs, now.failed - before.failed
@@ -105,8 +107,7 @@ def judge_comparison(
             f"the teacher has been at one cloud for {busy_s:.0f} s; choose another teacher.device"
             " or a smaller teacher",
         ),
-        (not clouds, Level.STALE, "no cloud came; if large ones get lost, use the Fast DDS profile"
-         " config/dds/fastdds_shm.xml on the publisher's side"),
+        (not clouds, Level.STALE, f"no cloud came; {silence or 'see the status of the student'}"),
         (not answers, Level.STALE, "the student does not answer"),
         (not pairs, Level.WARN, "no cloud and answer with the same stamp came"),
         (low, Level.WARN, "; ".join(low)),

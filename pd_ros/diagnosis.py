@@ -1,7 +1,7 @@
 """Everything that the node says about itself, put together once in a while; no ROS needed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -11,11 +11,13 @@ from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.operating_point import FALLBACK, read_operating_point
 from pd_ros.detection.predictor import Predictor
 from pd_ros.examination import Eye, examine_cloud
+from pd_ros.frame_finding import judge_frame
 from pd_ros.frames import Matrix
-from pd_ros.health import Health, Input, Level, judge_clouds, judge_detector, judge_output
+from pd_ros.health import Health, Level, judge_clouds, judge_detector, judge_output
 from pd_ros.loading import CheckpointFile
 from pd_ros.memory import resident_kb
 from pd_ros.settings import Settings
+from pd_ros.silence import Input, Publisher, RosTime
 from pd_ros.statistics import Counts, Statistics
 from pd_ros.timings import Timings
 
@@ -30,37 +32,45 @@ class Diagnosis:
         statistics: Statistics,
         timings: Timings,
         transforms: str,
+        time_now: Callable[[], RosTime],
+        sensor_frame: str = "",  # in which the model sees the points; empty: the cloud's own
     ) -> None:
         self._predictor = predictor
         self._file = file
         self._statistics = statistics
         self._timings = timings
         self._transforms = transforms
+        self._time_now = time_now
+        self._time = time_now()
+        self._sensor_frame = sensor_frame
+        self._ahead_s = 0.0
         config = predictor.config
         self.eye = Eye(config.range_m, config.features, expected_clouds(predictor.training))
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []
         now_s = time.monotonic()
-        self._read_s = self._arrived_s = self._boxes_s = now_s
+        self._read_s = self._arrived_s = self._boxes_s = self._moved_s = now_s
 
     def begin(self) -> None:
         """Say that the node starts to listen: it has not been silent before."""
-        self._read_s = self._arrived_s = self._boxes_s = time.monotonic()
+        self._read_s = self._arrived_s = self._boxes_s = self._moved_s = time.monotonic()
         self._reported = self._statistics.read()
 
     def saw(self, cloud: CloudMessage) -> None:
         """Keep the newest cloud, to be examined with the next report."""
         self._last, self._arrived_s = cloud, time.monotonic()
+        self._ahead_s = max(self._ahead_s, (cloud.header.stamp.ns - self._time_now().ns) / 1e9)
 
     def report(
-        self, publishers: dict[str, str], reliability: str, busy_s: float, settings: Settings,
+        self, publishers: Sequence[Publisher], reliability: str, busy_s: float, settings: Settings,
         model_from_cloud: Matrix | None,
     ) -> dict[str, Health]:  # fmt: skip
         """Judge the time since the last report."""
         now_s, counts, before = time.monotonic(), self._statistics.read(), self._reported
         timings = self._timings.read(now_s)
         cloud = self._last
+        self._look_at_clock(now_s)
         seen = Input(
             publishers=publishers,
             silent_s=now_s - self._arrived_s,
@@ -69,7 +79,11 @@ class Diagnosis:
             fields=cloud.layout.text() if cloud else "",
             payload_bytes=len(cloud.data) if cloud else 0,
             reliability=reliability,
+            time=self._time,
+            still_s=now_s - self._moved_s,
+            ahead_s=self._ahead_s,
         )
+        self._ahead_s = 0.0
         content = self._judge_content(settings, model_from_cloud)
         if counts.boxes > before.boxes:
             self._boxes_s = now_s
@@ -87,12 +101,19 @@ class Diagnosis:
             "model": self._judge_model(settings),
         }
 
+    def _look_at_clock(self, now_s: float) -> None:
+        time_now = self._time_now()
+        if time_now != self._time:
+            self._time, self._moved_s = time_now, now_s
+
     def _judge_content(self, settings: Settings, model_from_cloud: Matrix | None) -> Health:
         if self._last is not None:
             self._findings = examine_cloud(
                 self._last.layout, self._last.data, self.eye, settings.reading,
                 settings.z_offset_m, model_from_cloud,
             )  # fmt: skip
+            frame = self._sensor_frame or self._last.header.frame_id
+            self._findings[1:1] = judge_frame(frame)  # it explains much of what follows
         return content_health(self._findings, self.eye.expected.recorded)
 
     def _judge_device(self, counts: Counts) -> Health:

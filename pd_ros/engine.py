@@ -19,8 +19,9 @@ from pd_ros.diagnosis import Diagnosis
 from pd_ros.guarded_executor import Report
 from pd_ros.health import AGE, CALLBACK_FAILED, LATENCY, Health, Level
 from pd_ros.loading import CheckpointFile, is_lost
-from pd_ros.messages import diagnostic_status
+from pd_ros.messages import diagnostic_status, status_name
 from pd_ros.settings import Settings, Setup
+from pd_ros.silence import RosTime
 from pd_ros.statistics import Statistics, Throttle
 from pd_ros.steady_timer import steady_timer
 from pd_ros.timings import Timings
@@ -66,7 +67,9 @@ class Engine:
             "tf2_ros is not installed" if self.answerer.joins else "none needed"
         )  # fmt: skip
         file = CheckpointFile(setup.checkpoint)
-        self._diagnosis = Diagnosis(predictor, file, statistics, self._timings, tf)
+        self._diagnosis = Diagnosis(
+            predictor, file, statistics, self._timings, tf, self._ros_time, setup.sensor_frame
+        )
         value = node.get_parameter
         self._publisher = AnswerPublisher(node, value("output.depth").value)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -137,6 +140,10 @@ class Engine:
         self._statistics.reject(reason)
         self._say(reason, f"cloud rejected: {text}")
 
+    def _ros_time(self) -> RosTime:
+        clock = self._node.get_clock()
+        return RosTime(clock.now().nanoseconds, clock.ros_time_is_active)
+
     def _age_ms(self, cloud: CloudMessage) -> float:
         now_ns: int = self._node.get_clock().now().nanoseconds
         return (now_ns - cloud.header.stamp.ns) / 1e6
@@ -201,7 +208,7 @@ class Engine:
         if self._subscription is None or self.worker is None:
             return
         self._revive()
-        name, topic = self._node.get_name(), self._subscription.topic
+        name, topic = status_name(self._node), self._subscription.topic
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
         message.status = [

@@ -27,7 +27,7 @@ from pd_ros.replay.model_summary import ALL_RANGES, ModelSummary, quantiles, sum
 from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
-from pd_ros.replay.report import make_folders, write_report
+from pd_ros.replay.report import make_folders, remarks, write_report
 from pd_ros.replay.view_recording import TEACHER
 from pd_ros.stop_signals import ending_tidily
 
@@ -127,6 +127,7 @@ def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
             f"{summary.name}: {len(summary.latency_ms)} clouds, latency p50 {latency['p50']:.1f},"
             f" p95 {latency['p95']:.1f} ms, dropped in real time {sum(r.dropped for r in runs)}"
         )
+        lines += remarks(summary.not_finite, len(summary.latency_ms))
         if summary.accuracy is not None:
             lines.append(format_table(summary.accuracy.loose[ALL_RANGES]))
     return lines

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from pd_ros.detection.not_finite import NOT_FINITE
 from pd_ros.settings import Limit
+from pd_ros.silence import (
+    Input,
+    explain_loss,
+    explain_nobody,
+    explain_silence,
+    explain_unheard,
+    no_clock_text,
+)
 from pd_ros.statistics import Counts
 from pd_ros.timings import Percentiles
 
@@ -17,6 +26,7 @@ AGE = "age on arrival"
 CALLBACK_FAILED = "callback failed"  # in the events
 
 _HUNG_S = 5.0
+_AHEAD_S = 1.0  # stamps so far in the future are no mere difference of two good clocks
 
 
 class Level(Enum):
@@ -36,18 +46,6 @@ class Health(NamedTuple):
     values: dict[str, object]
 
 
-class Input(NamedTuple):
-    """What is known of the topic and of the last cloud that came."""
-
-    publishers: Mapping[str, str]  # node's name: reliability
-    silent_s: float = 0.0  # since the last cloud, or since the node listens
-    period_s: float = 1.0  # between the two readings of the counts
-    frame_id: str = ""
-    fields: str = ""
-    payload_bytes: int = 0
-    reliability: str = ""  # of the subscription
-
-
 _Finding = tuple[object, Level, str]  # said if true
 
 # What may go wrong around the detector, and how bad it is.
@@ -55,6 +53,7 @@ _EVENTS = {
     CALLBACK_FAILED: Level.ERROR,
     "worker restarted": Level.ERROR,
     "out of memory": Level.ERROR,
+    NOT_FINITE: Level.ERROR,
     "no transform": Level.ERROR,
     "no output frame": Level.WARN,
     "single sweep": Level.WARN,
@@ -69,18 +68,21 @@ def judge_clouds(
     received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
     lost = _grown(before.events, now.events).get("lost on the way", 0)
     rate = received / max(seen.period_s, 1e-9)
+    nobody, unheard = explain_nobody(seen), explain_unheard(seen)
     silent = f"no cloud for {seen.silent_s:.1f} s"
     slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
     findings = (  # the worst first
         (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
-        (not seen.publishers, Level.STALE, "no publisher of the cloud topic; check its remapping"),
+        (nobody, Level.STALE, nobody),
+        (seen.silent_s > limit.timeout_s, Level.STALE, f"{silent}; {explain_silence(seen)}"),
+        (seen.has_no_clock, Level.WARN, no_clock_text()),
         (
-            seen.silent_s > limit.timeout_s, Level.STALE,
-            f"{silent}, although there is a publisher; large best-effort clouds get lost without"
-            " the Fast DDS profile config/dds/fastdds_shm.xml on the publisher's side",
+            seen.ahead_s > _AHEAD_S and not seen.has_no_clock, Level.WARN,
+            f"stamps up to {seen.ahead_s:.1f} s in the future: compare the clocks of sensor and"
+            " computer, and set use_sim_time for a recording alone",
         ),
-        (lost, Level.WARN, f"{lost} clouds lost on the way; use the Fast DDS profile"
-                           " config/dds/fastdds_shm.xml on the publisher's side"),
+        (unheard, Level.WARN, unheard),
+        (lost, Level.WARN, f"{lost} clouds lost on the way; {explain_loss(seen)}"),
         (received and rate < limit.min_rate_hz, Level.WARN, slow),
     )  # fmt: skip
     values: dict[str, object] = {
@@ -97,7 +99,11 @@ def judge_clouds(
         "rate (Hz)": round(rate, 1),
         **_times(timings, (AGE,)),
         "publishers": len(seen.publishers),
-        **{f"publisher {name}": offer for name, offer in seen.publishers.items()},
+        **{
+            f"publisher {number}": f"{publisher.text}{publisher.conflict and ', not heard'}"
+            for number, publisher in enumerate(seen.publishers, start=1)
+        },
+        "stamps in the future (s)": round(seen.ahead_s, 3),
         "subscribed": seen.reliability,
         "frame": seen.frame_id,
         "fields": seen.fields,

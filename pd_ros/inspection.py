@@ -12,6 +12,7 @@ from pd_ros.cloud_layout import CloudBytes, CloudLayout, FieldNames, cloud_layou
 from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.examination import Eye, examine_cloud
+from pd_ros.frame_finding import judge_frame
 from pd_ros.health import Level
 from pd_ros.pointcloud import INTENSITY_MODES, Reading
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_raw
@@ -34,6 +35,7 @@ class NamedCloud(NamedTuple):
     name: str
     layout: CloudLayout
     data: CloudBytes
+    frame_id: str = ""  # none in files
 
 
 def inspect(arguments: Sequence[str] | None = None) -> int:
@@ -50,6 +52,7 @@ def inspect(arguments: Sequence[str] | None = None) -> int:
         findings = examine_cloud(
             cloud.layout, cloud.data, eye, _reading(options), options.z_offset
         )
+        findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows
         content = to_json(cloud.name, options.model, expected.recorded, findings)
         if options.json:
             options.json.parent.mkdir(parents=True, exist_ok=True)
@@ -94,8 +97,9 @@ def _from_recording(path: Path, topic: str | None, number: int | None) -> NamedC
         for index, (_, message) in enumerate(recording.messages(chosen)):
             if index == place:
                 return NamedCloud(
-                    f"{path} {chosen} #{index}", cloud_layout(message), bytes(message.data)
-                )
+                    f"{path} {chosen} #{index}", cloud_layout(message), bytes(message.data),
+                    message.header.frame_id,
+                )  # fmt: skip
     raise ValueError(f"{path}: {chosen}: expected a cloud number {place}, the topic ends before")
 
 
@@ -115,7 +119,7 @@ def _receive(options: argparse.Namespace) -> NamedCloud:
             " it, or give a recording"
         ) from None
     cloud = receive_cloud(options.topic, options.timeout)
-    return NamedCloud(options.topic, cloud.layout, cloud.data)
+    return NamedCloud(options.topic, cloud.layout, cloud.data, cloud.header.frame_id)
 
 
 def to_json(

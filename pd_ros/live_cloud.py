@@ -11,6 +11,7 @@ from rclpy.node import Node
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_subscription import TOPIC, CloudSubscription
 from pd_ros.dds_ports import free_ports
+from pd_ros.silence import Input, explain_silence
 from pd_ros.spinning import spinning
 
 _LOOK_S = 0.02
@@ -30,16 +31,16 @@ def receive_cloud(topic: str, timeout_s: float) -> CloudMessage:
         end_s = time.monotonic() + timeout_s
         while not heard and not unreadable and time.monotonic() < end_s:
             time.sleep(_LOOK_S)
-        offers = subscription.publishers
+        reliability = subscription.reliability.name.lower()
+        seen = Input(subscription.publishers, reliability=reliability)
     if heard:
         return heard[0]
     if unreadable:
         raise ValueError(f"{topic}: {unreadable[0]}; look for what is wrong with its publisher")
-    known = ", ".join(f"{name} ({offer})" for name, offer in offers.items()) or "nobody"
     raise ValueError(
-        f"{topic}: expected a cloud within {timeout_s} s, got none; it is published by {known}."
-        " Compare the topic's name and type with `ros2 topic list -t`, and for large clouds use"
-        " the Fast DDS profile config/dds/fastdds_shm.xml on the publisher's side"
+        f"{topic}: expected a cloud within {timeout_s} s, got none:"
+        f" {explain_silence(seen)}; compare with"
+        " `ros2 topic list -t`"
     )
 
 

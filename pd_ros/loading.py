@@ -2,17 +2,35 @@
 
 import hashlib
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from pydantic import ConfigDict, Field
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
+from pd_ros.detection.frozen_config import FrozenConfig, parse_config
 from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.shipped import find_checkpoint
 from pd_ros.settings import Setup
 
 _FEATURES = (INTENSITY, *EXTRA_FIELDS, TIME_LAG)
+_MOST_SWEEPS = 50  # as of sweeps.count
+
+
+class _SourceRecord(FrozenConfig):
+    """What is asked of a source of training data."""
+
+    model_config = ConfigDict(extra="ignore")
+    sweeps: Annotated[int, Field(ge=1, le=_MOST_SWEEPS)] = 1
+
+
+class _RunRecord(FrozenConfig):
+    """What is asked of the record of a training run, of whatever version."""
+
+    model_config = ConfigDict(extra="ignore")
+    data: tuple[_SourceRecord, ...] = ()
 
 
 def load_detector(setup: Setup) -> Predictor:
@@ -45,7 +63,8 @@ def load_detector(setup: Setup) -> Predictor:
 def model_sweeps(predictor: Predictor, asked: int) -> int:
     """How many sweeps a model gets; ``asked``: by the site, -1: as many as in its training.
 
-    Raises ``ValueError`` if a model of one sweep is to get more.
+    Raises ``ValueError`` if a model of one sweep is to get more, or if the checkpoint's record of
+    its training is damaged.
     """
     if "time_lag" not in predictor.config.features:
         if asked > 1:
@@ -60,8 +79,10 @@ def model_sweeps(predictor: Predictor, asked: int) -> int:
     if isinstance(imported, int):
         return imported
     run = predictor.training.get("run")
-    sources = run.get("data", []) if isinstance(run, dict) else []
-    return max((int(source.get("sweeps", 1)) for source in sources), default=1)
+    if run is None:
+        return 1
+    record = parse_config(run, _RunRecord, "checkpoint (training.run)")
+    return max((source.sweeps for source in record.data), default=1)
 
 
 class CheckpointFile:

@@ -8,6 +8,7 @@ from builtin_interfaces.msg import Duration
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import Point
 from numpy.typing import NDArray
+from rclpy.node import Node
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
@@ -78,6 +79,15 @@ def diagnostic_status(
         message=text,
         values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
     )
+
+
+def status_name(node: Node) -> str:
+    """What stands before the colon in the names of a node's statuses: unique in the system.
+
+    The node's name with its namespace, without the slash in front.
+    """
+    name: str = node.get_fully_qualified_name()
+    return name.lstrip("/")
 
 
 def _outline(header: Header, group: MarkerGroup, colour: ColorRGBA) -> Marker:

@@ -11,6 +11,7 @@ DEFAULT_SCORE = 0.3  # from which on boxes are published, where nobody says othe
 CLASS_MAP = "postprocess.class_map."
 BINS = "postprocess.distance_bins"
 NMS = "postprocess.nms_iou_threshold"
+_TAKEN = {"default", "drop"}  # names of no class: all of them, and those not published
 BOXES = ("roi.range", "roi.ego_box")
 
 Value = bool | int | float | str | tuple[float, ...]
@@ -211,7 +212,16 @@ SPECS: tuple[Spec, ...] = (*_MODEL, *_INPUT, *_REGION, *_POSTPROCESS, *_OUTPUT)
 
 
 def class_specs(classes: Sequence[str]) -> list[Spec]:
-    """Return the parameters that are there once the model's classes are known."""
+    """Return the parameters that are there once the model's classes are known.
+
+    Raises ``ValueError`` for classes whose parameters would not say what they seem to.
+    """
+    taken = sorted({name.lower() for name in classes} & _TAKEN)
+    if taken:
+        raise ValueError(
+            f"classes: {', '.join(taken)}: means something else in the parameters"
+            f" {THRESHOLD}{taken[0]} and {CLASS_MAP}CLASS; train with another name"
+        )
     thresholds = [
         Spec(
             THRESHOLD + name.lower(), -1.0, f"Least score of a published {name.lower()}: one"

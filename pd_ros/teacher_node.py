@@ -14,12 +14,14 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
+from pd_ros.cloud_publishers import cloud_publishers
 from pd_ros.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.comparison_window import AgreementLimits, ComparisonCounter, judge_comparison
 from pd_ros.guarded_executor import describe_failure
-from pd_ros.messages import comparison_array, diagnostic_status, group_markers
+from pd_ros.messages import comparison_array, diagnostic_status, group_markers, status_name
 from pd_ros.parameter_rules import check_names
 from pd_ros.parameters import declare
+from pd_ros.silence import Input, RosTime, explain_silence
 from pd_ros.stamp_pairs import StampPair, StampPairs, header_stamp_ns
 from pd_ros.statistics import Throttle
 from pd_ros.steady_timer import steady_timer
@@ -49,6 +51,7 @@ class ComparisonNode(Node):
         self._pairs = StampPairs()
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._busy_since_s: float | None = None
+        self._payload_bytes = 0  # of the last cloud
         self._worker = LatestWorker(self._compare, self._report)
         self.exit_code = 0
 
@@ -115,12 +118,27 @@ class ComparisonNode(Node):
         }[self._value("input.reliability")]
         clouds = QoSProfile(depth=1, reliability=reliability)
         answers = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self.create_subscription(PointCloud2, "points", self._on_cloud, clouds, raw=True)
+        self._clouds = self.create_subscription(
+            PointCloud2, "points", self._on_cloud, clouds, raw=True
+        )
+        self._asked = clouds
         self._answers = self.create_subscription(
             Detection3DArray, "detections", self._on_answer, answers, raw=True
         )
 
+    def _explain_silence(self) -> str:
+        publishers = cloud_publishers(self, self._clouds.topic_name, self._asked)
+        clock = self.get_clock()
+        seen = Input(
+            publishers,
+            payload_bytes=self._payload_bytes,
+            reliability=self._asked.reliability.name.lower(),
+            time=RosTime(clock.now().nanoseconds, clock.ros_time_is_active),
+        )
+        return explain_silence(seen)
+
     def _on_cloud(self, cdr: bytes) -> None:
+        self._payload_bytes = len(cdr)
         self._counter.add(clouds=1)
         self._bring_together(self._pairs.add_cloud, cdr)
 
@@ -171,10 +189,13 @@ class ComparisonNode(Node):
             precision=self._value("limits.precision"),
             teacher_s=self._value("limits.teacher_time"),
         )
-        health = judge_comparison(self._reported, counts, busy_s, self.engine.totals, limits)
+        silence = "" if counts.clouds > self._reported.clouds else self._explain_silence()
+        health = judge_comparison(
+            self._reported, counts, busy_s, self.engine.totals, limits, silence
+        )
         self._reported = counts
         status = diagnostic_status(
-            f"{self.get_name()}: comparison", self._answers.topic_name,
+            f"{status_name(self)}: comparison", self._answers.topic_name,
             bytes([health.level.value]), health.text,
             health.values | {"recorded clouds": self.engine.recorded},
         )  # fmt: skip

@@ -1,8 +1,10 @@
 """A network small enough for tests: 16 x 16 pillars of 1 m."""
 
+import json
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
@@ -142,6 +144,48 @@ SMALL_POINTS = {
 def small_point_config(**changes: object) -> PointRcnnConfig:
     """A PointRCNN of 128 points."""
     return parse_config({**SMALL_POINTS, **changes}, PointRcnnConfig, "small")
+
+
+def write_hostile(source: Path, path: Path, config: object) -> Path:
+    """The weights of a checkpoint with another config: text as it is, else as JSON."""
+    text = config if isinstance(config, str) else json.dumps(config)
+    metadata = {"format": "pd_ros", "version": "1", "config": text, "training": "{}"}
+    save_file(load_file(source), path, metadata)
+    return path
+
+
+HUGE = {"range_m": [-800, -800, -3, 800, 800, 1], "pillar_size_m": [0.05, 0.05]}
+HOSTILE = {  # a config, and what is said about it
+    "a grid of 250 GB": ({**SMALL, "grid": HUGE}, "grid: the maps of 32000 x 32000 cells take"),
+    "100,000 brackets": ("[" * 100_000, "its metadata is damaged (config: "),
+    "channels": ({**SMALL, "head": {"width": 10**12}}, "head.width: "),
+    "a line break": (
+        {**SMALL, "classes": ["car\nERROR", "bus"]},
+        "classes.0: a name of printable",
+    ),
+    "a long class": ({**SMALL, "classes": ["c" * 10**6, "bus"]}, "classes.0: a name has 1 to"),
+}
+
+
+def enlarge(model: torch.nn.Module) -> None:
+    """Make features so large that large weights of the next layer overflow."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            torch.nn.init.constant_(module.bias, 5)
+
+
+def save_overflowing_model(folder: Path) -> Path:
+    """Write a network of finite weights, with which its answers are infinite."""
+    torch.manual_seed(3)
+    config = small_config(name="overflowing")
+    model = build_model(config)
+    enlarge(model)
+    final = model.dense.head.heatmap[-1]
+    assert isinstance(final, torch.nn.Conv2d)
+    torch.nn.init.constant_(final.weight, 3e38)
+    path = folder / "overflowing.safetensors"
+    save_checkpoint(path, model, config, {})
+    return path
 
 
 def save_eager_model(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from pd_ros.detection.anchor_head import AnchorValues, by_anchor
 from pd_ros.detection.anchors import anchor_head, decode_boxes, level_anchors, yaw_in_bin
 from pd_ros.detection.boxes import wrap_angle
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import class_numbers, of_group
+from pd_ros.detection.decode import class_numbers, of_group, probability, zero_or_nan
 from pd_ros.detection.types import Detections, HeadMaps
 
 
@@ -30,7 +30,7 @@ class AnchorPeaks:
         Each stands for its best class; with ``nms_per_class`` the best classes of all of them do.
         """
         values = by_anchor(maps)
-        samples = zip(values.classes.sigmoid(), values.box, values.direction, strict=True)
+        samples = zip(probability(values.classes), values.box, values.direction, strict=True)
         return [self._sample(AnchorValues(*sample)) for sample in samples]
 
     def _sample(self, values: AnchorValues) -> Detections:
@@ -40,6 +40,8 @@ class AnchorPeaks:
         yaw = yaw_in_bin(boxes[:, 6], values.direction[anchor].argmax(dim=1), offset)
         velocities = boxes[:, 7:] if self._head.velocity else None
         boxes = torch.cat((boxes[:, :6], wrap_angle(yaw)[:, None]), dim=1)
+        for told in (values.box[anchor], values.direction[anchor]):
+            boxes = boxes + zero_or_nan(told).sum(dim=1, keepdim=True)
         return Detections(boxes, score, label, velocities)
 
     def _best(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,7 +5,7 @@ Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (the networ
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,12 +16,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import AnyModel, BevDetector, build_model
+from pd_ros.detection.model import AnyModel, BevDetector, build_model, outline_model
 from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
+from pd_ros.detection.outline import trained_state
 from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.unfinished import whole_file
 
 FORMAT_VERSION = 1
+_MOST_METADATA = 16_000_000  # characters of config or training record; ours have some thousands
+_MOST_NAMES = 5  # of tensors in a message
 
 
 class Checkpoint(NamedTuple):
@@ -53,12 +56,14 @@ def save_checkpoint(
     """Write a detector to a file, whole or not at all.
 
     ``weights`` is the type in which weight matrices are stored (float16 halves the file); biases
-    and the statistics of batch norm stay in float32.
+    and the statistics of batch norm stay in float32. Raises ``ValueError`` for weights that are
+    not finite (in that type), by their names; then nothing is written.
     """
     tensors = {
         name: value.detach().cpu().contiguous().to(weights if value.dim() > 1 else torch.float32)
-        for name, value in _state(model).items()
+        for name, value in trained_state(model).items()
     }
+    _check_values(path, tensors)
     metadata = {
         "format": "pd_ros",
         "version": str(FORMAT_VERSION),
@@ -80,10 +85,11 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises ``ValueError`` that says what is wrong with a file that is none of ours.
     """
     with _open(path) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         config, training = _parse_metadata(path, file.metadata() or {})
-    model = build_model(config)
-    _fill(path, model, tensors)
+        _check_fit(path, config, file)  # before there is memory for either
+        model = build_model(config)
+        _fill(model, file)
+    _check_values(path, trained_state(model))
     return Checkpoint(model.eval(), config, training)
 
 
@@ -140,31 +146,70 @@ def _parse_metadata(
             f"{path}: format version {version!r} is newer than {FORMAT_VERSION}, the newest this"
             " pd_ros reads; update pd_ros"
         )
-    try:
-        config = json.loads(metadata["config"])
-        training = json.loads(metadata["training"])
-    except (KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path}: its metadata is damaged ({error!r}); train it again") from None
+    config, training = (_parse_json(path, metadata, key) for key in ("config", "training"))
+    if not isinstance(training, dict):
+        raise ValueError(
+            f"{path}: its metadata is damaged (training: expected an object, got"
+            f" {type(training).__name__}); train it again"
+        )
     return parse_model_config(config, f"{path} (config)"), training
 
 
-def _state(model: AnyModel) -> dict[str, Tensor]:
-    """Weights and statistics; the count of batches is bookkeeping that no detector needs."""
-    state = model.state_dict()
-    return {name: value for name, value in state.items() if "num_batches_tracked" not in name}
+def _parse_json(path: Path, metadata: Mapping[str, str], key: str) -> object:
+    text = metadata.get(key, "")
+    try:
+        if len(text) > _MOST_METADATA:
+            raise ValueError(f"{len(text)} characters, more than {_MOST_METADATA}")
+        content: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{path}: its metadata is damaged ({key}: {error}); train it again"
+        ) from None
+    return content
 
 
-def _fill(path: Path, model: AnyModel, tensors: Mapping[str, Tensor]) -> None:
-    expected = {name: tuple(value.shape) for name, value in _state(model).items()}
-    got = {name: tuple(value.shape) for name, value in tensors.items()}
+def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
+    """Raise ``ValueError`` where a file has not the tensors of its config; reads its header."""
+    try:
+        outline = outline_model(config)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    expected = {name: tuple(value.shape) for name, value in trained_state(outline).items()}
+    got = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     if expected != got:
         missing = sorted(expected.keys() - got.keys())
         unknown = sorted(got.keys() - expected.keys())
         shapes = [n for n in sorted(expected.keys() & got.keys()) if expected[n] != got[n]]
         raise ValueError(
-            f"{path}: weights do not fit the config in the same file: missing {missing},"
-            f" unknown {unknown}, of another shape {shapes}; train it again"
+            f"{path}: weights do not fit the config in the same file: missing {_some(missing)},"
+            f" unknown {_some(unknown)}, of another shape {_some(shapes)}; train it again"
         )
+
+
+def _fill(model: AnyModel, file: Any) -> None:
     with torch.no_grad():
-        for name, target in _state(model).items():
-            target.copy_(tensors[name])
+        for name, target in trained_state(model).items():
+            target.copy_(file.get_tensor(name))
+
+
+def _check_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ``ValueError`` for weights with which a network could only answer nonsense."""
+    for problem, names in (
+        ("not finite", [n for n, value in tensors.items() if not value.isfinite().all()]),
+        ("a negative variance", [n for n, value in tensors.items() if _is_no_variance(n, value)]),
+    ):
+        if names:
+            raise ValueError(
+                f"{path}: expected weights that a network can work with, got {problem} in"
+                f" {_some(names)}; go back to a checkpoint from before, or train it again"
+            )
+
+
+def _is_no_variance(name: str, value: Tensor) -> bool:
+    return name.endswith("running_var") and bool((value < 0).any())
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    more = len(names) - _MOST_NAMES
+    return f"{list(names[:_MOST_NAMES])}" + (f" and {more} more" if more > 0 else "")

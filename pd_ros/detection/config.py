@@ -3,12 +3,14 @@
 import math
 from itertools import accumulate
 from operator import mul
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from pd_ros.detection.frozen_config import FrozenConfig
 from pd_ros.detection.grid_config import CapacityConfig, GridConfig
+from pd_ros.detection.map_memory import check_maps
+from pd_ros.detection.name_config import ClassNames, FeatureNames, Name
 from pd_ros.detection.part_config import (
     AnchorHeadConfig,
     AnyNeckConfig,
@@ -27,11 +29,11 @@ from pd_ros.detection.part_config import (
 class ModelConfig(FrozenConfig):
     """Everything that the weights decide; travels inside the checkpoint."""
 
-    name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
+    name: Name
+    classes: ClassNames
     # Classes that share candidates, suppression and, in a head of centres, one box of a cell.
     groups: tuple[tuple[str, ...], ...] | None = None  # None: all do
-    features: tuple[str, ...] = ("intensity",)  # what follows x, y, z in each point
+    features: FeatureNames = ("intensity",)  # what follows x, y, z in each point
     grid: GridConfig
     capacity: CapacityConfig = CapacityConfig()
     encoder: EncoderConfig
@@ -195,8 +197,6 @@ class ModelConfig(FrozenConfig):
         return self
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        for where, names in (("classes", self.classes), ("features", self.features)):
-            if len(set(names)) != len(names):
-                raise ValueError(f"{where}: names must differ, got {list(names)}")
+    def _fits_into_memory(self) -> Self:
+        check_maps(self)
         return self

@@ -81,6 +81,23 @@ def usable(found: Detections, settings: DecodeConfig) -> Detections:
     return found.select(keep)
 
 
+def count_not_finite(found: Detections, settings: DecodeConfig) -> int:
+    """How many of a network's best boxes are no answer, since their values are not finite."""
+    lost = ~found.boxes.isfinite().all(dim=1) & (found.scores > settings.score_threshold)
+    return int((lost | ~found.scores.isfinite()).sum())
+
+
+def zero_or_nan(values: Tensor) -> Tensor:
+    """0 where values are finite, else NaN; added to a result that would look sound without."""
+    return values - values
+
+
+def probability(logits: Tensor) -> Tensor:
+    """Sigmoid in float32; NaN of what is infinite, which is no answer, however sure it looks."""
+    exact = logits.float()
+    return exact.sigmoid() + zero_or_nan(exact)
+
+
 def peaks(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
     """Boxes of the best ``max_candidates`` (class, cell) scores of each sample, however low.
 
@@ -111,7 +128,8 @@ def boxes_of(
         if facing is not None:
             looks_back = facing[:, 0] * yaw.cos() + facing[:, 1] * yaw.sin() < 0
             yaw = wrap_angle(yaw + math.pi * looks_back)
-    return torch.cat((torch.stack((x, y, values[:, 2]), 1), size, yaw[:, None]), dim=1)
+    boxes = torch.cat((torch.stack((x, y, values[:, 2]), 1), size, yaw[:, None]), dim=1)
+    return boxes + zero_or_nan(values).sum(dim=1, keepdim=True)
 
 
 def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
@@ -122,11 +140,12 @@ def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
 def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
     """Scores ``[B, K, H, W]`` of the boxes: their classes', and their quality's share."""
     if maps.quality is None:
-        return maps.heatmap.float().sigmoid()
+        return probability(maps.heatmap)
     assert isinstance(config.head, CenterHeadConfig)
     share = config.head.quality
-    quality, heatmap = logsigmoid(maps.quality.float()), logsigmoid(maps.heatmap.float())
-    return ((1 - share) * heatmap + share * quality).exp()
+    quality, heatmap = maps.quality.float(), maps.heatmap.float()
+    scores = ((1 - share) * logsigmoid(heatmap) + share * logsigmoid(quality)).exp()
+    return scores + zero_or_nan(heatmap) + zero_or_nan(quality)
 
 
 def _group_peaks(

@@ -10,3 +10,4 @@ class Found(NamedTuple):
 
     detections: Detections  # on the CPU
     clipped: int  # points that exceeded a capacity
+    not_finite: int = 0  # values that the network answered and that are no answer

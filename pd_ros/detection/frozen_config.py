@@ -3,6 +3,7 @@
 The only file that reads configs, and the one that says what is wrong with them.
 """
 
+import reprlib
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -11,11 +12,20 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, Validatio
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
-Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+Width = Annotated[int, Field(gt=0, le=8192)]  # channels, or points of a ball
+Widths = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
+Strides = Annotated[tuple[Annotated[int, Field(gt=0, le=64)], ...], Field(min_length=1)]
+Depth = Annotated[int, Field(ge=0, le=64)]  # layers one after the other
+Count = Annotated[int, Field(gt=0, le=100_000_000)]  # points, pillars
+Coordinate = Annotated[float, Field(ge=-10_000, le=10_000)]  # metres
+Length = Annotated[float, Field(gt=0, le=10_000)]  # metres
+CellSize = Annotated[float, Field(ge=0.001, le=10_000)]  # metres
+Angle = Annotated[float, Field(ge=-100, le=100)]  # radians
 Probability = Annotated[float, Field(ge=0, le=1)]
 Overlap = Annotated[float, Field(gt=0, le=1)]
 
 _KIND = "kind="
+_MOST_PROBLEMS = 20  # that are told of one file
 
 
 class FrozenConfig(BaseModel):
@@ -32,7 +42,8 @@ def by_kind(default: str) -> Discriminator:
 
     def kind(part: object) -> str:
         given = part.get("kind", default) if isinstance(part, dict) else getattr(part, "kind", "")
-        return f"{_KIND}{given}"
+        known = isinstance(given, str) and given.isidentifier() and len(given) < 50
+        return f"{_KIND}{given if known else 'unknown'}"
 
     return Discriminator(kind)
 
@@ -60,9 +71,11 @@ def read_yaml(path: Path) -> object:
         ) from None
     try:
         content: object = yaml.safe_load(text)
-    # Also what its values raise (a month 13), and brackets in thousands.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    # Also what its values raise (a month 13).
+    except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{path}: is not valid YAML: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: is nested too deeply for a config; correct it") from None
     return content
 
 
@@ -71,17 +84,33 @@ def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        lines = [_describe(where, problem) for problem in error.errors()]
+        problems = error.errors()
+        lines = [_describe(where, problem) for problem in problems[:_MOST_PROBLEMS]]
+        if len(problems) > _MOST_PROBLEMS:
+            lines.append(f"{where}: and {len(problems) - _MOST_PROBLEMS} more")
         raise ValueError("\n".join(lines)) from None
+    except RecursionError:
+        raise ValueError(f"{where}: is nested too deeply for a config") from None
+
+
+# A file from anywhere: what it says may be huge, deep, or meant for a terminal.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+
+
+def _shortened(key: str) -> str:
+    """A key as it is, unless it is none that anybody could have meant."""
+    return key if key.isprintable() and len(key) <= 200 else _SHORT.repr(key)
 
 
 def _describe(where: str, problem: object) -> str:
     assert isinstance(problem, dict)
     # Which kind of a part it was is in pydantic's path, but not in the file's.
     parts = [part for part in map(str, problem["loc"]) if not part.startswith(_KIND)]
-    key = ".".join(parts) or "(whole file)"
+    key = _shortened(".".join(parts)) or "(whole file)"
     text = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         text = "unknown key; remove it or correct its spelling"
-    got = "" if problem["type"] in ("missing", "value_error") else f" (got {problem['input']!r})"
+    silent = problem["type"] in ("missing", "value_error")
+    got = "" if silent else f" (got {_SHORT.repr(problem['input'])})"
     return f"{where}: {key}: {text}{got}"

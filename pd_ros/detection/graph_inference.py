@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import suppress, usable
+from pd_ros.detection.decode import count_not_finite, suppress, usable
 from pd_ros.detection.found import Found
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.one_pass import OnePass, unpack
@@ -44,12 +44,12 @@ class GraphInference:
             self._graph.replay()
             self._answer.copy_(self._rows, non_blocking=True)
         self._stream.synchronize()
-        found, clipped = unpack(self._answer.clone())
+        best, clipped = unpack(self._answer.clone())
         done("graph")
         settings = self._config.decode
-        found = suppress(usable(found, settings), settings, self._config.class_groups)
+        found = suppress(usable(best, settings), settings, self._config.class_groups)
         done("nms")
-        return Found(found, clipped)
+        return Found(found, clipped, count_not_finite(best, settings))
 
     @torch.inference_mode()
     def _make_room(self, points: int) -> None:

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from pd_ros.detection.frozen_config import FrozenConfig, PositiveFloat, PositiveInt
+from pd_ros.detection.frozen_config import CellSize, Coordinate, Count, FrozenConfig
 
 # What is not finite lies beyond it, also in float32.
 _HIGHEST = 1e38
@@ -13,9 +13,10 @@ _HIGHEST = 1e38
 class GridConfig(FrozenConfig):
     """The part of space a network sees, and the size of its pillars; cloud's frame, metres."""
 
-    range_m: tuple[float, float, float, float, float, float]  # x, y, z minimum; x, y, z maximum
-    pillar_size_m: tuple[float, float]  # along x, along y
-    voxel_height_m: PositiveFloat | None = None  # None: pillars, as high as the range
+    # x, y, z minimum; x, y, z maximum
+    range_m: tuple[Coordinate, Coordinate, Coordinate, Coordinate, Coordinate, Coordinate]
+    pillar_size_m: tuple[CellSize, CellSize]  # along x, along y
+    voxel_height_m: CellSize | None = None  # None: pillars, as high as the range
     any_height: bool = False  # pillars also take the points above and below the range
 
     @property
@@ -46,8 +47,6 @@ class GridConfig(FrozenConfig):
             if end <= start:
                 raise ValueError(f"{axis}: range from {start} to {end} m is empty or reversed")
         for axis, start, end, size in zip("xy", lower, upper, self.pillar_size_m, strict=False):
-            if size <= 0:
-                raise ValueError(f"{axis}: pillar size must be positive, got {size} m")
             cells = (end - start) / size
             if abs(cells - round(cells)) > 1e-6:
                 raise ValueError(
@@ -72,6 +71,6 @@ class GridConfig(FrozenConfig):
 class CapacityConfig(FrozenConfig):
     """How much one cloud may hold; what exceeds it is left out and counted."""
 
-    max_points: PositiveInt = 200_000
-    max_pillars: PositiveInt = 60_000
-    max_points_per_pillar: PositiveInt | None = None  # None: dynamic, every point counts
+    max_points: Count = 200_000
+    max_pillars: Count = 60_000
+    max_points_per_pillar: Count | None = None  # None: dynamic, every point counts

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.decode import suppress, usable
+from pd_ros.detection.decode import count_not_finite, suppress, usable
 from pd_ros.detection.decoder import make_decoder, make_peaks
 from pd_ros.detection.dense_part import check_backend, make_dense
 from pd_ros.detection.encoder import PillarEncoder
@@ -60,11 +60,12 @@ class BevInference:
         )
         done("encode")
         settings = self._config.decode
-        candidates = usable(self._peaks(self._dense(canvas, done))[0], settings)
+        best = self._peaks(self._dense(canvas, done))[0]
+        candidates = usable(best, settings)
         done("decode_boxes")
         found = suppress(candidates, settings, self._config.class_groups).cpu()
         done("nms")
-        return Found(found, batch.clipped)
+        return Found(found, batch.clipped, count_not_finite(best, settings))
 
 
 class PointInference:
@@ -102,7 +103,8 @@ class PointInference:
             done("refine")
         found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
         done("decode_nms")
-        return Found(found, 0)
+        answers = (first.classes, first.box, refined.score, refined.box)
+        return Found(found, 0, sum(int((~values.isfinite()).sum()) for values in answers))
 
 
 def make_inference(

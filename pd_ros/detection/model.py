@@ -11,6 +11,7 @@ from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.encoder import PillarEncoder
 from pd_ros.detection.head import CenterHead
 from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.outline import check_weights, outlines
 from pd_ros.detection.part_config import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn
@@ -85,8 +86,22 @@ def build_model(config: AnyModelConfig) -> AnyModel: ...
 def build_model(config: AnyModelConfig) -> AnyModel:
     """Network of a config, with fresh weights.
 
-    Raises ``ValueError`` for a network of voxels where spconv is not installed.
+    Raises ``ValueError`` for one of absurdly many weights, before it takes memory for them, and
+    for a network of voxels where spconv is not installed.
     """
+    outline_model(config)
+    return _build(config)
+
+
+def outline_model(config: AnyModelConfig) -> AnyModel:
+    """The same without values and memory for them; ``ValueError`` as above."""
+    with outlines():
+        outline = _build(config)
+    check_weights(outline, config.name)
+    return outline
+
+
+def _build(config: AnyModelConfig) -> AnyModel:
     return PointRcnn(config) if isinstance(config, PointRcnnConfig) else _build_bev(config)
 
 

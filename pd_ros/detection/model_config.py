@@ -1,5 +1,6 @@
 """The configs of all kinds of networks, told apart by their ``kind``."""
 
+import reprlib
 from pathlib import Path
 
 from pd_ros.detection.config import ModelConfig
@@ -23,5 +24,5 @@ def parse_model_config(content: object, where: str) -> AnyModelConfig:
         return parse_config(content, PointRcnnConfig, where)
     raise ValueError(
         f"{where}: kind: expected point_rcnn, or no kind for a network that looks from above (got"
-        f" {kind!r})"
+        f" {reprlib.repr(kind)})"
     )

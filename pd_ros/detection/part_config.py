@@ -6,11 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pd_ros.detection.frozen_config import (
+    Angle,
+    Coordinate,
+    Depth,
     FrozenConfig,
+    Length,
     Overlap,
-    PositiveFloat,
-    PositiveInt,
     Probability,
+    Strides,
+    Width,
     Widths,
     by_kind,
     of_kind,
@@ -29,14 +33,17 @@ class PillarEncoderConfig(FrozenConfig):
     padded: bool = False
 
 
+SparseDepth = Annotated[Depth, Field(gt=0)]
+
+
 class SparseEncoderConfig(FrozenConfig):
     """Sparse convolutions over voxels; see ``pd_ros.detection.sparse``."""
 
     kind: Literal["sparse"]
-    stem: PositiveInt
-    widths: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    layers: tuple[PositiveInt, PositiveInt, PositiveInt, PositiveInt]
-    out: PositiveInt
+    stem: Width
+    widths: tuple[Width, Width, Width, Width]
+    layers: tuple[SparseDepth, SparseDepth, SparseDepth, SparseDepth]
+    out: Width
     residual: bool = False
 
 
@@ -51,17 +58,17 @@ class BackboneConfig(FrozenConfig):
     """Stages of 3 x 3 convolutions: a strided one, then ``layers`` more at the same width."""
 
     widths: Widths
-    layers: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
-    strides: Widths
+    layers: Annotated[tuple[Depth, ...], Field(min_length=1)]
+    strides: Strides
 
 
 def _is_step(stride: float) -> float:
-    if not (stride > 0 and math.isclose(1 / stride, round(1 / stride))):
-        raise ValueError("a whole number to upsample by, or 1 / a whole number to downsample by")
+    if not (1 / 64 <= stride < 1 and math.isclose(1 / stride, round(1 / stride))):
+        raise ValueError("1 to 64 to upsample by, or 1 / a whole number to downsample by")
     return stride
 
 
-Step = PositiveInt | Annotated[float, AfterValidator(_is_step)]
+Step = Annotated[int, Field(gt=0, le=64)] | Annotated[float, AfterValidator(_is_step)]
 
 
 class NeckConfig(FrozenConfig):
@@ -72,14 +79,14 @@ class NeckConfig(FrozenConfig):
 
     kind: Literal["joined"] = "joined"
     widths: Widths
-    strides: Annotated[tuple[Step, ...], Field(min_length=1)]
+    strides: Annotated[tuple[Step, ...], Field(min_length=1, max_length=16)]
 
 
 class PyramidNeckConfig(FrozenConfig):
     """Feature pyramid: a map of each stage's own resolution; one head looks at all of them."""
 
     kind: Literal["pyramid"]
-    width: PositiveInt
+    width: Width
 
 
 AnyNeckConfig = Annotated[
@@ -103,7 +110,7 @@ class CenterHeadConfig(FrozenConfig):
     """
 
     kind: Literal["center"] = "center"
-    width: PositiveInt
+    width: Width
     direction: bool = False
     quality: Probability = 0.0
     velocity: bool = False
@@ -117,8 +124,8 @@ class CenterHeadConfig(FrozenConfig):
 class AnchorConfig(FrozenConfig):
     """One anchor of a cell, and which overlaps make it an example."""
 
-    size_m: tuple[PositiveFloat, PositiveFloat, PositiveFloat]  # length, width, height
-    bottom_m: float  # z of its underside
+    size_m: tuple[Length, Length, Length]  # length, width, height
+    bottom_m: Coordinate  # z of its underside
     matched_iou: Overlap  # an anchor of this overlap or more learns the object
     unmatched_iou: Overlap  # one of less is background; those between do not count
 
@@ -131,14 +138,14 @@ class AnchorHeadConfig(FrozenConfig):
     """
 
     kind: Literal["anchors"]
-    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1)]
-    rotations_rad: Annotated[tuple[float, ...], Field(min_length=1)] = (0.0, 1.57)
-    direction_offset_rad: float = 0.78539  # where the half turns that it tells apart begin
+    anchors: Annotated[tuple[AnchorConfig, ...], Field(min_length=1, max_length=1000)]
+    rotations_rad: Annotated[tuple[Angle, ...], Field(min_length=1, max_length=64)] = (0.0, 1.57)
+    direction_offset_rad: Angle = 0.78539  # where the half turns that it tells apart begin
     class_free: bool = False  # any anchor may learn an object of any class
     nearest_iou: Probability = 0.0  # least overlap at which an object's nearest anchors learn it
     at_cell_centres: bool = False  # else from border to border of the range, as OpenPCDet has it
     velocity: bool = False  # its boxes move: velocity along x and y, m/s
-    shared: PositiveInt | None = None  # width of a 3 x 3 convolution before all maps
+    shared: Width | None = None  # width of a 3 x 3 convolution before all maps
 
     @property
     def per_cell(self) -> int:
@@ -161,13 +168,15 @@ HeadConfig = Annotated[
 class DecodeConfig(FrozenConfig):
     """From maps to boxes; where the classes are in groups, both numbers are of each group."""
 
-    max_candidates: PositiveInt = 500
+    max_candidates: Annotated[int, Field(gt=0, le=100_000)] = 500
     score_threshold: Probability = 0.1
     # x, y, z minimum; x, y, z maximum of the boxes' centres, m; None: wherever the maps say
-    centre_range_m: tuple[float, float, float, float, float, float] | None = None
+    centre_range_m: (
+        tuple[Coordinate, Coordinate, Coordinate, Coordinate, Coordinate, Coordinate] | None
+    ) = None
     nms_iou_threshold: Probability = 0.2
     nms_per_class: bool = False  # of anchor heads: objects of two classes may share a place
-    max_detections: PositiveInt = 200
+    max_detections: Annotated[int, Field(gt=0, le=10_000)] = 200
 
     @model_validator(mode="after")
     def _centres_are_somewhere(self) -> Self:

@@ -5,22 +5,26 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from pd_ros.detection.frozen_config import (
+    Coordinate,
     FrozenConfig,
-    PositiveFloat,
-    PositiveInt,
+    Length,
     Probability,
+    Width,
     Widths,
 )
+from pd_ros.detection.map_memory import check_balls
+from pd_ros.detection.name_config import ClassNames, FeatureNames, Name
 from pd_ros.detection.part_config import DecodeConfig
 
-Size = tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+Size = tuple[Length, Length, Length]
+Points = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
 class AbstractionConfig(FrozenConfig):
     """One level of set abstraction: as many balls as networks."""
 
-    points: PositiveInt
-    radii_m: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)]
+    points: Points
+    radii_m: Annotated[tuple[Length, ...], Field(min_length=1)]
     neighbours: Widths
     widths: Annotated[tuple[Widths, ...], Field(min_length=1)]
 
@@ -34,17 +38,17 @@ class AbstractionConfig(FrozenConfig):
 class ProposalConfig(FrozenConfig):
     """From points' boxes to those that are looked at again."""
 
-    max_candidates: PositiveInt = 9000
+    max_candidates: Annotated[int, Field(gt=0, le=100_000)] = 9000
     nms_iou_threshold: Probability = 0.85
-    max_proposals: PositiveInt = 100
+    max_proposals: Annotated[int, Field(gt=0, le=10_000)] = 100
 
 
 class RefinementConfig(FrozenConfig):
     """The second stage: points of a proposal to its box."""
 
-    points: PositiveInt = 512
+    points: Width = 512
     embedding: Widths  # of a point's own values, as wide as its features at the end
-    abstraction: tuple[AbstractionConfig, ...]
+    abstraction: Annotated[tuple[AbstractionConfig, ...], Field(max_length=16)]
     last: Widths  # over all that is left
     head: Widths
 
@@ -53,14 +57,14 @@ class PointRcnnConfig(FrozenConfig):
     """PointRCNN: Shi et al. 2019."""
 
     kind: Literal["point_rcnn"]
-    name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    features: tuple[str, ...] = ("intensity",)
-    range_m: tuple[float, float, float, float, float, float]
-    points: PositiveInt = 16384  # of a cloud
-    near_m: PositiveFloat = 40.0  # of too many points those nearer than this are drawn
+    name: Name
+    classes: ClassNames
+    features: FeatureNames = ("intensity",)
+    range_m: tuple[Coordinate, Coordinate, Coordinate, Coordinate, Coordinate, Coordinate]
+    points: Points = 16384  # of a cloud
+    near_m: Length = 40.0  # of too many points those nearer than this are drawn
     sizes_m: tuple[Size, ...]  # mean length, width, height of each class
-    abstraction: Annotated[tuple[AbstractionConfig, ...], Field(min_length=1)]
+    abstraction: Annotated[tuple[AbstractionConfig, ...], Field(min_length=1, max_length=16)]
     propagation: tuple[Widths, ...]  # to the points of each level, all points first
     head: Widths  # of both branches of the first stage
     proposals: ProposalConfig = ProposalConfig()
@@ -75,13 +79,6 @@ class PointRcnnConfig(FrozenConfig):
         return self
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        for where, names in (("classes", self.classes), ("features", self.features)):
-            if len(set(names)) != len(names):
-                raise ValueError(f"{where}: names must differ, got {list(names)}")
-        return self
-
-    @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if len(self.sizes_m) != len(self.classes):
             raise ValueError(f"sizes_m: one for each of {list(self.classes)} is needed")
@@ -91,4 +88,5 @@ class PointRcnnConfig(FrozenConfig):
             raise ValueError("abstraction.0.points: more than `points`")
         if self.refinement.embedding[-1] != self.propagation[0][-1]:
             raise ValueError("refinement.embedding: must end as wide as propagation.0")
+        check_balls(self)
         return self

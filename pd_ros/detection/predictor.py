@@ -19,7 +19,7 @@ PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 class Predictor:
     """A detector ready to run: batch norm folded, half precision where it pays.
 
-    Not thread-safe: ``clipped`` belongs to the last call.
+    Not thread-safe: ``clipped`` and ``not_finite`` belong to the last call.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Predictor:
         self.clipped = 0  # points of the last cloud that exceeded a capacity
         point = read_operating_point(self.training, self.config.name)
         self.thresholds = class_thresholds(point, self.config.classes)  # by class
+        self.not_finite = 0  # values of its answer that are none: NaN, infinite
         self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
@@ -85,7 +86,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        found, self.clipped = self._infer(cloud, done)
+        found, self.clipped, self.not_finite = self._infer(cloud, done)
         return found
 
     def warm_up(self, iterations: int = 3) -> None:
@@ -97,4 +98,4 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
-        self.clipped = 0
+        self.clipped = self.not_finite = 0

@@ -44,6 +44,7 @@ def _model(summary: ModelSummary) -> dict[str, Any]:
     return {
         "accuracy": None if summary.accuracy is None else _accuracy(summary.accuracy),
         "boxes": summary.boxes,
+        "clouds_not_finite": summary.not_finite,
         "timing": {
             "latency_ms": quantiles(summary.latency_ms),
             "real_time": {name: _real_time(run) for name, run in summary.real_time.items()},

@@ -46,11 +46,12 @@ class FrameJudge:
         """Compare what a model found with the reference, in the camera's view if there is one."""
         found = timed.found.select(timed.found.labels >= 0)
         if reference is None:
-            return ModelAnswer(found, timed.latency_s, None, 0.0)
+            return ModelAnswer(found, timed.latency_s, None, 0.0, timed.not_finite)
         truth, scores = reference
         if camera is not None:
             _, found = within_camera(truth, found, camera)
         confident = found.select(found.scores >= self.score_threshold)
         pairs = pair_boxes(confident, truth, self.classes)
         table = count_agreement(confident, truth, scores, pairs, self.classes)
-        return ModelAnswer(found, timed.latency_s, table, disagreement(confident, scores, pairs))
+        differing = disagreement(confident, scores, pairs)
+        return ModelAnswer(found, timed.latency_s, table, differing, timed.not_finite)

@@ -34,6 +34,7 @@ class ModelAnswer(NamedTuple):
     latency_s: float
     agreement: ClassAgreement | None  # of the confident ones; None without a reference
     disagreement: float  # 0 without a reference
+    not_finite: int = 0  # values of the network that are not finite
 
 
 class FrameResult(NamedTuple):

@@ -43,6 +43,7 @@ class ModelSummary:
     boxes: dict[str, int]  # of the confident ones, by class
     latency_ms: tuple[float, ...]  # of every cloud
     real_time: dict[str, RealTime]  # by recording
+    not_finite: int  # clouds to which the network answered values that are not finite
 
 
 def summarise(
@@ -64,6 +65,7 @@ def summarise(
                 boxes=_count([answer.found for answer in answers], classes, score_threshold),
                 latency_ms=tuple(1000 * answer.latency_s for answer in answers),
                 real_time=real_time,
+                not_finite=sum(answer.not_finite > 0 for answer in answers),
             )
         )
     return summaries

@@ -18,6 +18,7 @@ class Timed(NamedTuple):
 
     found: Detections
     latency_s: float
+    not_finite: int = 0  # values of the network that are not finite
 
 
 class NamedDetector:
@@ -40,7 +41,8 @@ class NamedDetector:
         started_s = time.perf_counter()
         found = self._predictor(model_points(points, self.features, extras))
         latency_s = time.perf_counter() - started_s
-        return Timed(found._replace(labels=self._labels[found.labels]), latency_s)
+        named = found._replace(labels=self._labels[found.labels])
+        return Timed(named, latency_s, self._predictor.not_finite)
 
 
 def label_map(own: Sequence[str], classes: Sequence[str]) -> torch.Tensor:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, frame_camera, open_task
 from pd_ros.replay.frame_choice import KEPT, FrameKeeper
 from pd_ros.replay.frame_judge import FrameJudge
@@ -68,13 +69,23 @@ class Evaluator:
         if self.teacher is None:
             reference = self.judge.labels(sweep, camera)
         else:
-            found = self.teacher(sweep.points, source.extras).found
-            reference = self.judge.teacher(found, self.teacher.range_m)
+            reference = self._teacher_reference(self.teacher, sweep, source.extras)
         answers = tuple(
             self.judge.answer(model(sweep.points, source.extras), reference, camera)
             for model in self.models
         )
         return FrameResult(sweep.frame, recorded_s, reference, answers)
+
+    def _teacher_reference(
+        self, teacher: NamedDetector, sweep: Sweep, extras: tuple[str, ...]
+    ) -> Reference:
+        answer = teacher(sweep.points, extras)
+        if answer.not_finite:  # nothing can be measured by such boxes
+            raise ValueError(
+                f"{teacher.name}: {sweep.frame}: {answer.not_finite} {NOT_FINITE};"
+                f" {NOT_FINITE_ADVICE}"
+            )
+        return self.judge.teacher(answer.found, teacher.range_m)
 
     def _recorded_ns(self, sweep: Sweep, number: int) -> int:
         """When the cloud came; files come at the plan's rate, from second 1 on."""

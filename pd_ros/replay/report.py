@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.parameter_specs import DEFAULT_SCORE
@@ -62,6 +63,7 @@ def report_json(
         "frames_labelled": len(result.truth),
         "labels_of_no_class": unknown_names(result.label_names, classes),
         "score_threshold": result.score_threshold,
+        "frames_not_finite": len(result.not_finite),
         "boxes": _count_boxes(result, classes),
         "latency_ms": latency_ms(result),
         "clouds_per_s": clouds_per_s(result),
@@ -79,6 +81,7 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
         f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
         f"boxes {_from_score(result.score_threshold)}: {counts}",
+        *remarks(len(result.not_finite), len(result.detections)),
         "",
     ]
     if scores is None:
@@ -100,6 +103,13 @@ def picture_title(points: Path, result: Replay) -> str:
 def _from_score(score: float) -> str:
     default = " (the node's default)" if score == DEFAULT_SCORE else ""
     return f"from score {score:g} on{default}"
+
+
+def remarks(not_finite: int, clouds: int) -> list[str]:
+    """Return a line about clouds to which the network had no answer; none where it always had."""
+    if not not_finite:
+        return []
+    return [f"ERROR: {NOT_FINITE}, in {not_finite} of {clouds} clouds; {NOT_FINITE_ADVICE}"]
 
 
 def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:

@@ -28,6 +28,8 @@ Scores = KittiReport | Mapping[str, ClassScores] | None
 class Detector(Protocol):
     """What a replay needs of a ``Predictor``."""
 
+    not_finite: int  # values of the last answer that are none
+
     def __call__(self, points: Float32, /) -> Detections:
         """Boxes in a cloud ``[N, 3 + C]``."""
         ...
@@ -43,6 +45,7 @@ class Replay:
     panels: list[BirdseyePanel]  # a few frames spread over all
     label_names: Counter[str] = field(default_factory=Counter)  # how many labels have each
     score_threshold: float = 0.0  # of the boxes that are listed, counted and drawn
+    not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
 
     @property
     def confident(self) -> dict[str, Detections]:
@@ -74,6 +77,8 @@ def replay(
         started = time.perf_counter()
         found = detector(model_points(sweep.points, config.features, source.extras))
         result.latency_s.append(time.perf_counter() - started)
+        if detector.not_finite:
+            result.not_finite.append(sweep.frame)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
 

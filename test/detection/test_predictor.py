@@ -1,13 +1,25 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
-from small_model import small_config, small_point_config, small_voxel_config
+from small_model import (
+    enlarge,
+    small_anchor_config,
+    small_config,
+    small_directed_config,
+    small_point_config,
+    small_pyramid_config,
+    small_voxel_config,
+)
 
 from pd_ros.detection.batch import make_batch
-from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from pd_ros.detection.model import build_model
 from pd_ros.detection.point_decode import decode_proposals
 from pd_ros.detection.predictor import Predictor
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -78,6 +90,43 @@ def test_a_network_on_points_gives_the_same_every_time_and_looks_past_bad_points
         found = predictor(again)
         assert all(torch.equal(a, b) for a, b in zip(first[:3], found[:3], strict=True))
         assert found.velocities is None
+
+
+LAST_LAYERS = {  # of which the answers are made
+    "centres": (small_config, "dense.head.heatmap.3.weight"),
+    "qualities": (small_directed_config, "dense.head.quality.3.weight"),
+    "anchors": (small_anchor_config, "dense.head.classes.weight"),
+    "levels": (small_pyramid_config, "dense.head.classes.weight"),
+    "sizes": (small_config, "dense.head.size.3.weight"),
+    "yaws": (small_config, "dense.head.rotation.3.weight"),
+    "anchors' boxes": (small_anchor_config, "dense.head.box.weight"),
+    "anchors' directions": (small_anchor_config, "dense.head.direction.weight"),
+    "points": (small_point_config, "head.classes.3.weight"),
+    "points' boxes": (small_point_config, "head.box.3.weight"),
+    "refinement": (small_point_config, "refinement.score"),
+}
+
+
+@pytest.mark.parametrize("case", LAST_LAYERS)
+@pytest.mark.parametrize("weight", [3e38, -3e38])
+def test_answers_that_are_not_finite_are_counted_and_are_no_boxes(case, weight) -> None:
+    make_config, name = LAST_LAYERS[case]
+    torch.manual_seed(0)
+    config = make_config(decode={"score_threshold": 0.0})
+    model = build_model(config)
+    sound = Predictor(Checkpoint(copy.deepcopy(model), config, {}), CPU, torch.float32)
+    assert len(sound(points(300)).boxes)
+    assert sound.not_finite == 0
+    enlarge(model)
+    last = [key for key in model.state_dict() if key.startswith(name) and key.endswith("weight")]
+    torch.nn.init.constant_(model.state_dict()[last[-1]], weight)
+    predictor = Predictor(Checkpoint(model, config, {}), CPU, torch.float32)
+    found = predictor(points(300))
+    assert predictor.not_finite > 0
+    assert found.boxes.isfinite().all()
+    assert found.scores.isfinite().all()
+    predictor.warm_up(1)
+    assert predictor.not_finite == 0
 
 
 def test_a_folded_network_on_points_says_what_the_plain_one_says(point_checkpoint) -> None:

@@ -49,7 +49,7 @@ class Recorder:
         self.works, self.config, self.device = works, works.config, works.device
         self.errors = list(errors)
         self.seen = []
-        self.clipped = 0
+        self.clipped = self.not_finite = 0
 
     def __call__(self, points, done):
         self.seen.append(points.copy())
@@ -171,6 +171,16 @@ def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
     assert [model_sweeps(one, asked) for asked in (-1, 1)] == [1, 1]
     with pytest.raises(ValueError, match=r"sweeps.count: .* has no feature time_lag; got 2"):
         model_sweeps(one, 2)
+    for run, where in (
+        (7, "training.run"),
+        ({"data": 7}, "data"),
+        ({"data": ["x"]}, "data.0"),
+        ({"data": [{"sweeps": "all"}]}, "data.0.sweeps"),
+        ({"data": [{"sweeps": 10**9}]}, "data.0.sweeps"),
+    ):
+        several.training["run"] = run
+        with pytest.raises(ValueError, match=rf"checkpoint \(training\.run\): .*{where}|{where}"):
+            model_sweeps(several, -1)
 
 
 def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:

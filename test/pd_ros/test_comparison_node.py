@@ -115,7 +115,10 @@ def test_a_teacher_of_the_same_weights_agrees_and_says_so(client, checkpoint) ->
         groups = client.wait(lambda: client.colours)[-1].markers
         assert {marker.ns for marker in groups[1:]} == {"agreed/boxes", "agreed/text"}
         ok = bytes([Level.OK.value])
-        client.ask_until(2000, lambda: [s for s in client.judgements if s.level == ok])
+        (good, *_) = client.ask_until(
+            2000, lambda: [s for s in client.judgements if s.level == ok]
+        )
+        assert good.name == f"{NAMESPACE[1:]}/lidar_comparison: comparison"
         process.send_signal(signal.SIGINT)
         _, log = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, log

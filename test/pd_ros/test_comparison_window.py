@@ -52,6 +52,15 @@ def test_the_worst_thing_is_said(now, busy_s, totals, level, text) -> None:
     assert health.values["pairs"] == now.pairs
 
 
+def test_a_silence_is_explained_by_what_is_known() -> None:
+    now = replace(NOW, clouds=10)
+    health = judge_comparison(BEFORE, now, 0.0, GOOD, LIMITS, "no publisher of the cloud topic")
+    assert (health.level, health.text) == (
+        Level.STALE, "no cloud came; no publisher of the cloud topic"
+    )  # fmt: skip
+    assert "fastdds" not in judge_comparison(BEFORE, now, 0.0, GOOD, LIMITS).text
+
+
 def test_values_have_means_only_over_pairs() -> None:
     assert agreement_values(Agreement()) == {"matched": 0, "missed": 0, "extra": 0}
     values = agreement_values(GOOD["car"])

@@ -2,13 +2,16 @@
 
 import pytest
 
-from pd_ros.health import AGE, LATENCY, Input, Level, judge_clouds, judge_detector, judge_output
+from pd_ros.detection.not_finite import NOT_FINITE
+from pd_ros.health import AGE, LATENCY, Level, judge_clouds, judge_detector, judge_output
 from pd_ros.settings import Limit
+from pd_ros.silence import Input, Publisher, RosTime
 from pd_ros.statistics import Counts
 from pd_ros.timings import Percentiles
 
 GOOD = Counts(received=10, processed=10)
-HEARD = Input({"/driver": "reliable"})
+HEARD = Input([Publisher("/driver")])
+NO_CLOCK = HEARD._replace(time=RosTime(0, simulated=True), ahead_s=1.7e9)
 LIMIT = Limit()
 
 
@@ -18,10 +21,13 @@ LIMIT = Limit()
         (GOOD, HEARD, LIMIT, Level.OK, "clouds come in"),
         (Counts(), HEARD._replace(silent_s=1.5), LIMIT, Level.STALE, "no cloud for 1.5 s"),
         (Counts(), HEARD._replace(silent_s=1.5), Limit(timeout_s=2), Level.OK, "clouds come in"),
-        (Counts(), Input({}), LIMIT, Level.STALE, "no publisher"),
+        (Counts(), Input([]), LIMIT, Level.STALE, "no publisher"),
         (Counts(received=3, rejected={"short data": 3}), HEARD, LIMIT, Level.ERROR, "short data"),
         (Counts(received=9, events={"lost on the way": 2}), HEARD, LIMIT, Level.WARN, "2 clouds"),
         (GOOD, HEARD._replace(period_s=2), Limit(min_rate_hz=8), Level.WARN, "5.0 clouds a sec"),
+        (GOOD, HEARD._replace(ahead_s=37), LIMIT, Level.WARN, "stamps up to 37.0 s in the future"),
+        (GOOD, HEARD._replace(ahead_s=0.1), LIMIT, Level.OK, "clouds come in"),
+        (GOOD, NO_CLOCK, LIMIT, Level.WARN, "use_sim_time is set and no /clock has come"),
     ],
 )
 def test_the_worst_about_the_clouds_is_said(now, seen, limit, level, text) -> None:
@@ -39,6 +45,7 @@ def test_the_worst_about_the_clouds_is_said(now, seen, limit, level, text) -> No
         (Counts(received=9, clipped_points=7), 0, 0, Level.WARN, "7 points"),
         (Counts(received=9, processed=3, dropped=6), 0, 0, Level.WARN, "6 of 9"),
         (Counts(received=9, processed=5, dropped=4), 0, 0, Level.OK, "detecting"),
+        (Counts(events={NOT_FINITE: 3}), 0, 0, Level.ERROR, f"{NOT_FINITE}, 3 times"),
         (Counts(received=9, events={"out of memory": 1}), 0, 0, Level.ERROR, "out of memory, 1 t"),
         (Counts(received=9, events={"single sweep": 4}), 0, 0, Level.WARN, "single sweep, 4"),
         (Counts(events={"worker restarted": 1, "single sweep": 1}), 0, 0, Level.ERROR, "worker"),

@@ -6,10 +6,11 @@ import re
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
-from small_recording import cloud_message, write_clouds
+from small_recording import STORE, cloud_message, write_clouds
 from street import street
 
 from pd_ros.inspection import inspect
+from pd_ros.replay.detection_arrays import message_header
 
 
 @pytest.fixture
@@ -62,6 +63,15 @@ def test_a_recording(tmp_path, storage, capsys) -> None:
         text = capsys.readouterr().out
         assert f"/points #{number}" in text
         assert f" of {points}" in text
+
+
+@pytest.mark.parametrize("frame", ["camera_optical_frame", "lidar"])
+def test_a_recording_in_the_frame_of_a_camera_is_remarked_on(tmp_path, capsys, frame) -> None:
+    header = message_header(STORE, 1, frame)
+    path = write_clouds(tmp_path / "bag", [cloud_message(1, street(), header=header)])
+    assert inspect([str(path)]) in (0, 1)
+    text = "WARN  frame: camera_optical_frame"
+    assert (text in capsys.readouterr().out) == ("optical" in frame)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,9 @@ pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see
 
 from live_node import Client, cloud, heard, running_node, start_node, values_of
 from rclpy.qos import ReliabilityPolicy
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from small_model import HOSTILE, small_config, write_hostile
 from visualization_msgs.msg import Marker
 
 from pd_ros.detection.predictor import Predictor
@@ -210,4 +213,35 @@ def test_a_bad_start_has_one_clear_line_and_exit_code_1(checkpoint, arguments, m
     _, log = process.communicate(timeout=60)
     assert process.returncode == 1
     assert message in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_checkpoint_has_one_clear_error_and_exit_code_1(
+    checkpoint, tmp_path, case
+) -> None:
+    config, message = HOSTILE[case]
+    path = write_hostile(checkpoint, tmp_path / "hostile.safetensors", config)
+    process = start_node(f"{NAMESPACE}_hostile", path)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert message in log
+    assert "Traceback" not in log
+
+
+def test_a_checkpoint_of_weights_that_are_not_finite_is_refused_by_their_name(
+    checkpoint, tmp_path
+) -> None:
+    path = write_hostile(
+        checkpoint, tmp_path / "bad.safetensors", small_config().model_dump_json()
+    )
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    tensors["dense.head.shared.0.weight"].flatten()[:500] = float("nan")
+    save_file(tensors, path, metadata)
+    process = start_node(f"{NAMESPACE}_nan", path)
+    _, log = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "got not finite in ['dense.head.shared.0.weight']" in log
     assert "Traceback" not in log

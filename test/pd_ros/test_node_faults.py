@@ -11,6 +11,7 @@ pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see
 from live_node import PATIENCE_S, Client, call_on, cloud, heard, values_of
 from node_here import POINTS, active, node_here
 from rclpy.serialization import serialize_message
+from small_model import save_overflowing_model
 
 from pd_ros.detector_node import LOST_DEVICE
 from pd_ros.frames import TransformError, rigid
@@ -89,6 +90,14 @@ def test_bytes_that_are_no_cloud_are_rejected_and_the_node_goes_on(node, case) -
         assert client.hear("clouds", "no PointCloud2").level == bytes([Level.ERROR.value])
         assert client.ask(cloud(POINTS, 3)).detections
     assert node.statistics.read().received == 3
+
+
+def test_a_network_whose_answers_are_not_finite_is_an_error_not_silence(tmp_path) -> None:
+    with node_here(save_overflowing_model(tmp_path)) as node, active(node) as client:
+        assert not client.ask(cloud(POINTS, 1)).detections
+        status = client.hear("detector", "values of the network that are not finite, 1 times")
+        assert status.level == bytes([Level.ERROR.value])
+        assert not client.ask(cloud(POINTS, 2)).detections
 
 
 class FaultyPredictor:

@@ -279,6 +279,12 @@ def test_what_a_configuration_reads_is_settable_without_one() -> None:
         assert why_not(given, given, configured=True).startswith(f"{name}: read-only while")
 
 
+@pytest.mark.parametrize("name", ["default", "Drop"])
+def test_classes_whose_parameters_mean_something_else_are_refused(name) -> None:
+    with pytest.raises(ValueError, match=f"classes: {name.lower()}: means something else"):
+        class_specs(["car", name])
+
+
 def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
     specs = class_specs(CLASSES)
     assert [spec.name for spec in specs[:2]] == [CAR, "postprocess.score_threshold.pedestrian"]

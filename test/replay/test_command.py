@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
+from small_model import save_eager_model, save_overflowing_model
 from small_recording import (
     STAMP,
     STEP_NS,
@@ -24,8 +25,8 @@ from pd_ros.replay.__main__ import main
 
 CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
-    "model", "points", "frames", "frames_labelled", "boxes", "latency_ms", "clouds_per_s",
-    "score_rule", "scores", "score_threshold", "labels_of_no_class",
+    "model", "points", "frames", "frames_labelled", "frames_not_finite", "boxes", "latency_ms",
+    "clouds_per_s", "score_rule", "scores", "score_threshold", "labels_of_no_class",
 }  # fmt: skip
 
 
@@ -189,3 +190,16 @@ def test_help_has_an_example_and_says_what_the_scale_does(capsys) -> None:
     assert end.value.code == 0
     assert "python -m pd_ros.replay --model student.safetensors" in text
     assert "intensities are multiplied by it" in text
+
+
+def test_a_network_whose_answers_are_not_finite_is_an_error_in_the_report(
+    tmp_path, capsys
+) -> None:
+    path, folder = save_overflowing_model(tmp_path), write_bins(tmp_path / "bin", "a", "b")
+    assert not any(frame["boxes"] for frame in replay(path, folder, tmp_path / "out").values())
+    assert report(tmp_path / "out")["frames_not_finite"] == 2
+    text = "ERROR: values of the network that are not finite, in 2 of 2 clouds; "
+    assert text in capsys.readouterr().out
+    replay(save_eager_model(tmp_path), folder, tmp_path / "out")
+    assert report(tmp_path / "out")["frames_not_finite"] == 0
+    assert "ERROR" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+from small_model import save_overflowing_model
 from small_recording import (
     STAMP,
     STEP_NS,
@@ -266,3 +267,17 @@ def test_a_bad_recording_among_good_ones_ends_all_processes(
     assert main(list(map(str, arguments))) == 2
     assert "point_step" in capsys.readouterr().err
     assert not (tmp_path / "report.json").exists()
+
+
+def test_a_network_whose_answers_are_not_finite_is_an_error_in_the_report(
+    recording, model_path, tmp_path, capsys
+) -> None:
+    bad = save_overflowing_model(tmp_path)
+    models = ("--model", model_path, "--model", bad)
+    found = evaluate(tmp_path / "out", recording, *models)["models"]
+    assert [model["clouds_not_finite"] for model in found.values()] == [0, 3]
+    text = "ERROR: values of the network that are not finite, in 3 of 3 clouds; "
+    assert capsys.readouterr().out.count(text) == 1
+    teacher = ["--model", str(model_path), "--teacher", str(bad), "--out", str(tmp_path / "t")]
+    assert main([str(recording), *teacher]) == 2
+    assert "overflowing: " in capsys.readouterr().err

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
+from small_model import HOSTILE, write_hostile
 from small_recording import (
     STAMP,
     STEP_NS,
@@ -18,6 +19,8 @@ from small_recording import (
     write_clouds,
 )
 
+from pd_ros.evaluate_recording import main as evaluate_recording
+from pd_ros.inspection import inspect
 from pd_ros.replay.__main__ import main
 
 
@@ -161,3 +164,24 @@ def test_as_a_command(model_path: Path, tmp_path: Path) -> None:
         f"pd_ros.replay: {tmp_path / 'none'}: expected a folder of clouds or a recording, found"
         " nothing; correct the path\n"
     )
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_checkpoints_are_refused_before_memory_is_taken(
+    model_path, tmp_path, capsys, case
+) -> None:
+    config, message = HOSTILE[case]
+    path = write_hostile(model_path, tmp_path / "hostile.safetensors", config)
+    clouds, out = write_bins(tmp_path / "bins", "a"), tmp_path / "out"
+    commands = {
+        main: ["--model", path, "--points", clouds, "--out", out],
+        evaluate_recording: [clouds, "--model", path, "--out", out],
+        inspect: [clouds, "--model", path],
+    }
+    for command, arguments in commands.items():
+        assert command([str(argument) for argument in arguments]) == 2
+        error = capsys.readouterr().err
+        assert f"{path}" in error
+        assert message in error
+        assert len(error) < 2000
+        assert "Traceback" not in error

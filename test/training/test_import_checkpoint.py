@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from openpcdet_weights import make_weights
-from small_model import ANCHORS, SMALL, small_anchor_config, small_config
+from small_model import ANCHORS, HOSTILE, SMALL, small_anchor_config, small_config
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.model import build_model
@@ -55,6 +55,31 @@ def test_a_place_that_cannot_be_written_to_is_one_clear_error(tmp_path, caplog) 
     arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--config", str(tmp_path / "small.yaml")]
     assert main([*arguments, "--out", str(tmp_path / "file" / "a.safetensors")]) == 2
     assert str(tmp_path / "file") in caplog.text
+
+
+@pytest.mark.parametrize("case", [case for case in HOSTILE if "brackets" not in case])
+def test_a_config_that_asks_for_too_much_is_refused(tmp_path, caplog, case) -> None:
+    config, message = HOSTILE[case]
+    (tmp_path / "hostile.yaml").write_text(yaml.safe_dump(config))
+    torch.save(make_weights(small_config()), tmp_path / "a.pth")
+    arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--out", str(tmp_path / "out.st")]
+    assert main([*arguments, "--config", str(tmp_path / "hostile.yaml")]) == 2
+    assert f"{tmp_path}/hostile.yaml: " in caplog.text
+    assert message in caplog.text
+    assert not (tmp_path / "out.st").exists()
+
+
+def test_weights_that_are_not_finite_are_refused_by_name_and_nothing_is_written(
+    tmp_path, caplog
+) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    weights = make_weights(small_config())
+    weights["dense_head.shared_conv.0.weight"].flatten()[7] = float("inf")
+    torch.save(weights, tmp_path / "a.pth")
+    arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--out", str(tmp_path / "out.st")]
+    assert main([*arguments, "--config", str(tmp_path / "small.yaml")]) == 2
+    assert "not finite in ['dense.head.shared.0.weight']" in caplog.text
+    assert not list(tmp_path.glob("out.st*"))
 
 
 class Harmful:

@@ -1,0 +1,36 @@
+"""Names in configs: they go to topics, reports, tables and logs as they are."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+_MOST_CHARACTERS = 100
+
+
+def _readable(name: str) -> str:
+    """What a person can read in one line."""
+    if not name or len(name) > _MOST_CHARACTERS:
+        raise ValueError(f"a name has 1 to {_MOST_CHARACTERS} characters, got {len(name)}")
+    if not name.isprintable() or name != name.strip():
+        raise ValueError(
+            "a name of printable characters on one line is needed, without spaces about it, got"
+            f" {name!a}; rename it"
+        )
+    return name
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Upper and lower case are the same: parameters and comparisons make no difference."""
+    seen: set[str] = set()
+    for name in names:
+        if name.lower() in seen:
+            raise ValueError(f"names must differ, and not in case alone, got {name!r} again")
+        seen.add(name.lower())
+    return names
+
+
+Name = Annotated[str, AfterValidator(_readable)]
+FeatureNames = Annotated[tuple[Name, ...], Field(max_length=32), AfterValidator(_different)]
+ClassNames = Annotated[
+    tuple[Name, ...], Field(min_length=1, max_length=1000), AfterValidator(_different)
+]
