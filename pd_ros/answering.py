@@ -17,7 +17,7 @@ from pd_ros.placed_boxes import count_points, move_boxes
 from pd_ros.pointcloud import Float32, decode_points
 from pd_ros.region import crop, thin_out
 from pd_ros.settings import Settings, Setup
-from pd_ros.statistics import Statistics
+from pd_ros.statistics import BEYOND, Statistics
 from pd_ros.sweeps import Sweep, SweepBuffer, with_age
 
 _COLUMNS = {"intensity": 3, "time_lag": 4}
@@ -87,7 +87,7 @@ class Answerer:
             points = move_points(points, model_from_cloud)
         points = crop(points, settings.region, settings.ego_box)
         thinned = thin_out(points, self._setup.max_points)
-        self._statistics.add(clipped=len(points) - len(thinned))
+        self._note_clipped("input.max_points", len(points) - len(thinned))
         joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
         if settings.z_offset_m:
             joined[:, 2] += settings.z_offset_m
@@ -129,7 +129,8 @@ class Answerer:
                 torch.cuda.empty_cache()
             clock = StageClock(self.predictor.device)
             found = self.predictor(np.ascontiguousarray(points[::2]), clock.mark)
-        self._statistics.add(clipped=self.predictor.clipped)
+        self._note_clipped("capacity.max_points", self.predictor.clipped.points)
+        self._note_clipped("capacity.max_pillars", self.predictor.clipped.pillars)
         return found, clock.read_ms()
 
     def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:
@@ -165,6 +166,11 @@ class Answerer:
             self._note("time went back", "stamps went back: a recording began again?")
             self._sweeps.clear()
         self._last_ns = stamp_ns
+
+    def _note_clipped(self, capacity: str, points: int) -> None:
+        if points:
+            self._statistics.add(clipped=points)
+            self._statistics.note(BEYOND + capacity, points)
 
     def _note(self, event: str, text: str) -> None:
         self._statistics.note(event)

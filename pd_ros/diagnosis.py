@@ -7,7 +7,6 @@ import torch
 
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_findings import Finding, verdict
-from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.predictor import Predictor
 from pd_ros.examination import Eye, examine_cloud
 from pd_ros.frames import Matrix
@@ -35,8 +34,7 @@ class Diagnosis:
         self._statistics = statistics
         self._timings = timings
         self._transforms = transforms
-        config = predictor.config
-        self.eye = Eye(config.range_m, config.features, expected_clouds(predictor.training))
+        self.eye = Eye.of(predictor.config, predictor.training)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from pd_ros.settings import Limit
-from pd_ros.statistics import Counts
+from pd_ros.statistics import BEYOND, Counts
 from pd_ros.timings import Percentiles
 
 LATENCY = "arrival to answer"  # in the timings
@@ -116,6 +116,7 @@ def judge_detector(
     late = timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95
     latency = f"p95 of the latency is {late:.0f} ms"
     grown = _grown(before.events, now.events)
+    full = [name.removeprefix(BEYOND) for name in grown if name.startswith(BEYOND)]
     events: list[_Finding] = [
         (grown.get(name, 0), level, f"{name}, {grown.get(name, 0)} times; see log")
         for name, level in _EVENTS.items()
@@ -128,7 +129,10 @@ def judge_detector(
             late > limit.latency_error_ms, Level.ERROR,
             f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
         ),
-        (clipped, Level.WARN, f"{clipped} points exceeded a capacity of the model, left out"),
+        (
+            clipped, Level.WARN,
+            f"{clipped} points exceeded {' and '.join(full) or 'a capacity'}; thinned out evenly",
+        ),
         (
             dropped > received / 2, Level.WARN,
             f"{dropped} of {received} clouds dropped: slower than the sensor",

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from pd_ros.cloud_findings import Finding, verdict
 from pd_ros.cloud_layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
-from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.examination import Eye, examine_cloud
 from pd_ros.health import Level
@@ -41,12 +40,11 @@ def inspect(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         checkpoint = load_checkpoint(options.model)
-        expected = expected_clouds(checkpoint.training)
-        config = checkpoint.config
         cloud = _receive(options) if options.source is None else find_cloud(
             options.source, options.topic, options.cloud
         )  # fmt: skip
-        eye = Eye(config.range_m, config.features, expected)
+        eye = Eye.of(checkpoint.config, checkpoint.training)
+        expected = eye.expected
         findings = examine_cloud(
             cloud.layout, cloud.data, eye, _reading(options), options.z_offset
         )

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 
 
 class Found(NamedTuple):
     """Boxes, and what did not fit."""
 
     detections: Detections  # on the CPU
-    clipped: int  # points that exceeded a capacity
+    clipped: Clipped

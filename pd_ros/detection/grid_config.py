@@ -52,7 +52,7 @@ class GridConfig(FrozenConfig):
 
 
 class CapacityConfig(FrozenConfig):
-    """How much one cloud may hold; what exceeds it is left out and counted."""
+    """How much one cloud may hold; what exceeds it is thinned out evenly, and counted."""
 
     max_points: PositiveInt = 200_000
     max_pillars: PositiveInt = 60_000

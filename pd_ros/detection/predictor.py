@@ -9,7 +9,7 @@ from torch import Tensor
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference import make_inference
-from pd_ros.detection.types import Detections, Done
+from pd_ros.detection.types import Clipped, Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -31,7 +31,7 @@ class Predictor:
         self.training = checkpoint.training
         self.device = device
         self.precision = precision
-        self.clipped = 0  # points of the last cloud that exceeded a capacity
+        self.clipped = Clipped()  # of the last cloud
         self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
@@ -68,8 +68,9 @@ class Predictor:
     ) -> Detections:
         """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
 
-        Points out of range or not finite are left out. ``done`` is told the name of each stage
-        when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
+        Points out of range or not finite are left out; where none is left, there are no boxes,
+        whatever the network would say about an empty space. ``done`` is told the name of each
+        stage when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
         another shape.
         """
         cloud = torch.as_tensor(points, dtype=torch.float32)
@@ -91,4 +92,4 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
-        self.clipped = 0
+        self.clipped = Clipped()

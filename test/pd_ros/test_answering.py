@@ -14,7 +14,7 @@ from pd_ros.cloud_layout import CloudField, CloudLayout
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.model import build_model
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 from pd_ros.frames import TransformError, move_points, rigid
 from pd_ros.loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.placed_boxes import count_points
@@ -49,7 +49,7 @@ class Recorder:
         self.works, self.config, self.device = works, works.config, works.device
         self.errors = list(errors)
         self.seen = []
-        self.clipped = 0
+        self.clipped = Clipped()
 
     def __call__(self, points, done):
         self.seen.append(points.copy())
