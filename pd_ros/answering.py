@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage
+from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.pillars import inside_range
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.stage_clock import StageClock
 from pd_ros.detection.types import Detections
@@ -15,9 +17,9 @@ from pd_ros.frames import Matrix, TransformError, TransformSource, inverse, move
 from pd_ros.loading import model_sweeps
 from pd_ros.placed_boxes import count_points, move_boxes
 from pd_ros.pointcloud import Float32, decode_points
-from pd_ros.region import crop, thin_out
+from pd_ros.region import OFF, crop, thin_out
 from pd_ros.settings import Settings, Setup
-from pd_ros.statistics import BEYOND, Statistics
+from pd_ros.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.sweeps import Sweep, SweepBuffer, with_age
 
 _COLUMNS = {"intensity": 3, "time_lag": 4}
@@ -73,6 +75,7 @@ class Answerer:
         decode_ms = 1000 * (time.perf_counter() - began_s)
         found, detect_ms = self._detect(points)
         stages_ms = {"decode": decode_ms, **detect_ms}
+        found = self._without_own(found, moved, settings)
         found = self._select(found, points, settings)
         if moved is not None:
             found = found._replace(boxes=move_boxes(found.boxes, inverse(moved)))
@@ -132,6 +135,20 @@ class Answerer:
         self._note_clipped("capacity.max_points", self.predictor.clipped.points)
         self._note_clipped("capacity.max_pillars", self.predictor.clipped.pillars)
         return found, clock.read_ms()
+
+    def _without_own(
+        self, found: Detections, model_from_cloud: Matrix | None, settings: Settings
+    ) -> Detections:
+        """Boxes that are not the own vehicle's; the sensor is where the cloud's frame begins."""
+        x, y, z = (0.0, 0.0, 0.0) if model_from_cloud is None else model_from_cloud[:3, 3].tolist()
+        place = (x, y, z + settings.z_offset_m)
+        own = on_sensor(found.boxes, settings.ego_distance_m, place)
+        if settings.ego_box != OFF:
+            lift = found.boxes.new_tensor((0, 0, settings.z_offset_m))
+            own |= inside_range(found.boxes[:, :3] - lift, settings.ego_box)
+        if own.any():
+            self._statistics.note(OWN_VEHICLE, int(own.sum()))
+        return found.select(~own)
 
     def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:
         """Boxes that are to be published, with the offset taken out again."""

@@ -30,6 +30,7 @@ class ComparisonConfig:
     classes: str = ""  # "car, truck"; empty: all of the teacher's
     intensity_scale: float = 1.0
     z_offset_m: float = 0.0
+    ego_distance_m: float = 0.3
     window: int = 100
     record_folder: str = ""  # empty: nothing is kept
     record_count: int = 50
@@ -48,7 +49,9 @@ class ComparisonEngine:
         self._window = AgreementWindow(config.window, self.classes)
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._config = config
-        self._teacher = Teacher(predictor, self.classes, config.score_threshold)
+        self._teacher = Teacher(
+            predictor, self.classes, config.score_threshold, config.ego_distance_m
+        )
         self._typestore = jazzy_typestore()
         self._store: DisagreementStore | None = None
         if config.record_folder:

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from pd_ros.settings import Limit
-from pd_ros.statistics import BEYOND, Counts
+from pd_ros.statistics import BEYOND, OWN_VEHICLE, Counts
 from pd_ros.timings import Percentiles
 
 LATENCY = "arrival to answer"  # in the timings
@@ -166,6 +166,7 @@ def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: boo
     values: dict[str, object] = {
         "boxes": now.boxes,
         "mean boxes per cloud": round(mean, 2),
+        f"{OWN_VEHICLE}, left out": now.events.get(OWN_VEHICLE, 0),
         "without boxes for (s)": round(empty_s, 1),
     }
     return _worst(findings, "publishing", values)

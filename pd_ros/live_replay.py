@@ -20,9 +20,11 @@ from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.examination import Eye
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node_process import node_process, wait_until
+from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
@@ -57,7 +59,8 @@ def _run(options: argparse.Namespace) -> str:
         raise ValueError(f"--every: expected at least 1, got {options.every}")
     if options.teacher is not None:
         load_checkpoint(options.teacher)  # a bad one is said before a node starts
-    config = load_checkpoint(options.model).config
+    checkpoint = load_checkpoint(options.model)
+    config = checkpoint.config
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
@@ -73,7 +76,10 @@ def _run(options: argparse.Namespace) -> str:
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
-    return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
+    eye = Eye.of(config, checkpoint.training)
+    remarks = "".join(f"{line}\n" for line in remarks_on(source, {options.model.stem: eye}))
+    where = f"boxes, report, picture: {options.out}"
+    return f"{format_live(run, result)}\n\n{table}\n\n{remarks}{where}"
 
 
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 BEYOND = "beyond "  # before a capacity's name: the event of a point that it has no room for
+OWN_VEHICLE = "boxes on the own vehicle"  # the event of one that was left out for that
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 

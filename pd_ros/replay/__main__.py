@@ -10,6 +10,10 @@ from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
+from pd_ros.examination import Eye
+from pd_ros.replay.cloud_options import add_columns, add_ego_distance
+from pd_ros.replay.columns import parse_columns
+from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.report import (
     format_report,
     make_folders,
@@ -39,20 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> str:
     source = open_source(
         options.points, options.topic, options.intensity_scale, options.labels,
-        with_truth=not options.no_labels,
+        with_truth=not options.no_labels, columns=parse_columns(options.columns),
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
     make_folders(options.out, options.json)
     predictor.warm_up()
-    result = replay(predictor, source, predictor.config, options.score_threshold)
+    result = replay(
+        predictor, source, predictor.config, options.score_threshold, options.ego_distance
+    )
     write_detections_json(options.out / "detections.json", result, classes)
     scores = score(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes)
     write_report(report, options.out, options.json)
     if options.picture:
         save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
-    return format_report(result, scores, classes)
+    remarks = remarks_on(
+        source, {options.model.stem: Eye.of(predictor.config, predictor.training)}
+    )
+    return "\n".join([format_report(result, scores, classes), *remarks])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         help="intensities are multiplied by it, to bring them to [0, 1], e.g. 0.00392 for floats"
         " up to 255; integers are divided by their type's maximum before",
     )  # fmt: skip
+    add_columns(parser)
+    add_ego_distance(parser)
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     add("--picture", action="store_true", help="draw some clouds from above: birdseye.png")
     return parser

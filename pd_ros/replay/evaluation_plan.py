@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pd_ros.detection.ego import EGO_DISTANCE_M
 from pd_ros.evaluation.kitti_camera import Calibration, read_calibration
+from pd_ros.replay.columns import Columns
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.recording import DETECTIONS, is_recording, open_recording
@@ -25,6 +27,8 @@ class EvaluationPlan:
     intensity_scale: float = 1.0
     score_threshold: float = 0.3  # of the boxes that are compared one by one and drawn
     rate_hz: float = 10.0  # of clouds in files
+    columns: Columns | None = None  # of .bin
+    ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
 
 
 class Task(NamedTuple):
@@ -47,8 +51,12 @@ def open_task(path: Path, plan: EvaluationPlan) -> Source:
     """
     labels = None if plan.labels is None else Path(plan.labels)
     if not is_recording(path):
-        return open_source(path, plan.topic, plan.intensity_scale, labels, with_truth=True)
-    source = open_source(path, plan.topic, plan.intensity_scale, None, with_truth=True)
+        return open_source(
+            path, plan.topic, plan.intensity_scale, labels, with_truth=True, columns=plan.columns
+        )
+    source = open_source(
+        path, plan.topic, plan.intensity_scale, None, with_truth=True, columns=plan.columns
+    )
     if labels is None or isinstance(source, FolderSource):
         return source
     holder, topic = (labels, None) if labels.exists() else (path, plan.labels)

@@ -64,3 +64,4 @@ class RecordingResult(NamedTuple):
     path: Path
     frames: tuple[FrameResult, ...]
     pictured: tuple[PicturedFrame, ...]
+    remarks: tuple[str, ...] = ()  # what is odd about its clouds, and what was left out

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
+from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti_camera import score_kitti
@@ -39,15 +40,21 @@ class Replay:
     truth: dict[str, GroundTruth]  # of the labelled frames
     latency_s: list[float]  # from points in memory to boxes in memory
     panels: list[BirdseyePanel]  # a few frames spread over all
+    own_boxes: list[int] = field(default_factory=list)  # left out of each frame: the own vehicle's
 
 
 def replay(
-    detector: Detector, source: Source, config: AnyModelConfig, score_threshold: float = 0.0
+    detector: Detector,
+    source: Source,
+    config: AnyModelConfig,
+    score_threshold: float = 0.0,
+    ego_distance_m: float = EGO_DISTANCE_M,
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
     ``config`` is the detector's, of features that clouds have: none or intensity. Boxes of a
-    score below ``score_threshold`` are left out.
+    score below ``score_threshold`` are left out, and so are those on the sensor itself, see
+    ``detection.ego``.
     """
     result = Replay({}, {}, [], [])
     every = max(1, source.count // PICTURED_SWEEPS)
@@ -59,6 +66,9 @@ def replay(
         found = detector(sweep.points[:, :width])
         result.latency_s.append(time.perf_counter() - started)
         found = found.select(found.scores >= score_threshold)
+        own = on_sensor(found.boxes, ego_distance_m)
+        result.own_boxes.append(int(own.sum()))
+        found = found.select(~own)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
 

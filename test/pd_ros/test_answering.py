@@ -22,7 +22,7 @@ from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 
 STILL = (0.0, 0.0, 0.0, 1.0)
-ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000)
+ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
 FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "intensity")))
 POINTS = np.random.default_rng(0).uniform(-2, 0.5, (300, 4)).astype(np.float32)
 

@@ -21,8 +21,8 @@ from pd_ros.replay.__main__ import main
 
 CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
-    "model", "points", "frames", "frames_labelled", "boxes", "latency_ms", "clouds_per_s",
-    "score_rule", "scores",
+    "model", "points", "frames", "frames_labelled", "boxes", "boxes_of_own_vehicle",
+    "latency_ms", "clouds_per_s", "score_rule", "scores",
 }  # fmt: skip
 
 
