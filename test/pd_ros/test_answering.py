@@ -13,7 +13,9 @@ from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.cloud_layout import CloudField, CloudLayout
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.model import build_model
+from pd_ros.detection.pillars import inside_range
 from pd_ros.detection.types import Clipped, Detections
 from pd_ros.frames import TransformError, move_points, rigid
 from pd_ros.loading import CheckpointFile, load_detector, model_sweeps
@@ -183,6 +185,32 @@ def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
         made(message(stamp_s=2), ALL)
 
 
+def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint) -> None:
+    made = answerer(checkpoint)
+    made.predictor.clipped = Clipped(30, 4)
+    made(message(), ALL)
+    expected = {"beyond capacity.max_points": 30, "beyond capacity.max_pillars": 4}
+    assert events(made) == expected
+    assert made._statistics.read().clipped_points == 34
+
+
+@pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
+def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_m) -> None:
+    all_boxes = dataclasses.replace(ALL, z_offset_m=z_offset_m)
+    every = answerer(checkpoint)(message(), all_boxes).found.boxes
+    own = on_sensor(every, 0.3)
+    assert 0 < own.sum() < len(every)
+    made = answerer(checkpoint)
+    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).found.boxes
+    torch.testing.assert_close(found, every[~own])
+    assert events(made) == {"boxes on the own vehicle": own.sum()}
+    box = (-1, -1, -4, 1, 1, 4)
+    made = answerer(checkpoint)
+    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).found.boxes
+    assert not inside_range(found, box).any()
+    assert events(made)["boxes on the own vehicle"] > 0
+
+
 def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     made = answerer(checkpoint, max_points=50)
     settings = dataclasses.replace(
@@ -195,6 +223,7 @@ def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     assert not ((np.abs(seen[:, :2]) < 1).all(axis=1)).any()
     inside = (POINTS[:, 0] < 0) & ~((np.abs(POINTS[:, :2]) < 1).all(axis=1))
     assert made._statistics.read().clipped_points == inside.sum() - 50
+    assert events(made)["beyond input.max_points"] == inside.sum() - 50
     np.testing.assert_allclose(seen[:, 2] - 0.25, POINTS[inside][[0]][:, 2].repeat(50), atol=3)
 
 
