@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from pd_ros.cloud_cdr import CloudHeader, CloudMessage
+from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
+from pd_ros.detection.pillars import inside_range
 from pd_ros.detection.point_fields import TIME_LAG
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.stage_clock import StageClock
@@ -19,9 +21,9 @@ from pd_ros.loading import model_sweeps
 from pd_ros.placed_boxes import count_points, move_boxes
 from pd_ros.point_features import extra_fields, missing_fields, model_columns
 from pd_ros.pointcloud import Float32, decode_points
-from pd_ros.region import crop, thin_out
+from pd_ros.region import OFF, crop, thin_out
 from pd_ros.settings import Settings, Setup
-from pd_ros.statistics import Statistics
+from pd_ros.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.sweeps import Sweep, SweepBuffer, with_age
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
@@ -76,6 +78,7 @@ class Answerer:
         decode_ms = 1000 * (time.perf_counter() - began_s)
         found, detect_ms = self._detect(points)
         stages_ms = {"decode": decode_ms, **detect_ms}
+        found = self._without_own(found, moved, settings)
         found = self._select(found, points, settings)
         if moved is not None:
             found = found._replace(boxes=move_boxes(found.boxes, inverse(moved)))
@@ -90,7 +93,7 @@ class Answerer:
             points = move_points(points, model_from_cloud)
         points = crop(points, settings.region, settings.ego_box)
         thinned = thin_out(points, self._setup.max_points)
-        self._statistics.add(clipped=len(points) - len(thinned))
+        self._note_clipped("input.max_points", len(points) - len(thinned))
         joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
         if settings.z_offset_m:
             joined[:, 2] += settings.z_offset_m
@@ -140,12 +143,27 @@ class Answerer:
                 torch.cuda.empty_cache()
             clock = StageClock(self.predictor.device)
             found = self.predictor(np.ascontiguousarray(points[::2]), clock.mark)
-        self._statistics.add(clipped=self.predictor.clipped)
+        self._note_clipped("capacity.max_points", self.predictor.clipped.points)
+        self._note_clipped("capacity.max_pillars", self.predictor.clipped.pillars)
         if self.predictor.not_finite:
             self._note(
                 NOT_FINITE, f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}"
             )
         return found, clock.read_ms()
+
+    def _without_own(
+        self, found: Detections, model_from_cloud: Matrix | None, settings: Settings
+    ) -> Detections:
+        """Boxes that are not the own vehicle's; the sensor is where the cloud's frame begins."""
+        x, y, z = (0.0, 0.0, 0.0) if model_from_cloud is None else model_from_cloud[:3, 3].tolist()
+        place = (x, y, z + settings.z_offset_m)
+        own = on_sensor(found.boxes, settings.ego_distance_m, place)
+        if settings.ego_box != OFF:
+            lift = found.boxes.new_tensor((0, 0, settings.z_offset_m))
+            own |= inside_range(found.boxes[:, :3] - lift, settings.ego_box)
+        if own.any():
+            self._statistics.note(OWN_VEHICLE, int(own.sum()))
+        return found.select(~own)
 
     def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:
         """Boxes that are to be published, with the offset taken out again."""
@@ -180,6 +198,11 @@ class Answerer:
             self._note("time went back", "stamps went back: a recording began again?")
             self._sweeps.clear()
         self._last_ns = stamp_ns
+
+    def _note_clipped(self, capacity: str, points: int) -> None:
+        if points:
+            self._statistics.add(clipped=points)
+            self._statistics.note(BEYOND + capacity, points)
 
     def _note(self, event: str, text: str) -> None:
         self._statistics.note(event)

@@ -25,7 +25,7 @@ from pd_ros.benchmark_delivery import large_cloud
 from pd_ros.cloud_cdr import parse_cloud
 from pd_ros.cloud_layout import check_cloud
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory
 from pd_ros.settings import Settings, Setup
@@ -39,7 +39,7 @@ class NoNetwork:
     """In place of a detector: always the same boxes, at once."""
 
     def __init__(self, works: Predictor) -> None:
-        self.config, self.device, self.clipped = works.config, works.device, 0
+        self.config, self.device, self.clipped = works.config, works.device, Clipped()
         self.not_finite = 0
         self._found = Detections(
             torch.ones(_BOXES, 7), torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()

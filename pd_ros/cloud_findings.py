@@ -16,7 +16,11 @@ _DIM, _BRIGHT = 0.2, 5.0  # times the training's, of intensities that are still 
 _LEAST_IN_RANGE = 0.2
 _LEAST_POINTS, _FEW_POINTS = 0.1, 0.5  # of the training's
 _MOST_INVALID = 0.5
-_FLAT_M = 0.2
+_MOST_INVALID_IN_ROWS = 0.9  # of an organised cloud, where directions into the sky have a place
+_FLAT_M, _TALL_M = 0.2, 1000.0
+_LARGEST_OFFSET_M = 10.0  # of the parameter
+_LARGEST_INTENSITY = 1e6  # of any scale
+_FEW_MISSING = 0.1  # intensities
 
 
 class Finding(NamedTuple):
@@ -43,6 +47,7 @@ class Handling(NamedTuple):
     z_offset_m: float = 0.0
     intensity_scale: float = 1.0
     integer_intensity: bool = False  # the field's type is one of whole numbers
+    organised: bool = False  # in rows, with a place for echoes that never came back
 
 
 def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -> list[Finding]:
@@ -58,9 +63,9 @@ def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -
             Finding("points", value, "a sweep", Level.WARN, "look at the sensor and its driver")
         ]
     findings = [
-        _invalid(content),
-        _flat(content),
+        _invalid(content, handling.organised),
         _in_range(content, record),
+        _height(content),
         _points(content, record),
         _ground(content, record, handling.z_offset_m),
     ]
@@ -76,6 +81,21 @@ def verdict(findings: Sequence[Finding]) -> tuple[Level, str]:
     for finding in bad or remarks:
         return finding.level, f"{finding.name}: {finding.text}"
     return Level.OK, "the clouds are like those of the training"
+
+
+def judge_room(points: int, pillars: int, max_points: int, max_pillars: int) -> Finding:
+    """Judge how many points in range, and cells that hold some, a model has room for."""
+    full = []
+    if points > max_points:
+        full.append(f"more points than capacity.max_points ({max_points})")
+    if pillars > max_pillars:
+        full.append(f"points in more cells ({pillars}) than capacity.max_pillars ({max_pillars})")
+    advice = "" if not full else (
+        f"{' and '.join(full)}: thinned out evenly; let the driver send one return, limit"
+        " roi.range, or train with a larger capacity"
+    )  # fmt: skip
+    level = Level.WARN if full else Level.OK
+    return Finding("room in the model", f"{points} points", f"up to {max_points}", level, advice)
 
 
 def _points(content: CloudContent, record: CloudRecord) -> Finding:
@@ -96,21 +116,25 @@ def _points(content: CloudContent, record: CloudRecord) -> Finding:
     )
 
 
-def _invalid(content: CloudContent) -> Finding:
+def _invalid(content: CloudContent, organised: bool) -> Finding:
     value = f"{content.not_finite:.0%} not finite, {content.at_origin:.0%} at (0, 0, 0)"
-    bad = content.not_finite + content.at_origin > _MOST_INVALID
+    most = _MOST_INVALID_IN_ROWS if organised else _MOST_INVALID
+    bad = content.not_finite + content.at_origin > most
     advice = (
         "most echoes are missing: look at the sensor, its window and its driver" if bad else ""
     )
     return Finding("unusable points", value, "few", Level.WARN if bad else Level.OK, advice)
 
 
-def _flat(content: CloudContent) -> Finding:
-    flat = content.height_m < _FLAT_M
-    advice = "a scan of one plane: choose the topic of a 3D sensor (-r points:=TOPIC)"
+def _height(content: CloudContent) -> Finding:
+    advice = ""
+    if content.height_m < _FLAT_M:
+        advice = "a scan of one plane: choose the topic of a 3D sensor (-r points:=TOPIC)"
+    elif content.height_m > _TALL_M:
+        advice = "no scene is that high: metres? are columns, types and byte order right?"
     return Finding(
-        "height of the scene (m)", f"{content.height_m:.2f}", "1 and more",
-        Level.WARN if flat else Level.OK, advice if flat else "",
+        "height of the scene (m)", f"{content.height_m:.4g}", f"1 to {_TALL_M:g}",
+        Level.WARN if advice else Level.OK, advice,
     )  # fmt: skip
 
 
@@ -126,6 +150,8 @@ def _ground(content: CloudContent, record: CloudRecord, z_offset_m: float) -> Fi
     off = not low - _GROUND_TOLERANCE_M <= content.ground_m <= high + _GROUND_TOLERANCE_M
     offset = z_offset_m + middle - content.ground_m
     advice = f"set input.z_offset to {offset:.2f}" if off else ""
+    if off and abs(offset) > _LARGEST_OFFSET_M:
+        advice = "no mounting explains that: metres? is z up? (input.sensor_frame)"
     return Finding(
         name, _metres(content.ground_m), span, Level.WARN if off else Level.OK, advice
     )  # fmt: skip
@@ -147,16 +173,23 @@ def _intensity(content: CloudContent, record: CloudRecord, handling: Handling) -
     middle, high = content.intensity[1:]
     low, top = record.intensity_high[0], record.intensity_high[2]
     value = f"median {middle:.3g}, 0.99 quantile {high:.3g}"
+    if content.no_intensity:
+        name = handling.intensity_name or "intensity"
+        value += f"; field {name}: {content.no_intensity:.1%} not finite, read as 0"
     span = f"median {record.intensity_median[1]:.2f}, 0.99 quantile {low:.2f} to {top:.2f}"
-    advice = _intensity_advice(high, record, handling)
+    advice = _intensity_advice(content, record, handling)
     return Finding("intensity", value, span, Level.WARN if advice else Level.OK, advice)
 
 
-def _intensity_advice(high: float, record: CloudRecord, handling: Handling) -> str:
+def _intensity_advice(content: CloudContent, record: CloudRecord, handling: Handling) -> str:
     """What to change, or nothing."""
     low, middle, top = record.intensity_high
-    if high == 0:
-        missing = "the cloud has none" if handling.intensity_name is None else "all are 0"
+    high = content.intensity[2]
+    if high == 0 or content.no_intensity > _FEW_MISSING:
+        name = handling.intensity_name
+        missing = "the cloud has none" if name is None else f"field {name}: many are missing"
+        if not content.no_intensity and name is not None:
+            missing = "all are 0"
         constant = record.intensity_median[1]
         return (
             f"{missing}, the model wants it: set input.intensity.mode to constant and"
@@ -164,6 +197,8 @@ def _intensity_advice(high: float, record: CloudRecord, handling: Handling) -> s
         )
     if _DIM * low <= high <= _BRIGHT * top:
         return ""
+    if high > _LARGEST_INTENSITY:
+        return "no intensity is that large: are field, columns, types and byte order right?"
     if handling.integer_intensity:
         return (
             "the values do not fill their type: set input.intensity.mode to scale, and"

@@ -94,18 +94,24 @@ def cloud_layout(message: Any) -> CloudLayout:
     )
 
 
-def check_cloud(layout: CloudLayout, num_bytes: int, names: FieldNames = USUAL_NAMES) -> None:
-    """Raise :class:`CloudError` if ``num_bytes`` bytes of data cannot be read by this layout.
+def check_cloud(
+    layout: CloudLayout, num_bytes: int, names: FieldNames = USUAL_NAMES
+) -> CloudLayout:
+    """Return the layout by which ``num_bytes`` bytes of data can be read.
 
-    Costs microseconds: nothing is read. A cloud of no points is a good one, fields or not.
+    That is ``layout``, unless its ``row_step`` is wrong and the rows follow each other without a
+    gap. Raises :class:`CloudError` for bytes that cannot be read. Costs microseconds: nothing is
+    read. A cloud of no points is a good one, fields or not.
     """
     if layout.points == 0:
-        return
+        return layout
     used = used_fields(layout, names)
     for field in (*used.xyz, used.intensity):
         if field is not None:
             _check_field(field, layout)
     filled = layout.width * layout.point_step
+    if layout.height > 1 and num_bytes == layout.height * filled:
+        return layout._replace(row_step=filled)  # as many as without a gap: there is none
     if layout.height > 1 and layout.row_step < filled:
         raise CloudError(
             "row_step",
@@ -120,6 +126,7 @@ def check_cloud(layout: CloudLayout, num_bytes: int, names: FieldNames = USUAL_N
             f" {layout.point_step} bytes, got {num_bytes}; the cloud was cut on its way, or its"
             " header is wrong",
         )
+    return layout
 
 
 def used_fields(layout: CloudLayout, names: FieldNames = USUAL_NAMES) -> UsedFields:

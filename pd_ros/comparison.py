@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.box_markers import Colour, MarkerGroup
+from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
@@ -49,6 +50,7 @@ class Teacher:
     predictor: Predictor
     classes: tuple[str, ...]  # in lower case
     score_threshold: float
+    ego_distance_m: float = EGO_DISTANCE_M
 
     def compare(self, points: Float32, z_offset_m: float, student: NamedBoxes) -> Comparison:
         """Run over a cloud lifted by ``z_offset_m``; boxes are in the cloud's frame.
@@ -66,6 +68,7 @@ class Teacher:
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)
+        found = found.select(~on_sensor(found.boxes, self.ego_distance_m))
         range_m = self.predictor.config.range_m
         truth = teacher_truth(found, [range_m], self.score_threshold)
         return compare(named_detections(student, self.classes), truth, found.scores, self.classes)

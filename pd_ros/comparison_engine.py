@@ -31,6 +31,7 @@ class ComparisonConfig:
     classes: str = ""  # "car, truck"; empty: all of the teacher's
     intensity_scale: float = 1.0
     z_offset_m: float = 0.0
+    ego_distance_m: float = 0.3
     window: int = 100
     record_folder: str = ""  # empty: nothing is kept
     record_count: int = 50
@@ -50,7 +51,9 @@ class ComparisonEngine:
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._config = config
         self._extras = extra_fields(predictor.config.features)
-        self._teacher = Teacher(predictor, self.classes, config.score_threshold)
+        self._teacher = Teacher(
+            predictor, self.classes, config.score_threshold, config.ego_distance_m
+        )
         self._typestore = jazzy_typestore()
         self._store: DisagreementStore | None = None
         if config.record_folder:

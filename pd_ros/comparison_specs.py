@@ -35,6 +35,7 @@ COMPARISON_SPECS = (
     ),
     _spec("input.intensity.scale", 1.0, "As the student's.", limits=(0.0, 1e6)),
     _spec("input.z_offset", 0.0, "As the student's, in metres.", limits=(-10.0, 10.0)),
+    _spec("postprocess.ego_distance", 0.3, "As the student's, in metres.", limits=(-1.0, 10.0)),
     _spec("process.nice", 10, "How far this process steps back for others.", limits=(0, 19)),
     _spec("process.threads", 1, "Threads of the teacher on a CPU.", limits=(1, 256)),
     _spec("window", 100, "Over how many compared clouds the diagnostics look.",

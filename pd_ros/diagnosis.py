@@ -7,7 +7,6 @@ import torch
 
 from pd_ros.cloud_cdr import CloudMessage
 from pd_ros.cloud_findings import Finding, verdict
-from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.operating_point import FALLBACK, read_operating_point
 from pd_ros.detection.predictor import Predictor
 from pd_ros.examination import Eye, examine_cloud
@@ -44,8 +43,7 @@ class Diagnosis:
         self._time = time_now()
         self._sensor_frame = sensor_frame
         self._ahead_s = 0.0
-        config = predictor.config
-        self.eye = Eye(config.range_m, config.features, expected_clouds(predictor.training))
+        self.eye = Eye.of(predictor.config, predictor.training)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []

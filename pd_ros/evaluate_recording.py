@@ -17,6 +17,8 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.replay.cloud_options import add_columns, add_ego_distance
+from pd_ros.replay.columns import parse_columns
 from pd_ros.replay.evaluation_json import evaluation_json
 from pd_ros.replay.evaluation_page import Evaluation, evaluation_page
 from pd_ros.replay.evaluation_pictures import FrameStyle, draw_pictures
@@ -67,6 +69,8 @@ def _run(options: argparse.Namespace) -> str:
         intensity_scale=options.intensity_scale,
         score_threshold=options.score_threshold,
         rate_hz=options.rate,
+        columns=parse_columns(options.columns),
+        ego_distance_m=options.ego_distance,
     )
     classes = load_checkpoint(plan.models[0]).config.classes
     names = distinct_names([path.stem for path in plan.models])
@@ -88,7 +92,8 @@ def _run(options: argparse.Namespace) -> str:
     evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference)
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
-    notes = [describe_unknown(unknown, classes)] if unknown else []
+    notes = [line for result in results for line in result.remarks]
+    notes += [describe_unknown(unknown, classes)] if unknown else []
     files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
     return "\n".join([*_lines(summaries), *notes, *files])
 
@@ -182,6 +187,8 @@ def _parser() -> argparse.ArgumentParser:
         "--intensity-scale", type=float, default=1.0,
         help="intensities are multiplied by it, to bring them to [0, 1]"
     )  # fmt: skip
+    add_columns(parser)
+    add_ego_distance(parser)
     add("--json", type=Path, metavar="FILE", help="write report.json here as well")
     return parser
 

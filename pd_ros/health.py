@@ -17,7 +17,7 @@ from pd_ros.silence import (
     explain_unheard,
     no_clock_text,
 )
-from pd_ros.statistics import Counts
+from pd_ros.statistics import BEYOND, OWN_VEHICLE, Counts
 from pd_ros.timings import Percentiles
 
 LATENCY = "arrival to answer"  # in the timings
@@ -125,6 +125,7 @@ def judge_detector(
     late = timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95
     latency = f"p95 of the latency is {late:.0f} ms"
     grown = _grown(before.events, now.events)
+    full = [name.removeprefix(BEYOND) for name in grown if name.startswith(BEYOND)]
     events: list[_Finding] = [
         (grown.get(name, 0), level, f"{name}, {grown.get(name, 0)} times; see log")
         for name, level in _EVENTS.items()
@@ -137,7 +138,10 @@ def judge_detector(
             late > limit.latency_error_ms, Level.ERROR,
             f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
         ),
-        (clipped, Level.WARN, f"{clipped} points exceeded a capacity of the model, left out"),
+        (
+            clipped, Level.WARN,
+            f"{clipped} points exceeded {' and '.join(full) or 'a capacity'}; thinned out evenly",
+        ),
         (
             dropped > received / 2, Level.WARN,
             f"{dropped} of {received} clouds dropped: slower than the sensor",
@@ -171,6 +175,7 @@ def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: boo
     values: dict[str, object] = {
         "boxes": now.boxes,
         "mean boxes per cloud": round(mean, 2),
+        f"{OWN_VEHICLE}, left out": now.events.get(OWN_VEHICLE, 0),
         "without boxes for (s)": round(empty_s, 1),
     }
     return _worst(findings, "publishing", values)

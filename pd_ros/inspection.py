@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from pd_ros.cloud_findings import Finding, verdict
 from pd_ros.cloud_layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
-from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.examination import Eye, examine_cloud
 from pd_ros.frame_finding import judge_frame
 from pd_ros.health import Level
 from pd_ros.pointcloud import INTENSITY_MODES, Reading
+from pd_ros.replay.cloud_options import add_columns
+from pd_ros.replay.columns import Columns, parse_columns
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_raw
 from pd_ros.replay.recording import is_recording, open_recording
 
@@ -43,12 +44,11 @@ def inspect(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     try:
         checkpoint = load_checkpoint(options.model)
-        expected = expected_clouds(checkpoint.training)
-        config = checkpoint.config
         cloud = _receive(options) if options.source is None else find_cloud(
-            options.source, options.topic, options.cloud
+            options.source, options.topic, options.cloud, parse_columns(options.columns)
         )  # fmt: skip
-        eye = Eye(config.range_m, config.features, expected)
+        eye = Eye.of(checkpoint.config, checkpoint.training)
+        expected = eye.expected
         findings = examine_cloud(
             cloud.layout, cloud.data, eye, _reading(options), options.z_offset
         )
@@ -64,7 +64,9 @@ def inspect(arguments: Sequence[str] | None = None) -> int:
     return 0 if verdict(findings)[0] is Level.OK else 1
 
 
-def find_cloud(path: Path, topic: str | None, number: int | None) -> NamedCloud:
+def find_cloud(
+    path: Path, topic: str | None, number: int | None, columns: Columns | None = None
+) -> NamedCloud:
     """Return a cloud of a file, folder or recording; the middle one, if no number is given.
 
     Raises ``ValueError`` for what holds no such cloud.
@@ -84,7 +86,7 @@ def find_cloud(path: Path, topic: str | None, number: int | None) -> NamedCloud:
         )
     files = list_clouds(path) if path.is_dir() else [path]
     file = files[_place(path, number, len(files))]
-    layout, data, _ = read_raw(file)
+    layout, data, _ = read_raw(file, columns)
     return NamedCloud(str(file), layout, data)
 
 
@@ -170,6 +172,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
              " folder of clouds; none: a running topic")  # fmt: skip
     add("--topic", help="of the clouds, in a recording or running")
     add("--cloud", type=int, metavar="N", help="which one, from 0; default: the middle one")
+    add_columns(parser)
     add("--model", type=Path, default=_SHIPPED, help="checkpoint; default: the shipped student")
     add("--json", type=Path, metavar="FILE", help="write the findings here as well")
     add("--timeout", type=float, default=10.0, help="seconds to wait for a running topic")

@@ -20,9 +20,11 @@ from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.examination import Eye
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node_process import node_process, wait_until
+from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.label_names import (
     describe_unknown,
     names_of,
@@ -65,7 +67,8 @@ def _run(options: argparse.Namespace) -> str:
         raise ValueError(f"--every: expected at least 1, got {options.every}")
     if options.teacher is not None:
         load_checkpoint(options.teacher)  # a bad one is said before a node starts
-    config = load_checkpoint(options.model).config
+    checkpoint = load_checkpoint(options.model)
+    config = checkpoint.config
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
@@ -85,10 +88,13 @@ def _run(options: argparse.Namespace) -> str:
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
+    eye = Eye.of(config, checkpoint.training)
+    remarks = remarks_on(source, {options.model.stem: eye})
     unknown = unknown_names(result.label_names, config.classes)
-    if unknown:
-        table += f"\n{describe_unknown(unknown, config.classes)}"
-    return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
+    remarks += [describe_unknown(unknown, config.classes)] if unknown else []
+    notes = "".join(f"{line}\n" for line in remarks)
+    where = f"boxes, report, picture: {options.out}"
+    return f"{format_live(run, result)}\n\n{table}\n\n{notes}{where}"
 
 
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:

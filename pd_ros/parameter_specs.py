@@ -132,7 +132,8 @@ _SIX = "six numbers: x, y, z minimum, x, y, z maximum, each minimum below its ma
 _REGION = (
     Spec("roi.range", OFF, "Metres; points outside of it are left out, in the model's frame.",
          limits=(-1000.0, 1000.0), constraints=_SIX),
-    Spec("roi.ego_box", OFF, "Metres; points inside of it are left out: the own vehicle.",
+    Spec("roi.ego_box", OFF, "Metres; points inside of it are left out, and so are boxes whose"
+         " centre is inside: the own vehicle.",
          limits=(-1000.0, 1000.0), constraints=_SIX),
     Spec(
         "sweeps.count", -1, "Clouds joined into one, for a model of several sweeps (with the"
@@ -174,6 +175,10 @@ _POSTPROCESS = (
     Spec(
         "postprocess.max_detections", 200, "Most boxes published for one cloud, the best ones.",
         limits=(1, 2000),
+    ),
+    Spec(
+        "postprocess.ego_distance", 0.3, "Metres; boxes that come nearer to the sensor than this"
+        " are the own vehicle's and left out; -1: none are.", limits=(-1.0, 10.0),
     ),
     Spec(
         "postprocess.min_points_in_box", 0, "Boxes with fewer points in them are left out.",

@@ -106,6 +106,7 @@ def read_settings(node: Node, classes: Sequence[str], chosen: Sequence[float]) -
         max_age_s=value("input.max_age"),
         region=_six(value("roi.range")),
         ego_box=_six(value("roi.ego_box")),
+        ego_distance_m=value("postprocess.ego_distance"),
         tf_timeout_s=value("sweeps.tf_timeout"),
         max_gap_s=value("sweeps.max_gap"),
         single_sweep=value("sweeps.on_tf_error") == "single_sweep",

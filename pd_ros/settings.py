@@ -51,6 +51,7 @@ class Settings:
     max_age_s: float = 0.0  # 0: any
     region: Limits = OFF
     ego_box: Limits = OFF
+    ego_distance_m: float = 0.3  # see ``detection.ego``
     tf_timeout_s: float = 0.05
     max_gap_s: float = 0.3
     single_sweep: bool = True  # where a cloud has no transform; else it is answered with no boxes

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+BEYOND = "beyond "  # before a capacity's name: the event of a point that it has no room for
+OWN_VEHICLE = "boxes on the own vehicle"  # the event of one that was left out for that
 _NONE: Mapping[str, int] = MappingProxyType({})
 
 
@@ -20,7 +22,7 @@ class Counts:
     processed: int = 0  # answered with a message, failed ones too
     failed: int = 0  # answered with no boxes, because the detector raised an error
     dropped: int = 0  # not answered, because a newer cloud came first
-    clipped_points: int = 0  # points beyond a capacity
+    clipped_points: int = 0  # beyond a capacity of the whole cloud; which one: see events
     boxes: int = 0  # published in all
     rejected: Mapping[str, int] = field(default_factory=lambda: _NONE)  # clouds, by reason
     events: Mapping[str, int] = field(default_factory=lambda: _NONE)  # what else went wrong

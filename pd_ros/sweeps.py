@@ -37,8 +37,8 @@ class SweepBuffer:
     def join(self, sweep: Sweep, max_gap_s: float) -> Float32:
         """Return ``[N, 5]``: x, y, z, intensity, age in seconds (0 for the newest).
 
-        All are where the sensor is now; the newest cloud comes first, so that a capacity that is
-        full leaves out the oldest.
+        All are where the sensor is now; the newest cloud comes first. A capacity that is full
+        thins all of them out alike, so that the ages stay those of the training.
         """
         if self._past and not 0 < sweep.stamp_ns - self._past[-1].stamp_ns <= max_gap_s * 1e9:
             self.clear()

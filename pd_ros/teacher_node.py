@@ -97,6 +97,7 @@ class ComparisonNode(Node):
             classes=value("classes"),
             intensity_scale=value("input.intensity.scale"),
             z_offset_m=value("input.z_offset"),
+            ego_distance_m=value("postprocess.ego_distance"),
             window=value("window"),
             record_folder=value("record.folder"),
             record_count=value("record.count"),

@@ -19,7 +19,12 @@ from pd_ros.benchmark.report import format_benchmark, write_json
 from pd_ros.benchmark.run import Effort, benchmark_model
 from pd_ros.detection.dense_part import BACKENDS
 from pd_ros.detection.device import choose_device
+from pd_ros.examination import Eye
 from pd_ros.memory import keep_freed_memory
+from pd_ros.replay.cloud_options import add_columns
+from pd_ros.replay.columns import parse_columns
+from pd_ros.replay.first_look import remarks_on
+from pd_ros.replay.sources import open_source
 
 _EXAMPLE = """example:
   python -m pd_ros.benchmark --model real_student real_teacher point_pillars \\
@@ -47,11 +52,15 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     effort.check()
     models = [find_model(name) for name in options.model]
-    for path in models:  # what is wrong with the last should not come up after all the others
-        load_network(path)
+    # What is wrong with the last should not come up after all the others.
+    eyes = {path.stem: Eye.of(*load_network(path)[1:]) for path in models}
     devices = [choose_device(name) for name in options.device or _devices()]
     points = options.points or _real_sweeps()
-    clouds = read_messages(points, options.topic, options.intensity_scale, options.clouds)
+    columns = parse_columns(options.columns)
+    source = None if points is None else open_source(
+        points, options.topic, options.intensity_scale, None, with_truth=False, columns=columns
+    )  # fmt: skip
+    clouds = read_messages(source, options.clouds)
     keep_freed_memory()
     machine = describe_machine()
     results = [
@@ -62,7 +71,8 @@ def _run(options: argparse.Namespace) -> str:
         write_json(options.json, machine, named, clouds, results)
     if options.picture:
         draw_benchmark(options.picture, results, str(machine["cpu"]))
-    return format_benchmark(machine, named, clouds, results)
+    remarks = remarks_on(source, eyes) if source else []
+    return "\n".join([format_benchmark(machine, named, clouds, results), *remarks])
 
 
 def _devices() -> list[str]:
@@ -96,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
     add("--intensity-scale", type=float, default=1.0, help="as in pd_ros.replay")
+    add_columns(parser)
     add("--clouds", type=int, default=5, help="how many clouds are taken, at least 1")
     add("--rounds", type=int, default=20, help="how often each is timed, at least 1")
     add("--seconds", type=float, default=120.0, help="begin no more rounds of one setting after")

@@ -1,13 +1,12 @@
 """Clouds as they come over ROS: the bytes of a ``PointCloud2``, as Velodyne's driver lays them."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from pd_ros.cloud_layout import CloudField, CloudLayout
 from pd_ros.pointcloud import Float32
-from pd_ros.replay.sources import open_source
+from pd_ros.replay.sources import Source
 
 _BEAMS = 64
 _COLUMNS = 1900
@@ -43,16 +42,13 @@ def to_message(points: Float32) -> CloudMessage:
     return CloudMessage(layout, records.tobytes())
 
 
-def read_messages(
-    path: Path | None, topic: str | None, intensity_scale: float, most: int
-) -> list[CloudMessage]:
+def read_messages(source: Source | None, most: int) -> list[CloudMessage]:
     """The first clouds of a recording or folder; without one, made-up streets.
 
     Raises ``ValueError`` for what cannot be read, or holds no cloud.
     """
-    if path is None:
+    if source is None:
         return [to_message(made_up_street(seed)) for seed in range(most)]
-    source = open_source(path, topic, intensity_scale, None, with_truth=False)
     sweeps = zip(source.sweeps(), range(most), strict=False)
     return [to_message(sweep.points) for sweep, _ in sweeps]
 

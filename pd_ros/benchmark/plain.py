@@ -58,6 +58,8 @@ class PlainPredictor:
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
         table = self._pillars.table(batch) if self._pillars else None
         done("voxelise")
+        if not len(batch.cells):
+            return Detections.empty()
         model = self._model
         features = self._encode(table, batch)
         canvas = self._canvas(features, batch)

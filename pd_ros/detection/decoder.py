@@ -34,11 +34,21 @@ def make_decoder(config: PointRcnnConfig, device: torch.device) -> PointDecoder:
 @overload
 def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | PointDecoder: ...
 def make_decoder(config: AnyModelConfig, device: torch.device) -> BevDecoder | PointDecoder:
-    """From the output of a network over a batch to the boxes of each sample."""
+    """From the output of a network over a batch to the boxes of each sample.
+
+    A sample without a point in range has none, whatever the maps say about empty space.
+    """
     if isinstance(config, PointRcnnConfig):
         return partial(decode_proposals, config=config.decode)
     find, settings = make_peaks(config, device), config.decode
-    return lambda output: [
-        suppress(usable(found, settings), settings, config.class_groups)
-        for found in find(output.maps)
-    ]
+
+    def decode(output: ModelOutput) -> list[Detections]:
+        seen = set(output.pillar_cells[:, 0].tolist())
+        return [
+            suppress(usable(found, settings), settings, config.class_groups)
+            if sample in seen
+            else Detections.empty()
+            for sample, found in enumerate(find(output.maps))
+        ]
+
+    return decode

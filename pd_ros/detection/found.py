@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 
 
 class Found(NamedTuple):
     """Boxes, and what did not fit."""
 
     detections: Detections  # on the CPU
-    clipped: int  # points that exceeded a capacity
+    clipped: Clipped
     not_finite: int = 0  # values that the network answered and that are no answer

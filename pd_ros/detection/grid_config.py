@@ -69,7 +69,7 @@ class GridConfig(FrozenConfig):
 
 
 class CapacityConfig(FrozenConfig):
-    """How much one cloud may hold; what exceeds it is left out and counted."""
+    """How much one cloud may hold; what exceeds it is thinned out evenly, and counted."""
 
     max_points: Count = 200_000
     max_pillars: Count = 60_000

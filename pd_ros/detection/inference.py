@@ -20,7 +20,7 @@ from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.point_config import PointRcnnConfig
 from pd_ros.detection.point_rcnn import PointRcnn
 from pd_ros.detection.point_sample import make_point_batch
-from pd_ros.detection.types import Done, PointRcnnOutput
+from pd_ros.detection.types import Clipped, Detections, Done, PointRcnnOutput
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.folded_sparse import FoldedSparseEncoder
@@ -54,6 +54,8 @@ class BevInference:
         done("copy")
         batch = pillarize([cloud], self._config.grid, self._config.capacity)
         done("voxelise")
+        if not len(batch.cells):
+            return Found(Detections.empty(), batch.clipped)
         features = self._encoder(batch).to(self._row_precision)
         canvas = self._encoder.canvas(features, batch).to(
             self._precision, memory_format=torch.channels_last
@@ -104,7 +106,8 @@ class PointInference:
         found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
         done("decode_nms")
         answers = (first.classes, first.box, refined.score, refined.box)
-        return Found(found, 0, sum(int((~values.isfinite()).sum()) for values in answers))
+        lost = sum(int((~values.isfinite()).sum()) for values in answers)
+        return Found(found, Clipped(), lost)
 
 
 def make_inference(

@@ -17,7 +17,7 @@ from pd_ros.detection.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.model import BevDetector
 from pd_ros.detection.padded_pillars import PaddedPillars
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 
 
 class OnePass:
@@ -39,28 +39,33 @@ class OnePass:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Points ``[N, 3 + C]``, not finite where there are none -> what :func:`unpack` reads."""
-        batch, place, clipped = self._pillars(points)
+        batch, place, clipped, held = self._pillars(points)
         rows = self._encoder(batch).to(self._canvas.dtype)
         self._canvas.index_copy_(0, place, rows)
         channels, height, width = self._shape
         canvas = self._canvas[:-1].view(1, height, width, channels).permute(0, 3, 1, 2)
         found = self._peaks(self._dense(canvas, nobody))[0]
         self._canvas.index_fill_(0, place, 0)  # a hundredth of the canvas
-        return pack(found, clipped)
+        return pack(found, clipped, held)
 
 
-def pack(found: Detections, clipped: Tensor) -> Tensor:
-    """Boxes and the number of points left out as one tensor, to be copied at once."""
+def pack(found: Detections, clipped: Tensor, held: Tensor) -> Tensor:
+    """Boxes, points left out ``[2]`` and points in pillars ``[]`` as one tensor, to be copied."""
     columns = [found.boxes, found.scores[:, None], found.labels[:, None].float()]
     if found.velocities is not None:
         columns.append(found.velocities)
     rows = torch.cat(columns, dim=1)
-    return torch.cat((rows, clipped.float().expand(1, rows.shape[1])))
+    last = torch.zeros_like(rows[:1])
+    last[0, :2], last[0, 2] = clipped, held
+    return torch.cat((rows, last))
 
 
-def unpack(rows: Tensor) -> tuple[Detections, int]:
-    """What :func:`pack` was given."""
+def unpack(rows: Tensor) -> tuple[Detections, Clipped]:
+    """What :func:`pack` was given; no boxes where no point lies in a pillar."""
+    beyond, homeless, held = rows[-1, :3].long().tolist()
+    if not held:
+        return Detections.empty(), Clipped(beyond, homeless)
     found = rows[:-1]
     velocities = found[:, 9:] if found.shape[1] > 9 else None
     detections = Detections(found[:, :7], found[:, 7], found[:, 8].long(), velocities)
-    return detections, int(rows[-1, 0])
+    return detections, Clipped(beyond, homeless)

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.grid_config import CapacityConfig, GridConfig
-from pd_ros.detection.pillars import cell_sizes, cells_of, inside_range
-from pd_ros.detection.types import PillarBatch
+from pd_ros.detection.pillars import cell_sizes, cells_of, inside_range, is_spread
+from pd_ros.detection.types import Clipped, PillarBatch
 
 # Points that lie in no pillar share these rows: in a single one they would wait for each other.
 _SPARE_PILLARS = 4096
@@ -21,7 +21,8 @@ class Padded(NamedTuple):
 
     batch: PillarBatch  # all points, and as many pillars as there may be; those in no cell are not
     place: Tensor  # [V] cell of each pillar, row * columns + column; rows * columns of no pillar
-    clipped: Tensor  # int64, points left out because a capacity was full
+    clipped: Tensor  # [2] int64, as in ``Clipped``
+    held: Tensor  # [] int64, points that lie in a pillar
 
 
 class PaddedPillars:
@@ -36,7 +37,8 @@ class PaddedPillars:
     def __call__(self, points: Tensor) -> Padded:
         """Points ``[N, 3 + C]``, of which those not finite are nobody's, in their pillars."""
         inside = inside_range(points, self._grid.point_range_m)
-        kept = inside & (inside.cumsum(0) <= self._capacity.max_points)
+        count, room = inside.sum(), self._capacity.max_points
+        kept = inside & is_spread(inside.cumsum(0) - 1, count, room)[0]
         cell = cells_of(points[:, :3].unbind(1), self._grid, self._sizes)
         cell = cell.masked_fill_(~kept, self._cells)
         first, rank = _arrivals(cell)
@@ -44,15 +46,19 @@ class PaddedPillars:
         if limit is not None:
             kept = kept & (rank < limit)
         most = min(self._capacity.max_pillars, len(points), self._cells)
-        touched = (kept & (rank == 0)).cumsum(0) - 1  # at its first point: a pillar's number
-        number = touched.index_select(0, first)
-        kept = kept & (number < most)
+        touched = (kept & (rank == 0)).cumsum(0)  # at its first point: which pillar it is
+        has_place, number = is_spread(touched - 1, touched[-1:].sum(), most)
+        has_place, number = has_place.index_select(0, first), number.index_select(0, first)
+        seated = kept.sum()
+        kept = kept & has_place
         spare = torch.arange(len(points), device=points.device) % _SPARE_PILLARS + most
         number = torch.where(kept, number, spare)
         place = torch.full_like(self._empty(points, most), self._cells)
         place.scatter_(0, number, cell.masked_fill(~kept, self._cells))
         counts = self._empty(points, most).scatter_add_(0, number, torch.ones_like(number))
-        return Padded(self._batch(points, number, place, counts), place, inside.sum() - kept.sum())
+        held = kept.sum()
+        clipped = torch.stack((count - count.clamp(max=room), seated - held))
+        return Padded(self._batch(points, number, place, counts), place, clipped, held)
 
     def _empty(self, points: Tensor, most: int) -> Tensor:
         size = most + _SPARE_PILLARS
@@ -65,7 +71,7 @@ class PaddedPillars:
         cells = torch.stack((nothing, row, place - row * columns), dim=1)
         # What is not finite would spread through the spare rows' sums.
         points = points.nan_to_num(0, 0, 0)
-        return PillarBatch(points, number, cells, counts.clamp(min=1), 1, 0, nothing)
+        return PillarBatch(points, number, cells, counts.clamp(min=1), 1, Clipped(), nothing)
 
 
 def _arrivals(cell: Tensor) -> tuple[Tensor, Tensor]:

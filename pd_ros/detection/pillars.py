@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.grid_config import CapacityConfig, GridConfig
-from pd_ros.detection.types import PillarBatch
+from pd_ros.detection.types import Clipped, PillarBatch
 
 # Grids of more cells (voxels) are too large for a table of all of them: theirs are sorted.
 _LARGEST_TABLE = 1 << 22
@@ -17,9 +17,10 @@ def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConf
     """Sort clouds ``[N_i, 3 + C]`` into pillars, or into voxels where the grid has layers.
 
     Points outside of ``grid.point_range_m`` (upper bounds excluded) and points that are not
-    finite are left out. Where a capacity binds, the first points and pillars in the cloud's order
-    stay, and the rest is counted in ``clipped``. An empty cloud, or no point in range, gives zero
-    pillars.
+    finite are left out. A pillar that is full holds the points that came first. Where a capacity
+    of the whole cloud binds, points and pillars are thinned out evenly over the cloud's order
+    (sensors send one direction after another: no sector may go blind) and counted in ``clipped``.
+    An empty cloud, or no point in range, gives zero pillars.
     """
     parts = [_group_cloud(cloud, grid, capacity) for cloud in clouds]
     sizes = [len(part.counts) for part in parts]
@@ -37,7 +38,7 @@ def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConf
         torch.stack((sample, line - layer * rows, place - line * columns), dim=1),
         torch.cat([part.counts for part in parts]),
         len(clouds),
-        sum(part.clipped for part in parts),
+        Clipped(*map(sum, zip(*(part.clipped for part in parts), strict=True))),
         layer,
     )
 
@@ -49,18 +50,20 @@ class _Grouped(NamedTuple):
     number: Tensor  # [P] pillar of each point, counted within the cloud
     place: Tensor  # [V] cell of each pillar as (layer * rows + row) * columns + column
     counts: Tensor  # [V]
-    clipped: int
+    clipped: Clipped
 
 
 def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _Grouped:
     index, cell = _in_range(cloud, grid)
-    in_range, cells = len(index), grid.layers * grid.size[0] * grid.size[1]
-    index, cell = index[: capacity.max_points], cell[: capacity.max_points]
+    beyond, cells = len(index) - capacity.max_points, grid.layers * grid.size[0] * grid.size[1]
+    if beyond > 0:
+        kept = spread(len(index), capacity.max_points, index.device)
+        index, cell = index.index_select(0, kept), cell.index_select(0, kept)
     places = None
     if cells > _LARGEST_TABLE:
         places, cell = torch.unique(cell, return_inverse=True)
         cells = len(places)
-    index, cell, occupied, counts = _clip(index, cell, cells, capacity)
+    index, cell, occupied, counts, homeless = _clip(index, cell, cells, capacity)
     number = occupied.new_empty(cells)
     number.index_copy_(0, occupied, torch.arange(len(occupied), device=cell.device))
     place = occupied if places is None else places[occupied]
@@ -69,8 +72,27 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
         number.index_select(0, cell),
         place,
         counts,
-        in_range - len(index),
+        Clipped(max(0, beyond), homeless),
     )
+
+
+def spread(count: int, most: int, device: torch.device) -> Tensor:
+    """Which of ``count`` things in a row, of which ``most`` have room, are kept: ``[most]``.
+
+    Evenly over the row; rising, and what :func:`is_spread` says one by one.
+    """
+    rank = torch.arange(1, most + 1, device=device)
+    return torch.div(rank * count - 1, most, rounding_mode="floor")
+
+
+def is_spread(rank: Tensor, count: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Whether things of ranks ``[N]`` below ``count`` ``[]`` are kept, and their ranks then.
+
+    At most ``most`` are; no value is read back, as in ``padded_pillars``.
+    """
+    room, count = count.clamp(max=most), count.clamp(min=1)
+    before = torch.div(rank * room, count, rounding_mode="floor")
+    return torch.div((rank + 1) * room, count, rounding_mode="floor") > before, before
 
 
 def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
@@ -127,10 +149,10 @@ def _place(values: Tensor, lower: float, size_m: Tensor, cells: int) -> Tensor:
 
 def _clip(
     index: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
     """Index and cell of the points that pillars have room for, their cells, how many each holds.
 
-    First come, first served.
+    Last, how many points had none since their pillar had no place.
     """
     per_cell = torch.bincount(cell, minlength=cells)
     limit = capacity.max_points_per_pillar
@@ -139,13 +161,14 @@ def _clip(
         in_time = torch.ones_like(cell, dtype=torch.bool).index_fill_(0, late, False)
         keep = in_time.nonzero().squeeze(1)
         index, cell = index.index_select(0, keep), cell.index_select(0, keep)
-    occupied = per_cell.nonzero().squeeze(1)
+    occupied, seated = per_cell.nonzero().squeeze(1), len(index)
     if len(occupied) > capacity.max_pillars:
-        chosen = _first_cells(cell, cells, capacity.max_pillars)
+        chosen = _spread_cells(cell, occupied, cells, capacity.max_pillars)
         keep = chosen.index_select(0, cell).nonzero().squeeze(1)
         index, cell, occupied = index[keep], cell[keep], chosen.nonzero().squeeze(1)
     counts = per_cell.index_select(0, occupied)
-    return index, cell, occupied, counts if limit is None else counts.clamp_(max=limit)
+    counts = counts if limit is None else counts.clamp_(max=limit)
+    return index, cell, occupied, counts, seated - len(index)
 
 
 def _latecomers(cell: Tensor, per_cell: Tensor, limit: int) -> Tensor:
@@ -160,11 +183,12 @@ def _latecomers(cell: Tensor, per_cell: Tensor, limit: int) -> Tensor:
     return crowded.index_select(0, order[late])
 
 
-def _first_cells(cell: Tensor, cells: int, limit: int) -> Tensor:
-    """Mask ``[cells]`` of the ``limit`` cells that are touched first."""
+def _spread_cells(cell: Tensor, occupied: Tensor, cells: int, limit: int) -> Tensor:
+    """Mask ``[cells]`` of ``limit`` of the occupied cells, evenly in the order of their points."""
     first = cell.new_full((cells,), len(cell))
     position = torch.arange(len(cell), device=cell.device)
     first.scatter_reduce_(0, cell, position, "amin")
+    arrival = occupied.index_select(0, first.index_select(0, occupied).argsort())
     chosen = torch.zeros(cells, dtype=torch.bool, device=cell.device)
-    chosen[first.argsort()[:limit]] = True
+    chosen[arrival.index_select(0, spread(len(occupied), limit, cell.device))] = True
     return chosen

@@ -11,7 +11,7 @@ from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference import make_inference
 from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY
-from pd_ros.detection.types import Detections, Done
+from pd_ros.detection.types import Clipped, Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -33,7 +33,7 @@ class Predictor:
         self.training = checkpoint.training
         self.device = device
         self.precision = precision
-        self.clipped = 0  # points of the last cloud that exceeded a capacity
+        self.clipped = Clipped()  # of the last cloud
         point = read_operating_point(self.training, self.config.name)
         self.thresholds = class_thresholds(point, self.config.classes)  # by class
         self.not_finite = 0  # values of its answer that are none: NaN, infinite
@@ -75,8 +75,9 @@ class Predictor:
     ) -> Detections:
         """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
 
-        Points out of range or not finite are left out. ``done`` is told the name of each stage
-        when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
+        Points out of range or not finite are left out; where none is left, there are no boxes,
+        whatever the network would say about an empty space. ``done`` is told the name of each
+        stage when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
         another shape.
         """
         cloud = torch.as_tensor(points, dtype=torch.float32)
@@ -98,4 +99,5 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
-        self.clipped = self.not_finite = 0
+        self.clipped = Clipped()
+        self.not_finite = 0

@@ -41,6 +41,21 @@ class Detections(NamedTuple):
         return Detections(change(self.boxes), change(self.scores), change(self.labels), velocities)
 
 
+class Clipped(NamedTuple):
+    """Points of a cloud that were left out because a capacity of the whole cloud was full.
+
+    Those that come late to a full pillar are not among them: the pillar speaks for them.
+    """
+
+    points: int = 0  # beyond ``max_points``
+    pillars: int = 0  # in pillars beyond ``max_pillars``
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.points + self.pillars
+
+
 class PillarBatch(NamedTuple):
     """Points of a batch of clouds and the pillars they lie in; empty pillars do not appear.
 
@@ -53,7 +68,7 @@ class PillarBatch(NamedTuple):
     cells: Tensor  # [V, 3] int64: sample, row (y), column (x)
     counts: Tensor  # [V] int64, points in each pillar, at least 1
     batch_size: int
-    clipped: int  # points left out because a capacity was full
+    clipped: Clipped  # over all clouds
     layers: Tensor  # [V] int64, height of a voxel counted from below; 0 for pillars
 
 

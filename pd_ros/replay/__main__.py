@@ -10,7 +10,11 @@ from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
+from pd_ros.examination import Eye
 from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.replay.cloud_options import add_columns, add_ego_distance
+from pd_ros.replay.columns import parse_columns
+from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.kitti_files import calibration_of, write_kitti_results
 from pd_ros.replay.label_names import names_of, refuse_all_unknown
 from pd_ros.replay.report import (
@@ -45,7 +49,7 @@ def _run(options: argparse.Namespace) -> str:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
     source = open_source(
         options.points, options.topic, options.intensity_scale, options.labels,
-        with_truth=not options.no_labels,
+        with_truth=not options.no_labels, columns=parse_columns(options.columns),
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
@@ -54,7 +58,9 @@ def _run(options: argparse.Namespace) -> str:
     calibration = calibration_of(source) if options.kitti_results else None
     make_folders(options.out, options.json)
     predictor.warm_up()
-    result = replay(predictor, source, predictor.config, options.score_threshold)
+    result = replay(
+        predictor, source, predictor.config, options.score_threshold, options.ego_distance
+    )
     write_detections_json(options.out / "detections.json", result, classes)
     if calibration is not None:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
@@ -64,7 +70,10 @@ def _run(options: argparse.Namespace) -> str:
     if options.picture:
         title = picture_title(options.points, result)
         save_birdseye(options.out / "birdseye.png", result.panels, title)
-    return format_report(result, scores, classes)
+    remarks = remarks_on(
+        source, {options.model.stem: Eye.of(predictor.config, predictor.training)}
+    )
+    return "\n".join([format_report(result, scores, classes), *remarks])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
         help="intensities are multiplied by it, to bring them to [0, 1], e.g. 0.00392 for floats"
         " up to 255; integers are divided by their type's maximum before",
     )  # fmt: skip
+    add_columns(parser)
+    add_ego_distance(parser)
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     add("--picture", action="store_true", help="draw some clouds from above: birdseye.png")
     return parser

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pd_ros.detection.ego import EGO_DISTANCE_M
 from pd_ros.evaluation.kitti_camera import Calibration, read_calibration
 from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.replay.columns import Columns
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.named_detector import distinct_names
 from pd_ros.replay.recording import DETECTIONS, is_recording, open_recording
@@ -26,6 +28,8 @@ class EvaluationPlan:
     intensity_scale: float = 1.0
     score_threshold: float = DEFAULT_SCORE  # of the boxes that are compared one by one and drawn
     rate_hz: float = 10.0  # of clouds in files
+    columns: Columns | None = None  # of .bin
+    ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
 
 
 class Task(NamedTuple):
@@ -48,8 +52,12 @@ def open_task(path: Path, plan: EvaluationPlan) -> Source:
     """
     labels, measures = None if plan.labels is None else Path(plan.labels), plan.teacher is None
     if not is_recording(path):
-        return open_source(path, plan.topic, plan.intensity_scale, labels, measures)
-    source = open_source(path, plan.topic, plan.intensity_scale, None, measures)
+        return open_source(
+            path, plan.topic, plan.intensity_scale, labels, measures, columns=plan.columns
+        )
+    source = open_source(
+        path, plan.topic, plan.intensity_scale, None, measures, columns=plan.columns
+    )
     if labels is None or isinstance(source, FolderSource):
         return source
     holder, topic = (labels, None) if labels.exists() else (path, plan.labels)

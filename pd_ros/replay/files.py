@@ -6,22 +6,21 @@ All are read as the ``PointCloud2`` with the same bytes would be, by :func:`deco
 import zipfile
 import zlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.npyio import NpzFile
+from numpy.typing import NDArray
 
-from pd_ros.cloud_layout import CloudError, CloudField, CloudLayout
+from pd_ros.cloud_layout import CloudError, CloudLayout
 from pd_ros.pointcloud import Float32, Reading, decode_points
+from pd_ros.replay.columns import Columns, check_columns, column_layout
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.npz_classes import class_numbers, name_classes
 from pd_ros.replay.pcd import read_pcd
 from pd_ros.replay.sound_boxes import refuse_unsound_boxes
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
-# Columns of float32 in the order in which all kinds of files have them.
-_NAMES = ("x", "y", "z", "intensity", "ring")
-_POINT_FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(_NAMES))
 # What numpy and its zip reader raise for files that are cut, damaged or of another kind.
 _NPZ_ERRORS = (
     OSError, EOFError, KeyError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError,
@@ -68,16 +67,21 @@ def list_clouds(folder: Path) -> list[Path]:
     return files
 
 
-def read_cloud(path: Path, intensity_scale: float, extras: tuple[str, ...] = ()) -> CloudFile:
+def read_cloud(
+    path: Path,
+    intensity_scale: float,
+    extras: tuple[str, ...] = (),
+    columns: Columns | None = None,
+) -> CloudFile:
     """Read one file of a kind in ``SUFFIXES``; intensities are multiplied by ``intensity_scale``.
 
     ``extras``: fields that follow the intensity.
 
     Integer ones (of a .pcd) are divided by their type's maximum before, missing ones are 0;
-    points that are not finite are left out; an empty file of .bin has no points. Raises
-    ``ValueError`` that names a damaged file.
+    points that are not finite and null returns are left out; an empty file of .bin has no points.
+    Raises ``ValueError`` as :func:`read_raw` does.
     """
-    layout, data, truth = read_raw(path)
+    layout, data, truth = read_raw(path, columns)
     try:
         reading = Reading(scale=intensity_scale, extras=extras)
         return CloudFile(decode_points(layout, data, reading), truth)
@@ -85,20 +89,23 @@ def read_cloud(path: Path, intensity_scale: float, extras: tuple[str, ...] = ())
         raise ValueError(f"{path}: {error}") from error
 
 
-def read_raw(path: Path) -> RawCloud:
+def read_raw(path: Path, columns: Columns | None = None) -> RawCloud:
     """Read one file of a kind in ``SUFFIXES`` as it is: nothing is scaled or left out.
 
-    nuScenes' ``.pcd.bin`` has a fifth column, the ring. Raises ``ValueError`` that names a
-    damaged file.
+    ``columns``: of a .bin; None: four of float32, or five (the ring) in nuScenes' ``.pcd.bin``,
+    and a file that has others is refused. Raises ``ValueError`` that names a damaged file.
     """
+    if columns is not None and path.suffix != ".bin":
+        raise ValueError(
+            f"{path}: columns: expected none for {path.suffix or 'no suffix'}, which says itself"
+            f" what it holds; got {columns.text()}, leave it out"
+        )
     match path.suffix:
-        case ".bin" if path.name.endswith(".pcd.bin"):
-            return RawCloud(*_columns(path, path.read_bytes(), 5), None)
         case ".bin":
-            return RawCloud(*_columns(path, path.read_bytes(), 4), None)
+            return _read_bin(path, columns)
         case ".npz":
             points, truth = _read_npz(path)
-            return RawCloud(*_columns(path, points.astype("<f4").tobytes(), 4), truth)
+            return RawCloud(*_columns(points), truth)
         case ".npy":
             return RawCloud(*_read_npy(path), None)
         case ".pcd":
@@ -109,16 +116,16 @@ def read_raw(path: Path) -> RawCloud:
             )
 
 
-def _columns(path: Path, data: bytes, columns: int) -> tuple[CloudLayout, bytes]:
-    fields, size = _POINT_FIELDS[:columns], 4 * columns
-    count, rest = divmod(len(data), size)
-    if rest:
-        names = ", ".join(field.name for field in fields)
-        raise ValueError(
-            f"{path}: expected {size} bytes for each point (float32 {names}),"
-            f" got {len(data)} bytes, {rest} too many; the file is cut or has other columns"
-        )
-    return CloudLayout(count, 1, size, len(data), False, fields), data
+def _read_bin(path: Path, columns: Columns | None) -> RawCloud:
+    data = path.read_bytes()
+    usual = Columns(5 if path.name.endswith(".pcd.bin") else 4)
+    check_columns(path, data, columns or usual, told=columns is not None)
+    return RawCloud(column_layout(data, columns or usual), data, None)
+
+
+def _columns(points: NDArray[Any]) -> tuple[CloudLayout, bytes]:
+    data = points.astype("<f4").tobytes()
+    return column_layout(data, Columns(points.shape[1])), data
 
 
 def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
@@ -135,7 +142,7 @@ def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
             f" {getattr(points, 'dtype', 'no array')} {list(getattr(points, 'shape', []))}; write"
             " it again with these columns"
         )
-    return _columns(path, points.astype("<f4").tobytes(), columns)
+    return _columns(points)
 
 
 def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:

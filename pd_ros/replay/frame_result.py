@@ -67,3 +67,4 @@ class RecordingResult(NamedTuple):
     frames: tuple[FrameResult, ...]
     pictured: tuple[PicturedFrame, ...]
     label_names: Counter[str]  # how many labels have each; of none where a teacher measures
+    remarks: tuple[str, ...] = ()  # what is odd about its clouds, and what was left out

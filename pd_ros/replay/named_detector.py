@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import torch
 
+from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
+from pd_ros.examination import Eye
 from pd_ros.point_features import model_points
 from pd_ros.pointcloud import Float32
 
@@ -22,10 +24,22 @@ class Timed(NamedTuple):
 
 
 class NamedDetector:
-    """A detector whose labels index ``classes``, which may not be its own; -1: none of them."""
+    """A detector whose labels index ``classes``, which may not be its own; -1: none of them.
 
-    def __init__(self, name: str, predictor: Predictor, classes: Sequence[str]) -> None:
+    Boxes nearer than ``ego_distance_m`` to the sensor are left out, see ``detection.ego``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        predictor: Predictor,
+        classes: Sequence[str],
+        ego_distance_m: float = EGO_DISTANCE_M,
+    ) -> None:
         self.name = name
+        self.eye = Eye.of(predictor.config, predictor.training)
+        self._ego_distance_m = ego_distance_m
+        self._own_boxes = 0
         self.device = str(predictor.device)
         self.range_m = predictor.config.range_m
         self._predictor = predictor
@@ -41,8 +55,15 @@ class NamedDetector:
         started_s = time.perf_counter()
         found = self._predictor(model_points(points, self.features, extras))
         latency_s = time.perf_counter() - started_s
-        named = found._replace(labels=self._labels[found.labels])
+        others = found.select(~on_sensor(found.boxes, self._ego_distance_m))
+        self._own_boxes += len(found.scores) - len(others.scores)
+        named = others._replace(labels=self._labels[others.labels])
         return Timed(named, latency_s, self._predictor.not_finite)
+
+    def take_own_boxes(self) -> int:
+        """How many boxes were left out as the own vehicle's since the last time."""
+        count, self._own_boxes = self._own_boxes, 0
+        return count
 
 
 def label_map(own: Sequence[str], classes: Sequence[str]) -> torch.Tensor:
@@ -55,7 +76,7 @@ def label_map(own: Sequence[str], classes: Sequence[str]) -> torch.Tensor:
 
 
 def load_detectors(
-    paths: Sequence[Path], device: str
+    paths: Sequence[Path], device: str, ego_distance_m: float = EGO_DISTANCE_M
 ) -> tuple[list[NamedDetector], tuple[str, ...]]:
     """Load checkpoints, and return them with the classes of the first, which all then have.
 
@@ -65,7 +86,10 @@ def load_detectors(
     classes = predictors[0].config.classes
     names = distinct_names([path.stem for path in paths])
     pairs = zip(names, predictors, strict=True)
-    return [NamedDetector(name, predictor, classes) for name, predictor in pairs], classes
+    detectors = [
+        NamedDetector(name, predictor, classes, ego_distance_m) for name, predictor in pairs
+    ]
+    return detectors, classes
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:

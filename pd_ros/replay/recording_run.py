@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.replay.evaluation_plan import EvaluationPlan, Task, frame_camera, open_task
+from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.frame_choice import KEPT, FrameKeeper
 from pd_ros.replay.frame_judge import FrameJudge
 from pd_ros.replay.frame_result import FrameResult, PicturedFrame, RecordingResult, Reference
@@ -30,7 +31,9 @@ class Evaluator:
     def load(cls, plan: EvaluationPlan) -> "Evaluator":
         """Load and warm up all models; ``ValueError`` for what cannot be loaded."""
         teachers = () if plan.teacher is None else (plan.teacher,)
-        detectors, classes = load_detectors((*plan.models, *teachers), plan.device)
+        detectors, classes = load_detectors(
+            (*plan.models, *teachers), plan.device, plan.ego_distance_m
+        )
         models = tuple(detectors[: len(plan.models)])
         teacher = detectors[-1] if teachers else None
         ranges_m = tuple(model.range_m for model in models)
@@ -56,7 +59,17 @@ class Evaluator:
                 keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
-        return RecordingResult(task.name, task.path, tuple(frames), keeper.frames(), names)
+        remarks = remarks_on(source, {model.name: model.eye for model in self.models})
+        own = {model.name: model.take_own_boxes() for model in self.models}
+        remarks += [
+            f"note: {task.path}, {name}: {count} boxes on the sensor itself, the own vehicle's,"
+            " were left out"
+            for name, count in own.items()
+            if count
+        ]
+        return RecordingResult(
+            task.name, task.path, tuple(frames), keeper.frames(), names, tuple(remarks)
+        )
 
     def _features(self) -> set[str]:
         """What any of the models wants of a point."""

@@ -65,6 +65,7 @@ def report_json(
         "score_threshold": result.score_threshold,
         "frames_not_finite": len(result.not_finite),
         "boxes": _count_boxes(result, classes),
+        "boxes_of_own_vehicle": sum(result.own_boxes),
         "latency_ms": latency_ms(result),
         "clouds_per_s": clouds_per_s(result),
         "score_rule": rule,
@@ -84,6 +85,9 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
         *remarks(len(result.not_finite), len(result.detections)),
         "",
     ]
+    if sum(result.own_boxes):
+        lines.insert(3, f"on the sensor itself, left out: {sum(result.own_boxes)} boxes (the own"
+                        " vehicle)")  # fmt: skip
     if scores is None:
         lines.append("scores: none, no labels were found for these clouds")
     elif isinstance(scores, KittiReport):

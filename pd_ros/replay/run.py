@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti_camera import score_kitti
@@ -46,6 +47,7 @@ class Replay:
     label_names: Counter[str] = field(default_factory=Counter)  # how many labels have each
     score_threshold: float = 0.0  # of the boxes that are listed, counted and drawn
     not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
+    own_boxes: list[int] = field(default_factory=list)  # left out of each frame: the own vehicle's
 
     @property
     def confident(self) -> dict[str, Detections]:
@@ -62,12 +64,17 @@ class Replay:
 
 
 def replay(
-    detector: Detector, source: Source, config: AnyModelConfig, score_threshold: float = 0.0
+    detector: Detector,
+    source: Source,
+    config: AnyModelConfig,
+    score_threshold: float = 0.0,
+    ego_distance_m: float = EGO_DISTANCE_M,
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
     ``config`` is the detector's; what of its features the source's points do not have is 0.
-    ``score_threshold`` is that of :class:`Replay`.
+    ``score_threshold`` is that of :class:`Replay`. Boxes on the sensor itself are left out, see
+    ``detection.ego``.
     """
     result = Replay({}, {}, [], [], score_threshold=score_threshold)
     every = max(1, source.count // PICTURED_SWEEPS)
@@ -79,6 +86,9 @@ def replay(
         result.latency_s.append(time.perf_counter() - started)
         if detector.not_finite:
             result.not_finite.append(sweep.frame)
+        own = on_sensor(found.boxes, ego_distance_m)
+        result.own_boxes.append(int(own.sum()))
+        found = found.select(~own)
         add_sweep(result, sweep, found, config, pictured=number % every == 0)
     return result
 

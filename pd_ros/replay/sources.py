@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pd_ros.cloud_layout import CloudError, CloudLayout, cloud_layout
+from pd_ros.cloud_layout import CloudBytes, CloudError, CloudLayout, cloud_layout
 from pd_ros.evaluation.kitti_camera import Calibration
 from pd_ros.point_features import extra_fields, missing_fields
 from pd_ros.pointcloud import Float32, Reading, decode_points
+from pd_ros.replay.columns import Columns
 from pd_ros.replay.detection_arrays import NamedBoxes, read_detection_array, stamp_ns
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_cloud, read_raw
 from pd_ros.replay.recording import (
@@ -46,6 +47,7 @@ class FolderSource:
     label_folder: Path | None = None  # KITTI object: holds label_2 and calib
     camera: Calibration | None = None  # KITTI raw: labelled is what it sees; None: all around
     extras: tuple[str, ...] = ()  # fields that follow the intensity in the points
+    columns: Columns | None = None  # of .bin; None: the usual ones
 
     @property
     def count(self) -> int:
@@ -55,10 +57,16 @@ class FolderSource:
     def sweeps(self) -> Iterator[Sweep]:
         """Read one sweep after another."""
         for path in self.files:
-            points, truth = read_cloud(path, self.intensity_scale, self.extras)
+            points, truth = read_cloud(path, self.intensity_scale, self.extras, self.columns)
             if self.truth is not None:
                 truth = self.truth[path.stem]
             yield Sweep(path.stem, points, truth if self.with_truth else None)
+
+    def raw_clouds(self) -> Iterator[tuple[str, CloudLayout, CloudBytes]]:
+        """Read one cloud after another as it is, with the name of its file."""
+        for path in self.files:
+            cloud = read_raw(path, self.columns)
+            yield str(path), cloud.layout, cloud.data
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,12 @@ class RecordingSource:
             if not seen:
                 raise ValueError(recording.empty(self.topic))
 
+    def raw_clouds(self) -> Iterator[tuple[str, CloudLayout, CloudBytes]]:
+        """Read one cloud after another as it is, with the names of recording and topic."""
+        with open_recording(self.path) as recording:
+            for _, message in recording.messages(self.topic):
+                yield f"{self.path} {self.topic}", cloud_layout(message), message.data
+
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
         try:
@@ -107,14 +121,19 @@ Source = FolderSource | RecordingSource
 
 
 def open_source(
-    path: Path, topic: str | None, intensity_scale: float, labels: Path | None, with_truth: bool
+    path: Path,
+    topic: str | None,
+    intensity_scale: float,
+    labels: Path | None,
+    with_truth: bool,
+    columns: Columns | None = None,
 ) -> Source:
     """Find out what a path holds, and the labels that belong to it.
 
     ``topic``: of the clouds in a recording; None takes the only one. ``intensity_scale``: what
     intensities are multiplied by, as :func:`decode_points` does. ``labels``: a KITTI object folder
-    (or its ``label_2``) or an ``objects.json``; None looks beside the clouds. Raises
-    ``ValueError`` for what cannot be replayed, saying why.
+    (or its ``label_2``) or an ``objects.json``; None looks beside the clouds. ``columns``: of
+    files of .bin. Raises ``ValueError`` for what cannot be replayed, saying why.
     """
     if not (math.isfinite(intensity_scale) and intensity_scale >= 0):
         raise ValueError(f"--intensity-scale: expected 0 or more, got {intensity_scale}; give what"
@@ -123,6 +142,9 @@ def open_source(
         raise ValueError(f"{path}: expected a folder of clouds or a recording, found nothing;"
                          " correct the path")  # fmt: skip
     if is_recording(path):
+        if columns is not None:
+            raise ValueError(f"columns: expected none for a recording, whose clouds say what they"
+                             f" hold; got {columns.text()}, leave it out")  # fmt: skip
         if labels is not None:
             raise ValueError(f"--labels: expected none for a recording, whose labels are its topic"
                              f" {TRUTH_TOPIC}; got {labels}, leave it out")  # fmt: skip
@@ -131,7 +153,7 @@ def open_source(
     if topic is not None:
         raise ValueError(f"--topic: expected none for files of clouds ({path}), got {topic};"
                          " leave it out")  # fmt: skip
-    return _folder_source(path, intensity_scale, labels, with_truth)
+    return _folder_source(path, intensity_scale, labels, with_truth, columns)
 
 
 def with_features(source: Source, features: Iterable[str]) -> Source:
@@ -184,7 +206,11 @@ def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, Name
 
 
 def _folder_source(
-    path: Path, intensity_scale: float, labels: Path | None, with_truth: bool
+    path: Path,
+    intensity_scale: float,
+    labels: Path | None,
+    with_truth: bool,
+    columns: Columns | None,
 ) -> FolderSource:
     if path.is_file() and path.suffix not in SUFFIXES:
         raise ValueError(
@@ -192,7 +218,7 @@ def _folder_source(
             f" got a file of {path.suffix or 'no suffix'}; choose another"
         )
     files = tuple(list_clouds(path)) if path.is_dir() else (path,)
-    source = FolderSource(files, intensity_scale, with_truth)
+    source = FolderSource(files, intensity_scale, with_truth, columns=columns)
     return _with_labels(source, labels or _find_labels(files[0].parent)) if with_truth else source
 
 

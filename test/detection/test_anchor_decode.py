@@ -26,9 +26,9 @@ def quiet_maps(config: ModelConfig) -> list[HeadMaps]:
 
 
 def decoded(config: ModelConfig, levels: list[HeadMaps]):
-    nothing = torch.zeros(0)
+    nothing, cells = torch.zeros(0), torch.zeros(1, 3, dtype=torch.int64)
     maps = levels[0]._replace(coarser=tuple(levels[1:]))
-    (found,) = make_decoder(config, CPU)(ModelOutput(nothing, nothing, (), nothing, *maps))
+    (found,) = make_decoder(config, CPU)(ModelOutput(nothing, cells, (), nothing, *maps))
     return found
 
 

@@ -15,8 +15,9 @@ DECODE = make_decoder(CONFIG, torch.device("cpu"))
 
 
 def output_of(heatmap, box, direction=None, quality=None):
-    nothing = torch.zeros(0)
-    return ModelOutput(nothing, nothing, (), nothing, heatmap, box, direction, quality)
+    nothing, cells = torch.zeros(0), torch.zeros(len(heatmap), 3, dtype=torch.int64)
+    cells[:, 0] = torch.arange(len(heatmap))  # every sample has a pillar
+    return ModelOutput(nothing, cells, (), nothing, heatmap, box, direction, quality)
 
 
 def empty_maps():
@@ -34,6 +35,14 @@ def test_a_peak_becomes_the_box_written_at_its_cell() -> None:
     torch.testing.assert_close(found.boxes, torch.tensor([[-4.75, 2.75, -0.5, 4, 2, 1.5, yaw]]))
     assert found.labels.tolist() == [1]
     assert found.scores.item() == pytest.approx(1 / (1 + math.exp(-2)))
+
+
+def test_a_sample_without_points_has_no_boxes_beside_others_that_have_some() -> None:
+    heatmap, box = (values.expand(3, -1, -1, -1).clone() for values in empty_maps())
+    heatmap[:, 0, 4, 4] = 3.0  # all the same maps
+    output = output_of(heatmap, box)
+    output = output._replace(pillar_cells=output.pillar_cells[[0, 2, 2]])
+    assert [len(found.boxes) for found in DECODE(output)] == [1, 0, 1]
 
 
 def test_no_peak_gives_no_box() -> None:

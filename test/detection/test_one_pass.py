@@ -26,7 +26,7 @@ from pd_ros.detection.one_pass import OnePass, pack, unpack
 from pd_ros.detection.padded_pillars import PaddedPillars
 from pd_ros.detection.pillars import pillarize
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Clipped, Detections
 
 CPU = torch.device("cpu")
 CAPACITIES = {
@@ -62,7 +62,7 @@ def network(config):
     return model
 
 
-def in_one_pass(model, config, cloud: torch.Tensor, room: int) -> tuple[Detections, int]:
+def in_one_pass(model, config, cloud: torch.Tensor, room: int) -> tuple[Detections, Clipped]:
     padded = torch.full((room, cloud.shape[1]), torch.nan)
     padded[: len(cloud)] = cloud
     run = OnePass(copy.deepcopy(model), config, CPU, torch.float32)
@@ -116,9 +116,10 @@ def test_the_pillars_are_those_of_pillarize(cells, most, limit, pillars) -> None
     capacity = CapacityConfig(max_points=most, max_points_per_pillar=limit, max_pillars=pillars)
     expected = pillarize([cloud], GRID, capacity)
     padded = torch.cat((cloud, torch.full((5, 4), torch.nan)))
-    found, place, clipped = PaddedPillars(GRID, capacity, CPU)(padded)
+    found, place, clipped, held = PaddedPillars(GRID, capacity, CPU)(padded)
     assert by_cell(found, place) == by_cell(expected, expected.cells @ torch.tensor([16, 4, 1]))
-    assert int(clipped) == expected.clipped
+    assert Clipped(*clipped.tolist()) == expected.clipped
+    assert int(held) == len(expected.points)
 
 
 def by_cell(batch, place: torch.Tensor) -> dict[int, tuple[int, list[float]]]:
@@ -135,9 +136,11 @@ def test_what_is_packed_is_unpacked() -> None:
     boxes, scores, labels = torch.rand(3, 7), torch.rand(3), torch.tensor([0, 2, 1])
     for velocities in (None, torch.rand(3, 2)):
         found = Detections(boxes, scores, labels, velocities)
-        again, clipped = unpack(pack(found, torch.tensor(70_001)))
+        again, clipped = unpack(pack(found, torch.tensor([70_001, 5]), torch.tensor(9)))
         torch.testing.assert_close(again, found, rtol=0, atol=0)
-        assert clipped == 70_001
+        assert clipped == Clipped(70_001, 5)
+    none, clipped = unpack(pack(found, torch.tensor([0, 7]), torch.tensor(0)))
+    assert (len(none.boxes), clipped) == (0, Clipped(pillars=7))
 
 
 class Recordable(TorchFunctionMode):

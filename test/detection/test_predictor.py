@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from small_model import (
+    PILLAR_CONFIGS,
     enlarge,
     small_anchor_config,
     small_config,
@@ -15,9 +16,11 @@ from small_model import (
 
 from pd_ros.detection.batch import make_batch
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.model import build_model
 from pd_ros.detection.point_decode import decode_proposals
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Clipped
 
 CPU = torch.device("cpu")
 
@@ -58,18 +61,42 @@ def test_numpy_and_tensor_give_the_same_sorted_detections(checkpoint) -> None:
     assert predictor.config.classes == ("car", "pedestrian")
 
 
-def test_empty_and_unusable_clouds_are_answered(checkpoint) -> None:
-    predictor = Predictor.from_checkpoint(checkpoint)
-    for cloud in (points(0), np.full((9, 4), np.nan, np.float32), points() + 1000):
+EMPTY = (points(0), np.full((9, 4), np.nan, np.float32), points() + 1000)
+
+
+@pytest.mark.parametrize("make_config", PILLAR_CONFIGS, ids=lambda make: make.__name__)
+def test_where_no_point_is_in_range_there_are_no_boxes(make_config) -> None:
+    """Though maps of empty space are full of boxes."""
+    torch.manual_seed(0)
+    config = make_config(decode={"score_threshold": 0.0})
+    checkpoint = Checkpoint(build_model(config).eval(), config, {})
+    with torch.no_grad():
+        mixed = checkpoint.model(
+            make_batch([torch.from_numpy(c) for c in (points(), EMPTY[2], points())], config)
+        )
+    found = make_decoder(config, torch.device("cpu"))(mixed)
+    assert [len(each.boxes) > 0 for each in found] == [True, False, True]
+    predictor = Predictor(checkpoint, torch.device("cpu"), torch.float32)
+    for cloud in EMPTY:
+        assert len(predictor(points()).boxes) > 0
         found = predictor(cloud)
-        assert found.boxes.isfinite().all()
+        assert (found.boxes.shape, len(found.scores), len(found.labels)) == ((0, 7), 0, 0)
+
+
+def test_voxels_without_points_have_no_boxes_either() -> None:
+    pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+    config = small_voxel_config(residual=False)
+    checkpoint = Checkpoint(build_model(config), config, {})
+    for precision in (torch.float32, torch.bfloat16):
+        predictor = Predictor(copy.deepcopy(checkpoint), torch.device("cpu"), precision)
+        assert [len(predictor(cloud).boxes) for cloud in EMPTY] == [0, 0, 0]
 
 
 def test_a_network_on_points_answers_every_cloud(point_checkpoint) -> None:
     """Empty ones, those of nothing usable, those with fewer points than it wants, and more."""
     predictor = Predictor.for_clouds(point_checkpoint, "cpu")
     predictor.warm_up(1)
-    for cloud in (points(0), np.full((9, 4), np.nan, np.float32), points() + 1000):
+    for cloud in EMPTY:
         assert len(predictor(cloud).boxes) == 0
     for count in (1, 2, 40, 128, 500):
         found = predictor(points(count))
@@ -77,7 +104,7 @@ def test_a_network_on_points_answers_every_cloud(point_checkpoint) -> None:
         assert len(found.boxes) > 0
         assert found.boxes.isfinite().all()
         assert (found.scores.diff() <= 0).all()
-        assert predictor.clipped == 0
+        assert predictor.clipped == Clipped()
 
 
 def test_a_network_on_points_gives_the_same_every_time_and_looks_past_bad_points(
@@ -148,9 +175,9 @@ def test_a_folded_network_on_points_says_what_the_plain_one_says(point_checkpoin
 def test_clipped_points_are_counted(checkpoint) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
     predictor(points(70))
-    assert predictor.clipped == 20
+    assert predictor.clipped == Clipped(points=20)
     predictor(points(10))
-    assert predictor.clipped == 0
+    assert predictor.clipped == Clipped()
 
 
 def test_bf16_stays_near_fp32(checkpoint, point_checkpoint) -> None:
@@ -216,4 +243,4 @@ def test_wrong_shape_device_and_precision_are_refused(checkpoint) -> None:
 def test_warm_up_leaves_no_trace(checkpoint) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
     predictor.warm_up()
-    assert predictor.clipped == 0
+    assert predictor.clipped == Clipped()

@@ -13,8 +13,10 @@ from pd_ros.cloud_cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.cloud_layout import CloudField, CloudLayout
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.model import build_model
-from pd_ros.detection.types import Detections
+from pd_ros.detection.pillars import inside_range
+from pd_ros.detection.types import Clipped, Detections
 from pd_ros.frames import TransformError, move_points, rigid
 from pd_ros.loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.placed_boxes import count_points
@@ -22,7 +24,7 @@ from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 
 STILL = (0.0, 0.0, 0.0, 1.0)
-ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000)
+ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
 FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "intensity")))
 POINTS = np.random.default_rng(0).uniform(-2, 0.5, (300, 4)).astype(np.float32)
 
@@ -49,7 +51,8 @@ class Recorder:
         self.works, self.config, self.device = works, works.config, works.device
         self.errors = list(errors)
         self.seen = []
-        self.clipped = self.not_finite = 0
+        self.clipped = Clipped()
+        self.not_finite = 0
 
     def __call__(self, points, done):
         self.seen.append(points.copy())
@@ -193,6 +196,32 @@ def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
         made(message(stamp_s=2), ALL)
 
 
+def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint) -> None:
+    made = answerer(checkpoint)
+    made.predictor.clipped = Clipped(30, 4)
+    made(message(), ALL)
+    expected = {"beyond capacity.max_points": 30, "beyond capacity.max_pillars": 4}
+    assert events(made) == expected
+    assert made._statistics.read().clipped_points == 34
+
+
+@pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
+def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_m) -> None:
+    all_boxes = dataclasses.replace(ALL, z_offset_m=z_offset_m)
+    every = answerer(checkpoint)(message(), all_boxes).found.boxes
+    own = on_sensor(every, 0.3)
+    assert 0 < own.sum() < len(every)
+    made = answerer(checkpoint)
+    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).found.boxes
+    torch.testing.assert_close(found, every[~own])
+    assert events(made) == {"boxes on the own vehicle": own.sum()}
+    box = (-1, -1, -4, 1, 1, 4)
+    made = answerer(checkpoint)
+    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).found.boxes
+    assert not inside_range(found, box).any()
+    assert events(made)["boxes on the own vehicle"] > 0
+
+
 def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     made = answerer(checkpoint, max_points=50)
     settings = dataclasses.replace(
@@ -205,6 +234,7 @@ def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     assert not ((np.abs(seen[:, :2]) < 1).all(axis=1)).any()
     inside = (POINTS[:, 0] < 0) & ~((np.abs(POINTS[:, :2]) < 1).all(axis=1))
     assert made._statistics.read().clipped_points == inside.sum() - 50
+    assert events(made)["beyond input.max_points"] == inside.sum() - 50
     np.testing.assert_allclose(seen[:, 2] - 0.25, POINTS[inside][[0]][:, 2].repeat(50), atol=3)
 
 

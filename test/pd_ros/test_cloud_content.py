@@ -36,6 +36,7 @@ def test_scattered_points_and_few_points_have_no_ground() -> None:
 
 def test_what_is_counted() -> None:
     nan, good = [math.nan, 0, 0, 0.5], [1, 2, -1.5, 0.5]
+    assert measure_cloud(np.float32([good, [1, 2, 3, math.nan]]), RANGE_M).no_intensity == 0.5
     points = np.float32([good, good, nan, [0, 0, 0, 0.9], [90, 0, 0, 1.0], [0, math.inf, 0, 0]])
     content = measure_cloud(points, RANGE_M)
     assert (content.points, content.points_in_range) == (6, 2)

@@ -14,6 +14,7 @@ from pd_ros.comparison import (
     named_detections,
 )
 from pd_ros.comparison_engine import ComparisonConfig, ComparisonEngine
+from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.replay.detection_arrays import NamedBoxes, detection_array
@@ -35,6 +36,8 @@ def students(checkpoint, points, z_offset_m=0.0) -> NamedBoxes:
     found = found.select(found.scores >= 0.3)
     names = tuple(("car", "pedestrian")[label] for label in found.labels.tolist())
     boxes = found.boxes.numpy() - np.array([0, 0, z_offset_m, 0, 0, 0, 0], np.float32)
+    others = np.flatnonzero(~on_sensor(torch.from_numpy(boxes)))
+    names, boxes, found = tuple(names[i] for i in others), boxes[others], found.select(others)
     return NamedBoxes(boxes, names, found.scores.numpy())
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from small_model import small_config
 from street import street
 
 from pd_ros.cloud_content import measure_cloud
@@ -88,6 +89,72 @@ def test_a_model_without_intensity_does_not_ask_for_it() -> None:
     findings = examine(changed(3, factor=0), EYE._replace(features=()))
     assert "intensity" not in [finding.name for finding in findings]
     assert verdict(findings)[0] == Level.OK
+
+
+def missing_intensity(share: float) -> np.ndarray:
+    points = good(99)
+    points[: int(share * len(points)), 3] = np.nan
+    return points
+
+
+@pytest.mark.parametrize("share", [0.02, 0.6, 1.0])
+def test_a_field_of_intensities_that_are_missing_is_named(share) -> None:
+    points = missing_intensity(share)
+    np.random.default_rng(0).shuffle(points)
+    (finding,) = (found for found in examine(points) if found.name == "intensity")
+    assert "field intensity: " in finding.value and "not finite, read as 0" in finding.value
+    assert (finding.level is Level.WARN) == (share > 0.1)
+    assert ("mode to constant" in finding.advice) == (share > 0.1)
+    assert "unusable" not in verdict(examine(points))[1]  # the points are good
+
+
+def test_coordinates_that_cannot_be_are_never_fine() -> None:
+    """As doubles read as float32 look."""
+    points = good(99)
+    points[::3, 2], points[1::3, 2] = 7e19, -7e19
+    findings = {finding.name: finding for finding in examine(points)}
+    assert findings["height of the scene (m)"].level is Level.WARN
+    assert "columns, types" in findings["height of the scene (m)"].advice
+    assert "1e+" not in examine(changed(3, factor=1e30))[-1].advice
+    assert "z_offset to" not in examine(changed(2, shift=900))[-2].advice
+
+
+def test_what_the_header_says_wrongly_is_remarked() -> None:
+    points = good(99)[: 64 * 1000]
+    layout = CloudLayout(1000, 64, 16, 16, True, FIELDS)
+    findings = examine_cloud(layout, points.astype("<f4").tobytes(), EYE, Reading())
+    level, text = verdict(findings)
+    assert level is Level.OK
+    assert "row_step is 16, but 64 rows of 16000 bytes fill the data" in text
+    assert "is_bigendian is true, but only in the other byte order" in text
+
+
+def test_null_returns_of_an_organised_cloud_are_counted_and_nothing_odd() -> None:
+    rows = np.zeros((128, 1600, 4), np.float32)
+    points = good(99)[: 64 * 1400]
+    rows[::2, :1400] = points.reshape(64, 1400, 4)
+    layout = CloudLayout(1600, 128, 16, 1600 * 16, False, FIELDS)
+    findings = examine_cloud(layout, rows.tobytes(), EYE, Reading())
+    assert verdict(findings)[0] is Level.OK
+    assert findings[1].value == "0% not finite, 56% at (0, 0, 0)"
+
+
+@pytest.mark.parametrize(
+    ("capacity", "text"),
+    [
+        ({"max_points": 80_000}, "more points than capacity.max_points (80000)"),
+        ({"max_pillars": 9_000}, "than capacity.max_pillars (9000)"),
+        ({"max_points": 96_000, "max_pillars": 10_240}, ""),
+    ],
+)
+def test_a_capacity_that_is_full_is_named(capacity, text) -> None:
+    """The street covers 80 x 76.8 m of the range with all its cells of 0.8 m."""
+    grid = {"range_m": RANGE_M, "pillar_size_m": (0.8, 0.8)}
+    config = small_config(grid=grid, capacity=capacity)
+    eye = Eye.of(config, {})._replace(expected=EYE.expected)
+    found = {finding.name: finding for finding in examine(good(99), eye)}["room in the model"]
+    assert (found.level is Level.WARN) == bool(text)
+    assert text in found.advice
 
 
 def test_a_cloud_that_cannot_be_read_says_why() -> None:

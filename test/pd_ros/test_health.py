@@ -43,6 +43,13 @@ def test_the_worst_about_the_clouds_is_said(now, seen, limit, level, text) -> No
         (Counts(received=10, failed=2), 0, 0, Level.ERROR, "2 clouds made"),
         (GOOD, 7, 0, Level.ERROR, "in work since 7 s"),
         (Counts(received=9, clipped_points=7), 0, 0, Level.WARN, "7 points"),
+        (
+            Counts(received=9, clipped_points=7, events={"beyond capacity.max_points": 7}),
+            0,
+            0,
+            Level.WARN,
+            "7 points exceeded capacity.max_points; thinned out evenly",
+        ),
         (Counts(received=9, processed=3, dropped=6), 0, 0, Level.WARN, "6 of 9"),
         (Counts(received=9, processed=5, dropped=4), 0, 0, Level.OK, "detecting"),
         (Counts(events={NOT_FINITE: 3}), 0, 0, Level.ERROR, f"{NOT_FINITE}, 3 times"),

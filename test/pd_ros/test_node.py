@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from small_model import HOSTILE, small_config, write_hostile
 from visualization_msgs.msg import Marker
 
+from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.health import Level
 
@@ -49,7 +50,8 @@ def test_answers_what_the_predictor_finds_with_the_clouds_own_header(client, che
     points = some_points()
     answer = client.ask(cloud(points, stamp=100))
     found = Predictor.from_checkpoint(checkpoint)(points)
-    confident = found.scores >= 0.3
+    confident = (found.scores >= 0.3) & ~on_sensor(found.boxes)  # the own vehicle's are left out
+    assert confident.sum() < (found.scores >= 0.3).sum()
     assert confident.any()
     np.testing.assert_allclose(as_rows(answer)[:, :6], found.boxes[confident][:, :6], rtol=1e-5)
     np.testing.assert_allclose(as_rows(answer)[:, 6], found.scores[confident], rtol=1e-5)
@@ -69,6 +71,66 @@ def test_layout_does_not_matter(client) -> None:
     bytes_ = np.column_stack((points[:, 3] * 255, points[:, 2], points[:, 1], points[:, 0]))
     swapped = client.ask(cloud(bytes_.round(6), 112, turned))
     np.testing.assert_allclose(as_rows(swapped), plain, rtol=1e-3, atol=1e-3)
+
+
+def in_rows(message, rows: int, **changes):
+    message.width, message.height = message.width // rows, rows
+    message.row_step //= rows
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+def test_what_headers_say_wrongly_does_not_matter(client) -> None:
+    """Wrong byte order, wrong row_step, null returns: the same boxes, and a remark on them."""
+    points = some_points(2)
+    plain = as_rows(client.ask(cloud(points, stamp=115)))
+    assert len(plain)
+    client.statuses.clear()
+    turned = in_rows(cloud(points, 116), 10, row_step=0, is_bigendian=True)
+    np.testing.assert_allclose(as_rows(client.ask(turned)), plain, rtol=1e-5)
+    layout = client.wait(
+        lambda: next(
+            values_of(status)["layout"] for status in client.of("content")
+            if "row_step is 0" in values_of(status).get("layout", "")
+        )
+    )  # fmt: skip
+    assert "is_bigendian is true, but only in the other byte order" in layout
+    nulls = np.zeros((1500, 4), np.float32)
+    nulls[::3] = points
+    nulls[1::6, :3] = -0.0
+    nulls[2::6, :3] = 2e-4
+    assert np.array_equal(as_rows(client.ask(in_rows(cloud(nulls, 117), 50))), plain)
+    status = client.wait(
+        lambda: next(
+            values_of(status) for status in client.of("content")
+            if "67% at (0, 0, 0)" in values_of(status).get("unusable points", "")
+        )
+    )  # fmt: skip
+    assert "echoes" not in status["unusable points"]
+
+
+def test_intensities_that_are_missing_cost_no_points(client) -> None:
+    points = some_points(3)
+    points[:, 3] = 0
+    plain = as_rows(client.ask(cloud(points, stamp=118)))
+    points[:, 3] = np.nan
+    assert len(plain)
+    assert np.array_equal(as_rows(client.ask(cloud(points, 119))), plain)
+    status = client.wait(
+        lambda: next(
+            values_of(status) for status in client.of("content")
+            if "not finite" in values_of(status).get("intensity", "")
+        )
+    )  # fmt: skip
+    assert "field intensity: 100.0% not finite, read as 0" in status["intensity"]
+    assert status["unusable points"].startswith("0% not finite")
+
+
+def test_no_points_in_range_give_no_boxes(client) -> None:
+    far = some_points(4) + np.array([500, 0, 0, 0], np.float32)
+    assert len(client.ask(cloud(far, 160)).detections) == 0
+    assert len(client.ask(cloud(far[:0], 161)).detections) == 0
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,14 @@ def slow_points(layout: CloudLayout, data: bytes, scale: float) -> np.ndarray:
                 CODES[intensity.datatype], 1 if intensity.datatype > 6 else 2**bits - 1
             )
             point[3] = read(intensity) / full
-        # Whatever does not fit into float32 is out, before the scale and after.
-        steps = [*point, point[3] * scale]
-        if all(abs(value) <= LARGEST_FLOAT32 for value in steps):
-            points.append([*point[:3], point[3] * scale])
+        # A place that does not fit into float32 is out, and so is an echo that never came back.
+        near = all(abs(value) < 1e-3 for value in point[:3])
+        if near or not all(abs(value) <= LARGEST_FLOAT32 for value in point[:3]):
+            continue
+        # An intensity that does not, before the scale or after, is a missing one.
+        scaled = point[3] * scale
+        fits = all(abs(value) <= LARGEST_FLOAT32 for value in (point[3], scaled))
+        points.append([*point[:3], scaled if fits else 0])
     return np.array(points, dtype=np.float64).reshape(-1, 4)
 
 
@@ -128,7 +132,8 @@ def test_every_kind_of_buffer(kind) -> None:
 def test_integer_intensity_is_divided_by_its_maximum(code: int, full: int) -> None:
     layout = plain(2, step=20, fields=(*XYZI[:3], CloudField("intensity", 12, code)))
     data = bytearray(40)
-    struct.pack_into("<" + CODES[code], data, 12, full)
+    struct.pack_into("<3f" + CODES[code], data, 0, 1, 2, 3, full)
+    struct.pack_into("<3f", data, 20, 1, 2, 3)
     assert decode_points(layout, data)[:, 3].tolist() == [1.0, 0.0]
     assert decode_points(layout, data, Reading(scale=0.5))[:, 3].tolist() == [0.5, 0.0]
 
@@ -149,13 +154,33 @@ def test_organised_cloud_in_its_order_without_the_rows_padding() -> None:
 
 def test_points_that_are_not_finite_are_left_out() -> None:
     good = [1.0, 2.0, 3.0, 0.5]
-    rows = [good, [math.nan, 0, 0, 0], [0, math.inf, 0, 0], good, [0, 0, -math.inf, 0],
-            [0, 0, 0, math.nan]]  # fmt: skip
+    rows = [good, [math.nan, 0, 0, 0], [0, math.inf, 0, 0], good, [0, 0, -math.inf, 0]]
     data = np.array(rows, "<f4").tobytes()
-    assert decode_points(plain(6), data).tolist() == [good, good]
+    assert decode_points(plain(5), data).tolist() == [good, good]
     # Finite points whose sum is not finite all stay.
     large = np.full((2, 4), 3e38, "<f4")
     assert decode_points(plain(2), large.tobytes()).tolist() == large.tolist()
+
+
+def test_null_returns_are_left_out_wherever_they_stand() -> None:
+    near = [[0, 0, 0, 0.9], [-0.0, 0, -0.0, 0], [1e-4, -9e-4, 0, 0.1], [0, 0, 0, math.nan]]
+    good = [[0, 0, 0.01, 0], [0, 0.002, 0, 0.5], [-0.0011, 0, 0, 1], [0, 7, 0, 1], [5, 5, 5, 0]]
+    rows = np.array([near[0], *good[:3], *near[1:], *good[3:], near[0]], "<f4")
+    points = decode_points(plain(5, height=2, row_step=80), rows.tobytes())
+    np.testing.assert_array_equal(points, np.array(good, np.float32))
+    assert len(decode_all(plain(10), rows.tobytes())) == 10
+    assert decode_points(plain(2), bytes(32)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_an_intensity_that_is_not_finite_is_missing_and_its_point_stays(bad) -> None:
+    rows = np.array([[1, 2, 3, bad], [4, 5, 6, 0.5]], "<f4")
+    for data, expected in ((rows, [0, 5]), (rows[:1], [0])):
+        points = decode_points(plain(len(data)), data.tobytes(), Reading(scale=10))
+        assert points[:, 3].tolist() == expected
+        np.testing.assert_array_equal(points[:, :3], data[:, :3])
+    constant = Reading(mode="constant", constant=0.25)
+    assert decode_points(plain(2), rows.tobytes(), constant)[:, 3].tolist() == [0.25, 0.25]
 
 
 @pytest.mark.parametrize("fields", [XYZI, ()])
@@ -196,7 +221,7 @@ def test_bad_clouds_are_refused_with_reason(layout, num_bytes, reason, text) -> 
 
 def test_what_is_not_used_may_be_as_bad_as_it_likes() -> None:
     fields = (*XYZI, CloudField("odd", 2**31, 77), CloudField("odd", 3, 0))
-    assert decode_points(plain(1, row_step=3, fields=fields), bytes(16)).shape == (1, 4)
+    assert decode_points(plain(1, row_step=3, fields=fields), b"\0\0\x80?" * 4).shape == (1, 4)
 
 
 def test_layout_of_a_message() -> None:

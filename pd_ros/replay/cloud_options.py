@@ -1,0 +1,22 @@
+"""Options that all commands have which look for boxes in files of clouds."""
+
+import argparse
+
+from pd_ros.detection.ego import EGO_DISTANCE_M
+
+
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add ``--columns``, which ``parse_columns`` reads."""
+    parser.add_argument(
+        "--columns", metavar="N", help="of .bin: how many numbers a point has, as in 5, or in 4:f8"
+        " for doubles; x, y, z and intensity come first; default: 4, and 5 of .pcd.bin",
+    )  # fmt: skip
+
+
+def add_ego_distance(parser: argparse.ArgumentParser) -> None:
+    """Add ``--ego-distance``; see ``detection.ego``."""
+    parser.add_argument(
+        "--ego-distance", type=float, default=EGO_DISTANCE_M, metavar="M",
+        help="boxes that come nearer to the sensor than this are the own vehicle's and left out;"
+        " -1: none are",
+    )  # fmt: skip
