@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from pd_ros.detection.frozen_config import FrozenConfig
+from pd_ros.detection.frozen_config import FrozenConfig, Name
 from pd_ros.detection.grid_config import CapacityConfig, GridConfig
 from pd_ros.detection.part_config import (
     AnchorHeadConfig,
@@ -25,9 +25,9 @@ from pd_ros.detection.part_config import (
 class ModelConfig(FrozenConfig):
     """Everything that the weights decide; travels inside the checkpoint."""
 
-    name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    features: tuple[str, ...] = ("intensity",)  # what follows x, y, z in each point
+    name: Name
+    classes: Annotated[tuple[Name, ...], Field(min_length=1)]
+    features: tuple[Name, ...] = ("intensity",)  # what follows x, y, z in each point
     grid: GridConfig
     capacity: CapacityConfig = CapacityConfig()
     encoder: EncoderConfig

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from pd_ros.detection.frozen_config import (
     FrozenConfig,
+    Name,
     PositiveFloat,
     PositiveInt,
     Probability,
@@ -53,9 +54,9 @@ class PointRcnnConfig(FrozenConfig):
     """PointRCNN: Shi et al. 2019."""
 
     kind: Literal["point_rcnn"]
-    name: Annotated[str, Field(min_length=1)]
-    classes: Annotated[tuple[str, ...], Field(min_length=1)]
-    features: tuple[str, ...] = ("intensity",)
+    name: Name
+    classes: Annotated[tuple[Name, ...], Field(min_length=1)]
+    features: tuple[Name, ...] = ("intensity",)
     range_m: tuple[float, float, float, float, float, float]
     points: PositiveInt = 16384  # of a cloud
     near_m: PositiveFloat = 40.0  # of too many points those nearer than this are drawn

@@ -130,6 +130,15 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
     assert "config/rviz/detector.rviz" in places["share/pd_ros/config/rviz"]
 
 
+def test_what_lies_beside_the_modules_is_installed_with_them(declared: dict[str, Any]) -> None:
+    """Weights, and the templates of the pages."""
+    package = ROOT / "pd_ros"
+    given = {path for glob in declared["package_data"]["pd_ros"] for path in package.glob(glob)}
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert given == {path for path in files if path.suffix != ".py"}
+    assert package / "replay" / "templates" / "evaluation.html" in given
+
+
 def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
     commands = {entry.partition(" ")[0] for entry in declared["entry_points"]["console_scripts"]}
     scripts = {path.name: path for path in (ROOT / "packaging" / "libexec").iterdir()}
