@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluation.lidar import format_table
@@ -26,6 +27,7 @@ from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
 from pd_ros.replay.report import make_folders, write_report
 from pd_ros.replay.view_recording import TEACHER
+from pd_ros.run_command import run_command
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
@@ -40,14 +42,7 @@ and boxes for RViz or Foxglove
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.evaluate_recording: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command("pd_ros.evaluate_recording", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -122,12 +117,10 @@ def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.evaluate_recording",
-        description="Score detectors on recordings, without ROS: how right, how fast, where"
-        " wrong.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.evaluate_recording",
+        "Score detectors on recordings, without ROS: how right, how fast, where wrong.",
+        _EXAMPLES,
     )
     add = parser.add_argument
     add(

@@ -15,6 +15,7 @@ from typing import NoReturn
 import rclpy
 from tqdm import tqdm
 
+from pd_ros.command_options import command_parser
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
@@ -28,6 +29,7 @@ from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
 from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
+from pd_ros.run_command import run_command
 from pd_ros.spinning import spinning
 
 _START_S, _ANSWER_S = 60.0, 3.0
@@ -40,14 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     keep_freed_memory()
-    try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError, TimeoutError) as error:
-        sys.stderr.write(f"pd_ros.live_replay: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command("pd_ros.live_replay", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -132,11 +127,10 @@ def _bar(count: int) -> "tqdm[NoReturn]":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.live_replay",
-        description="Replay a recording into the real node over DDS, in real time, and score it.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.live_replay",
+        "Replay a recording into the real node over DDS, in real time, and score it.",
+        _EXAMPLE,
     )
     add = parser.add_argument
     add("--recording", type=Path, required=True, help="rosbag2 recording (folder, .mcap, .db3)")

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.batch import make_batch
 from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
@@ -31,6 +32,7 @@ from pd_ros.evaluation.lidar import (
     evaluate_frames,
     format_table,
 )
+from pd_ros.run_command import run_command
 from training.config import SourceConfig, TrainConfig
 from training.data.source import open_source
 from training.frame import Float32, Frame
@@ -41,10 +43,10 @@ _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate",
-        description="Score a checkpoint on a data set of labelled sweeps (LiDAR-frame rule).",
-        epilog="example: python -m training.evaluate --model weights.safetensors"
+    parser = command_parser(
+        "training.evaluate",
+        "Score a checkpoint on a data set of labelled sweeps (LiDAR-frame rule).",
+        "example: python -m training.evaluate --model weights.safetensors"
         " --data data/sim/test --json scores.json",
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
@@ -57,14 +59,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--json", type=Path, help="also write the scores here")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        source = _source(options)
-        predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
-        scores = score_source(predictor, predictor.config, source, MIN_POINTS)
-    except ValueError as error:
-        _LOG.error("%s", error)
-        return 2
+    return run_command("training.evaluate", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
+    source = _source(options)
+    predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
+    scores = score_source(predictor, predictor.config, source, MIN_POINTS)
     for title, table in scores.items():
         sys.stdout.write(f"{title}\n{format_table(table)}\n")
     if options.json:
@@ -72,7 +73,6 @@ def main(arguments: list[str] | None = None) -> int:
             t: {c: dataclasses.asdict(s) for c, s in rows.items()} for t, rows in scores.items()
         }
         options.json.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    return 0
 
 
 def _source(options: argparse.Namespace) -> SourceConfig:

@@ -15,10 +15,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import build_model
 from pd_ros.detection.model_config import load_model_config
+from pd_ros.run_command import run_command
 from training.openpcdet import convert
 
 _LOG = logging.getLogger("training.import_checkpoint")
@@ -27,37 +29,35 @@ _LOG = logging.getLogger("training.import_checkpoint")
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run_command("training.import_checkpoint", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
+    config = load_model_config(options.config)
+    if not isinstance(config, ModelConfig):
+        raise ValueError(
+            f"{options.config}: expected PointPillars, SECOND or CenterPoint, got"
+            f" {config.name}, which takes raw points; train it here"
+        )
+    weights = read_weights(options.checkpoint)
+    model = build_model(config)
     try:
-        config = load_model_config(options.config)
-        if not isinstance(config, ModelConfig):
-            raise ValueError(
-                f"{options.config}: expected PointPillars, SECOND or CenterPoint, got"
-                f" {config.name}, which takes raw points; train it here"
-            )
-        weights = read_weights(options.checkpoint)
-        model = build_model(config)
-        try:
-            convert(weights, model, config)
-        except ValueError as error:
-            raise ValueError(f"{options.checkpoint}: {error}") from None
-        origin = {"imported_from": options.checkpoint.name, "licence": options.licence}
-        save_checkpoint(options.out, model, config, origin)
-        parameters = sum(p.numel() for p in model.parameters())
-        _LOG.info("%s: %s with %s parameters", options.out, config.name, f"{parameters:,}")
-        if options.json:
-            summary = {
-                "out": str(options.out),
-                "model": config.name,
-                "classes": config.classes,
-                "parameters": parameters,
-                **origin,
-            }
-            options.json.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
-    return 0
+        convert(weights, model, config)
+    except ValueError as error:
+        raise ValueError(f"{options.checkpoint}: {error}") from None
+    origin = {"imported_from": options.checkpoint.name, "licence": options.licence}
+    save_checkpoint(options.out, model, config, origin)
+    parameters = sum(p.numel() for p in model.parameters())
+    _LOG.info("%s: %s with %s parameters", options.out, config.name, f"{parameters:,}")
+    if options.json:
+        summary = {
+            "out": str(options.out),
+            "model": config.name,
+            "classes": config.classes,
+            "parameters": parameters,
+            **origin,
+        }
+        options.json.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -85,12 +85,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.import_checkpoint",
-        description="Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint on pillars or"
+    parser = command_parser(
+        "training.import_checkpoint",
+        "Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint on pillars or"
         " voxels; of spconv 1 or 2) into ours. All weights must be there and fit, else nothing is"
         " written and each that does not is listed.",
-        epilog="example: python -m training.import_checkpoint --checkpoint pointpillar_7728.pth"
+        "example: python -m training.import_checkpoint --checkpoint pointpillar_7728.pth"
         " --config config/model/point_pillars.yaml --out point_pillars.safetensors",
     )
     add = parser.add_argument

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
 from pd_ros.replay.report import (
@@ -19,6 +20,7 @@ from pd_ros.replay.report import (
 )
 from pd_ros.replay.run import replay, score
 from pd_ros.replay.sources import open_source
+from pd_ros.run_command import run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.replay --model student.safetensors --points drive_0005 --out result --picture
@@ -28,12 +30,7 @@ _EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.replay: {error}\n")
-        return 2
-    return 0
+    return run_command("pd_ros.replay", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -56,11 +53,10 @@ def _run(options: argparse.Namespace) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.replay",
-        description="Run a detector over recorded clouds, and say how well and how fast.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.replay",
+        "Run a detector over recorded clouds, and say how well and how fast.",
+        _EXAMPLE,
     )
     add = parser.add_argument
     add("--model", type=Path, required=True, help="checkpoint (.safetensors)")
