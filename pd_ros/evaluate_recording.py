@@ -16,6 +16,7 @@ from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.replay.evaluation_json import evaluation_json
 from pd_ros.replay.evaluation_page import Evaluation, evaluation_page
 from pd_ros.replay.evaluation_pictures import FrameStyle, draw_pictures
@@ -61,20 +62,25 @@ def _run(options: argparse.Namespace) -> str:
     classes = load_checkpoint(plan.models[0]).config.classes
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
+    watch = LoadWatch()
     results = run_all(name_tasks(options.recordings), plan, options.jobs)
+    load = watch.load()
     summaries = summarise(results, names, classes, plan.score_threshold)
     chosen = choose_frames(frame for result in results for frame in result.pictured)
     reference = TEACHER if plan.teacher else "labels"
     style = FrameStyle(names, classes, plan.score_threshold, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
     conditions = _conditions(plan, options.jobs, names)
-    write_report(
-        evaluation_json(conditions, results, summaries, chosen), options.out, options.json
-    )
-    evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference)
+    report = evaluation_json(conditions, results, summaries, chosen)
+    report["timing"] = {"load": load._asdict()}
+    write_report(report, options.out, options.json)
+    remarks = [load.remark()] if load.remark() else []
+    evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference, remarks)
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
-    return "\n".join([*_lines(summaries), "", f"report: {page}", f"views: {plan.out / VIEWS}"])
+    return "\n".join(
+        [*_lines(summaries), *remarks, "", f"report: {page}", f"views: {plan.out / VIEWS}"]
+    )
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node_process import node_process, wait_until
@@ -57,18 +58,26 @@ def _run(options: argparse.Namespace) -> str:
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
     make_folders(options.out, options.json)
+    watch = LoadWatch()
     run = _replay(options, source)
+    load = watch.load()
     result = collect(run, source, config)
     scores = score(result, source, config.classes)
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
-    report |= {"clouds": run.counts(), "node": run.node_counts}
+    report |= {"clouds": run.counts(), "node": run.node_counts, "load": load._asdict()}
     if options.teacher is not None:
         report["agreement"] = run.agreement
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
-    return f"{format_live(run, result)}\n\n{table}\n\nboxes, report, picture: {options.out}"
+    parts = [
+        format_live(run, result),
+        load.remark(),
+        table,
+        f"boxes, report, picture: {options.out}",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from pd_ros.benchmark.networks import load_network
 from pd_ros.command_options import command_parser
 from pd_ros.detection.device import choose_device
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.replay.files import read_cloud
 from pd_ros.run_command import run_command
 from training.cost.measure import Effort, Profile, measure
@@ -35,9 +36,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    watch = LoadWatch()
     profiles = _profile_all(options)
+    remark = watch.load().remark()
     rows = to_rows(profiles)
     sys.stdout.write(f"{_describe(profiles[0])}\n\n{format_table(rows)}\n")
+    if remark:
+        sys.stdout.write(f"{remark}\n")
     if options.json:
         write_json(options.json, rows)
     if options.csv:

@@ -25,6 +25,7 @@ from pd_ros.benchmark.networks import find_model, load_network
 from pd_ros.benchmark.plain_pillars import make_plain
 from pd_ros.command_options import command_parser
 from pd_ros.detection.frozen_config import parse_config
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.run_command import run_command
 from training.collate import Batch
 from training.config import TrainConfig
@@ -65,11 +66,14 @@ def _run(options: argparse.Namespace) -> None:
     if min(options.steps, options.batch_size) < 1:
         raise ValueError("--steps, --batch-size: expected at least 1; raise them")
     models = [find_model(name) for name in options.model]
+    watch = LoadWatch()
     with join_world() as world:
         results = [measure_steps(model, options, world) for model in models]
-    sys.stdout.write(_format(results) + "\n")
+    load = watch.load()
+    sys.stdout.writelines(f"{line}\n" for line in filter(None, [_format(results), load.remark()]))
     if options.json:
-        content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
+        machine = {**describe_machine(), "load": load._asdict()}
+        content = {"machine": machine, "results": [asdict(r) for r in results]}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 

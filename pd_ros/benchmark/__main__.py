@@ -20,6 +20,7 @@ from pd_ros.benchmark.run import Effort, benchmark_model
 from pd_ros.command_options import command_parser
 from pd_ros.detection.dense_part import BACKENDS
 from pd_ros.detection.device import choose_device
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.memory import keep_freed_memory
 from pd_ros.run_command import run_command
 
@@ -50,16 +51,19 @@ def _run(options: argparse.Namespace) -> str:
     points = options.points or _real_sweeps()
     clouds = read_messages(points, options.topic, options.intensity_scale, options.clouds)
     keep_freed_memory()
-    machine = describe_machine()
+    machine, watch = describe_machine(), LoadWatch()
     results = [
         result for path in models for result in benchmark_model(path, clouds, devices, effort)
     ]
+    load = watch.load()
+    machine["load"] = load._asdict()
     named = "made-up streets" if points is None else str(points)
     if options.json:
         write_json(options.json, machine, named, clouds, results)
     if options.picture:
         draw_benchmark(options.picture, results, str(machine["cpu"]))
-    return format_benchmark(machine, named, clouds, results)
+    text = format_benchmark(machine, named, clouds, results)
+    return "\n\n".join(filter(None, [text, load.remark()]))
 
 
 def _devices() -> list[str]:

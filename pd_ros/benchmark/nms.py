@@ -23,6 +23,7 @@ from pd_ros.benchmark.proposals import draw_proposals
 from pd_ros.command_options import command_parser
 from pd_ros.detection.boxes import nms
 from pd_ros.detection.device import choose_device
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.memory import keep_freed_memory
 from pd_ros.run_command import run_command
 
@@ -59,14 +60,18 @@ def _run(options: argparse.Namespace) -> int:
     device = choose_device(options.device)
     keep_freed_memory()
     torch.set_num_threads(options.threads)
+    watch = LoadWatch()
     results = [
         compare_nms(boxes, threshold, options, device)
         for boxes in options.boxes
         for threshold in options.threshold
     ]
-    sys.stdout.write(format_comparisons(results) + "\n")
+    load = watch.load()
+    lines = filter(None, [format_comparisons(results), load.remark()])
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     if options.json:
-        content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
+        machine = {**describe_machine(), "load": load._asdict()}
+        content = {"machine": machine, "results": [asdict(r) for r in results]}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0 if all(result.same for result in results) else 1
 

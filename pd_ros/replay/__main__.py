@@ -11,6 +11,7 @@ from pathlib import Path
 from pd_ros.command_options import command_parser
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.replay.report import (
     format_report,
     make_folders,
@@ -42,14 +43,16 @@ def _run(options: argparse.Namespace) -> str:
     classes = predictor.config.classes
     make_folders(options.out, options.json)
     predictor.warm_up()
+    watch = LoadWatch()
     result = replay(predictor, source, predictor.config, options.score_threshold)
     write_detections_json(options.out / "detections.json", result, classes)
+    load = watch.load()
     scores = score(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes)
-    write_report(report, options.out, options.json)
+    write_report({**report, "load": load._asdict()}, options.out, options.json)
     if options.picture:
         save_birdseye(options.out / "birdseye.png", result.panels, f"{options.points}")
-    return format_report(result, scores, classes)
+    return "\n".join(filter(None, [format_report(result, scores, classes), load.remark()]))
 
 
 def _parser() -> argparse.ArgumentParser:

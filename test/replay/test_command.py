@@ -22,7 +22,7 @@ from pd_ros.replay.__main__ import main
 CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
     "model", "points", "frames", "frames_labelled", "boxes", "latency_ms", "clouds_per_s",
-    "score_rule", "scores",
+    "score_rule", "scores", "load",
 }  # fmt: skip
 
 
