@@ -8,10 +8,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_model import save_eager_model
+from small_recording import drive, write_clouds
 
 from pd_ros.run_command import Terminated, run_command
 
@@ -211,3 +214,35 @@ def test_a_name_that_is_not_text_is_printed_all_the_same() -> None:
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
     assert done.stdout == b"a\\udcff.bin\n"
+
+
+# A shell's background job would have Ctrl-C ignored.
+WITH_CTRL_C = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+program, *sys.argv[1:] = sys.argv[1:]
+runpy.run_module(program, run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "jobs"),
+    [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2)],
+)
+def test_an_evaluation_that_is_stopped_leaves_nothing_behind(number, code, jobs, tmp_path) -> None:
+    bags = [write_clouds(tmp_path / name, drive(1500)) for name in ("street", "lane")]
+    views = tmp_path / "out/views"
+    arguments = [*bags, "--model", save_eager_model(tmp_path), "--out", tmp_path / "out"]
+    with subprocess.Popen(
+        [sys.executable, "-c", WITH_CTRL_C, "pd_ros.evaluate_recording", *map(str, arguments),
+         "--jobs", str(jobs)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as process:  # fmt: skip
+        while not list(views.glob(".unfinished-*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(number)
+        log, _ = process.communicate(timeout=120)
+    assert process.returncode == code, log
+    assert "Traceback" not in log
+    assert list(views.iterdir()) == []
