@@ -93,7 +93,9 @@ setup(
     maintainer_email="maintainers@pd-ros.invalid",
     license="Apache-2.0",
     packages=packages(),
-    package_data={NAME: ["weights/*.safetensors", "weights/TERMS.md", "replay/*.css"]},
+    package_data={
+        NAME: ["weights/*.safetensors", "weights/TERMS.md", "replay/templates/*"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml", "LICENSE"]),
@@ -103,7 +105,8 @@ setup(
     ],
     # no versions: packaging/requirements pins them, and a site may have its own build of torch
     install_requires=[
-        "matplotlib", "numpy", "pydantic>=2", "PyYAML", "rosbags", "safetensors", "torch", "tqdm",
+        "Jinja2", "matplotlib", "numpy", "pydantic>=2", "PyYAML", "rosbags", "safetensors",
+        "torch", "tqdm",
     ],
     extras_require={"test": ["pytest"]},  # without it `colcon test` runs unittest: no tests
     entry_points={

@@ -21,7 +21,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2, PointField
 
 from pd_ros.cloud_cdr import parse_cloud
+from pd_ros.command_options import command_parser
 from pd_ros.dds import PROFILE_VARIABLE, find_profile
+from pd_ros.run_command import run_command
 from pd_ros.spinning import spinning
 
 _SIZES = (120_000, 750_000)  # points of 16 bytes: 1.92 MB, 12 MB
@@ -51,9 +53,13 @@ class Delivery(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
+    return run_command("pd_ros.benchmark_delivery", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
     if options.send:
         _send(options.send[0], options.send[1], int(options.send[2]), options.clouds, options.rate)
-        return 0
+        return
     cases = [
         Case(profile, name, points)
         for points in options.points
@@ -67,7 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(_line(case, found) + "\n")
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
 def _in_own_process(case: Case, options: argparse.Namespace) -> Delivery:
@@ -155,10 +160,10 @@ def _line(case: Case, found: Delivery) -> str:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.benchmark_delivery",
-        description="Measure how many large clouds arrive, by transport and reliability.",
-        epilog="example: python -m pd_ros.benchmark_delivery --json delivery.json",
+    parser = command_parser(
+        "pd_ros.benchmark_delivery",
+        "Measure how many large clouds arrive, by transport and reliability.",
+        "example: python -m pd_ros.benchmark_delivery --json delivery.json",
     )
     add = parser.add_argument
     add("--clouds", type=int, default=40, help="sent in each case")

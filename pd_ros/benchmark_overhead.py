@@ -24,10 +24,12 @@ from pd_ros.answering import Answerer
 from pd_ros.benchmark_delivery import large_cloud
 from pd_ros.cloud_cdr import parse_cloud
 from pd_ros.cloud_layout import check_cloud
+from pd_ros.command_options import command_parser
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Clipped, Detections
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory
+from pd_ros.run_command import run_command
 from pd_ros.settings import Settings, Setup
 from pd_ros.statistics import Statistics
 
@@ -53,6 +55,10 @@ class NoNetwork:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
+    return run_command("pd_ros.benchmark_overhead", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
     keep_freed_memory()
     rclpy.init(args=[])
     try:
@@ -67,7 +73,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
                          .format(**row))  # fmt: skip
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
 def measure(
@@ -144,15 +149,15 @@ def _message(header: Any, _points: object) -> Detection3DArray:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.benchmark_overhead",
-        description="Measure arrival to publication without the network: this node and the usual"
+    parser = command_parser(
+        "pd_ros.benchmark_overhead",
+        "Measure arrival to publication without the network: this node and the usual"
         " way of rclpy nodes, on the same clouds in turn.",
-        epilog="example: python -m pd_ros.benchmark_overhead --json overhead.json",
+        "example: python -m pd_ros.benchmark_overhead --json overhead.json",
     )
     add = parser.add_argument
-    add("--points", type=int, nargs="+", default=(120_000, 250_000))
-    add("--rounds", type=int, default=100)
+    add("--points", type=int, nargs="+", default=(120_000, 250_000), help="in each cloud")
+    add("--rounds", type=int, default=100, help="how often each way is timed")
     add("--json", type=Path, metavar="FILE", help="write the table here as well")
     return parser.parse_args(arguments)
 

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from pd_ros.command_options import command_parser
 from pd_ros.evaluation import nuscenes_boxes
 from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.kitti import evaluate_kitti
@@ -22,6 +23,7 @@ from pd_ros.evaluation.nuscenes_report import NuscenesReport
 from pd_ros.evaluation.nuscenes_tables import vehicle_places
 from pd_ros.evaluation.waymo import evaluate_waymo
 from pd_ros.evaluation.waymo_frames import read_frames
+from pd_ros.run_command import run_command
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate --metric kitti --labels kitti/training/label_2 \\
@@ -58,21 +60,20 @@ class Report(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
-    try:
-        report = _evaluate(options)
-        for file in (options.json, options.picture):
-            if file:
-                file.parent.mkdir(parents=True, exist_ok=True)
-        if options.json:
-            text = json.dumps(report.to_json(), indent=2)
-            options.json.write_text(text + "\n", encoding="utf-8")
-        if options.picture:
-            _save_picture(options.picture, report, options.frames or options.detections)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.evaluate: {error}\n")
-        return 2
-    sys.stdout.write(report.format_table() + "\n")
-    return 0
+    return run_command("pd_ros.evaluate", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> str:
+    report = _evaluate(options)
+    for file in (options.json, options.picture):
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+    if options.json:
+        text = json.dumps(report.to_json(), indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    if options.picture:
+        _save_picture(options.picture, report, options.frames or options.detections)
+    return report.format_table()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -91,11 +92,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.evaluate",
-        description="Score files of boxes against files of labels by a benchmark's own rule.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.evaluate",
+        "Score files of boxes against files of labels by a benchmark's own rule.",
+        _EXAMPLES,
     )
     add = parser.add_argument
     add("--metric", choices=tuple(_INPUTS), required=True,

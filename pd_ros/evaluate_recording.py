@@ -13,9 +13,11 @@ from typing import Any
 
 import torch
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.cloud_options import add_columns, add_ego_distance
 from pd_ros.replay.columns import parse_columns
@@ -31,7 +33,7 @@ from pd_ros.replay.processes import run_all
 from pd_ros.replay.recording_run import VIEWS
 from pd_ros.replay.report import make_folders, remarks, write_report
 from pd_ros.replay.view_recording import TEACHER
-from pd_ros.stop_signals import ending_tidily
+from pd_ros.run_command import run_command
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
@@ -46,15 +48,7 @@ and boxes for RViz or Foxglove
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        with ending_tidily():
-            sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.evaluate_recording: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command("pd_ros.evaluate_recording", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -75,7 +69,9 @@ def _run(options: argparse.Namespace) -> str:
     classes = load_checkpoint(plan.models[0]).config.classes
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
+    watch = LoadWatch()
     results = run_all(name_tasks(options.recordings), plan, options.jobs)
+    load = watch.load()
     summaries = summarise(results, names, classes, plan.score_threshold)
     chosen = choose_frames(frame for result in results for frame in result.pictured)
     reference = TEACHER if plan.teacher else "labels"
@@ -86,14 +82,15 @@ def _run(options: argparse.Namespace) -> str:
     unknown = unknown_names(counts, classes)
     if unknown:
         conditions["labels_of_no_class"] = unknown
-    write_report(
-        evaluation_json(conditions, results, summaries, chosen), options.out, options.json
-    )
-    evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference)
-    page = plan.out / "report.html"
-    page.write_text(evaluation_page(evaluation), encoding="utf-8")
+    report = evaluation_json(conditions, results, summaries, chosen)
+    report["timing"] = {"load": load._asdict()}
+    write_report(report, options.out, options.json)
     notes = [line for result in results for line in result.remarks]
     notes += [describe_unknown(unknown, classes)] if unknown else []
+    notes += [load.remark()] if load.remark() else []
+    evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference, notes)
+    page = plan.out / "report.html"
+    page.write_text(evaluation_page(evaluation), encoding="utf-8")
     files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
     return "\n".join([*_lines(summaries), *notes, *files])
 
@@ -139,12 +136,10 @@ def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.evaluate_recording",
-        description="Score detectors on recordings, without ROS: how right, how fast, where"
-        " wrong.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.evaluate_recording",
+        "Score detectors on recordings, without ROS: how right, how fast, where wrong.",
+        _EXAMPLES,
     )
     add = parser.add_argument
     add(

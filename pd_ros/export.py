@@ -12,10 +12,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
 from pd_ros.detection.flat_maps import FlatDense, named_maps
 from pd_ros.detection.folding import fold_batch_norm
 from pd_ros.detection.onnx_file import write_onnx
+from pd_ros.run_command import run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.export --model real_student.safetensors --out real_student.onnx
@@ -37,16 +39,15 @@ class Difference(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        checkpoint = load_checkpoint(options.model)
-        export_dense(checkpoint, options.out)
-        differences = compare_with_torch(checkpoint, options.out)
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.export: {error}\n")
-        return 2
+    return run_command("pd_ros.export", lambda: _run(options.model, options.out))
+
+
+def _run(model: Path, out: Path) -> str:
+    checkpoint = load_checkpoint(model)
+    export_dense(checkpoint, out)
+    differences = compare_with_torch(checkpoint, out)
     text = ", ".join(f"{name} {relative:.1e}" for name, relative in differences)
-    sys.stdout.write(f"{options.out}: as torch, largest differences: {text}\n")
-    return 0
+    return f"{out}: as torch, largest differences: {text}"
 
 
 def export_dense(checkpoint: Checkpoint, path: Path) -> None:
@@ -102,12 +103,11 @@ def _dense_and_canvas(checkpoint: Checkpoint) -> tuple[FlatDense, Tensor]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.export",
-        description="Write the dense part of a detector (backbone, neck, head) as ONNX, and"
+    parser = command_parser(
+        "pd_ros.export",
+        "Write the dense part of a detector (backbone, neck, head) as ONNX, and"
         " compare it with torch.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _EXAMPLE,
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint (.safetensors)")
     parser.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pd_ros.cloud_findings import Finding, verdict
 from pd_ros.cloud_layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.examination import Eye, examine_cloud
 from pd_ros.frame_finding import judge_frame
@@ -18,6 +19,7 @@ from pd_ros.replay.cloud_options import add_columns
 from pd_ros.replay.columns import Columns, parse_columns
 from pd_ros.replay.files import SUFFIXES, list_clouds, read_raw
 from pd_ros.replay.recording import is_recording, open_recording
+from pd_ros.run_command import run_command
 
 _SHIPPED = Path(__file__).parent / "weights" / "sim_student.safetensors"
 _EXAMPLES = """examples:
@@ -42,24 +44,22 @@ class NamedCloud(NamedTuple):
 def inspect(arguments: Sequence[str] | None = None) -> int:
     """Command line of ``inspect_cloud``; returns the exit code: 1 where a finding warns."""
     options = _parse(arguments)
-    try:
-        checkpoint = load_checkpoint(options.model)
-        cloud = _receive(options) if options.source is None else find_cloud(
-            options.source, options.topic, options.cloud, parse_columns(options.columns)
-        )  # fmt: skip
-        eye = Eye.of(checkpoint.config, checkpoint.training)
-        expected = eye.expected
-        findings = examine_cloud(
-            cloud.layout, cloud.data, eye, _reading(options), options.z_offset
-        )
-        findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows
-        content = to_json(cloud.name, options.model, expected.recorded, findings)
-        if options.json:
-            options.json.parent.mkdir(parents=True, exist_ok=True)
-            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.inspect_cloud: {error}\n")
-        return 2
+    return run_command("pd_ros.inspect_cloud", lambda: _inspect(options))
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    checkpoint = load_checkpoint(options.model)
+    cloud = _receive(options) if options.source is None else find_cloud(
+        options.source, options.topic, options.cloud, parse_columns(options.columns)
+    )  # fmt: skip
+    eye = Eye.of(checkpoint.config, checkpoint.training)
+    expected = eye.expected
+    findings = examine_cloud(cloud.layout, cloud.data, eye, _reading(options), options.z_offset)
+    findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows
+    content = to_json(cloud.name, options.model, expected.recorded, findings)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(format_findings(cloud.name, expected.recorded, findings) + "\n")
     return 0 if verdict(findings)[0] is Level.OK else 1
 
@@ -160,11 +160,10 @@ def _reading(options: argparse.Namespace) -> Reading:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.inspect_cloud",
-        description="Say why a detector may find nothing in a cloud, and what to change.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.inspect_cloud",
+        "Say why a detector may find nothing in a cloud, and what to change.",
+        _EXAMPLES,
     )
     add = parser.add_argument
     add("source", type=Path, nargs="?",
@@ -177,9 +176,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="write the findings here as well")
     add("--timeout", type=float, default=10.0, help="seconds to wait for a running topic")
     add("--intensity-field", default="", help="as input.field_map.intensity")
-    add("--intensity-mode", choices=INTENSITY_MODES, default="auto")
-    add("--intensity-scale", type=float, default=1.0)
-    add("--intensity-constant", type=float, default=0.0)
+    add(
+        "--intensity-mode", choices=INTENSITY_MODES, default="auto", help="as input.intensity.mode"
+    )
+    add("--intensity-scale", type=float, default=1.0, help="as input.intensity.scale")
+    add("--intensity-constant", type=float, default=0.0, help="as input.intensity.constant")
     add("--z-offset", type=float, default=0.0, help="as input.z_offset, m")
     options = parser.parse_args(arguments)
     if options.source is None and options.topic is None:

@@ -4,12 +4,12 @@ ros2 run pd_ros live_bag --bag drive --out answers --ros-args -r points:=/velody
 """
 
 import argparse
-import inspect
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from pd_ros.child_process import ChildProcess
+from pd_ros.command_options import command_parser
 from pd_ros.stop_signals import Stopped, StopSignals
 
 _STOP_S = 30.0  # a recorder has to write what it holds
@@ -83,12 +83,12 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="live_bag",
-        description=inspect.cleandoc(__doc__ or ""),
-        epilog="-r points:=TOPIC, -r detections:=TOPIC and -r __ns:=NAMESPACE as the detector's",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = command_parser(
+        "pd_ros.live_bag",
+        "Play a recording to a detector that runs, by `ros2 bag`, and record what it answers.",
+        "example: python -m pd_ros.live_bag --bag drive --out answers --ros-args"
+        " -r points:=/velodyne_points\n\n-r points:=TOPIC, -r detections:=TOPIC and"
+        " -r __ns:=NAMESPACE as the detector's",
     )
     add = parser.add_argument
     add("--bag", type=Path, required=True, help="recording (rosbag2: folder, .mcap, .db3)")

@@ -15,12 +15,14 @@ from typing import NoReturn
 import rclpy
 from tqdm import tqdm
 
+from pd_ros.command_options import command_parser
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.examination import Eye
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.live_player import LivePlayer
 from pd_ros.memory import keep_freed_memory
 from pd_ros.node_process import node_process, wait_until
@@ -36,8 +38,8 @@ from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
 from pd_ros.replay.run import score
 from pd_ros.replay.sources import RecordingSource, open_source
+from pd_ros.run_command import run_command
 from pd_ros.spinning import spinning
-from pd_ros.stop_signals import ending_tidily
 
 _START_S, _ANSWER_S = 60.0, 3.0
 _EXAMPLE = """example:
@@ -49,15 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
     keep_freed_memory()
-    try:
-        with ending_tidily():  # the node would outlive this
-            sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError, TimeoutError) as error:
-        sys.stderr.write(f"pd_ros.live_replay: {error}\n")
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command("pd_ros.live_replay", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -76,12 +70,14 @@ def _run(options: argparse.Namespace) -> str:
         recording.refuse_unplayable(source.topic)  # said before a node starts, too
     refuse_all_unknown(names_of(source.truth.values()), config.classes)
     make_folders(options.out, options.json)
+    watch = LoadWatch()
     run = _replay(options, source)
+    load = watch.load()
     result = collect(run, source, config)
     scores = score(result, source, config.classes)
     write_files(options.out, run, result, config)
     report = report_json(options.model, options.recording, result, scores, config.classes)
-    report |= {"clouds": run.counts(), "node": run.node_counts}
+    report |= {"clouds": run.counts(), "node": run.node_counts, "load": load._asdict()}
     report["score_threshold"] = options.score_threshold  # the node's, which sent no others
     if options.teacher is not None:
         report["agreement"] = run.agreement
@@ -92,9 +88,14 @@ def _run(options: argparse.Namespace) -> str:
     remarks = remarks_on(source, {options.model.stem: eye})
     unknown = unknown_names(result.label_names, config.classes)
     remarks += [describe_unknown(unknown, config.classes)] if unknown else []
-    notes = "".join(f"{line}\n" for line in remarks)
-    where = f"boxes, report, picture: {options.out}"
-    return f"{format_live(run, result)}\n\n{table}\n\n{notes}{where}"
+    parts = [
+        format_live(run, result),
+        load.remark(),
+        table,
+        "\n".join(remarks),
+        f"boxes, report, picture: {options.out}",
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
@@ -153,11 +154,10 @@ def _bar(count: int) -> "tqdm[NoReturn]":
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.live_replay",
-        description="Replay a recording into the real node over DDS, in real time, and score it.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.live_replay",
+        "Replay a recording into the real node over DDS, in real time, and score it.",
+        _EXAMPLE,
     )
     add = parser.add_argument
     add("--recording", type=Path, required=True, help="rosbag2 recording (folder, .mcap, .db3)")

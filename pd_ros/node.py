@@ -5,14 +5,12 @@ ros2 run pd_ros detector_node --ros-args -r points:=/velodyne_points -p model.de
 
 import sys
 
-from pd_ros.openmp import wait_briefly
 from pd_ros.stop_signals import StopSignals
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
     signals = StopSignals(unfinished=False)  # before rclpy is imported
-    wait_briefly()
     from pd_ros.node_arguments import check_arguments  # noqa: PLC0415
 
     given = sys.argv[1:] if arguments is None else arguments

@@ -15,11 +15,13 @@ from pathlib import Path
 import rclpy
 from tqdm import tqdm
 
+from pd_ros.command_options import command_parser
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.dds_ports import free_ports
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.memory import keep_freed_memory, resident_kb
 from pd_ros.node_process import node_process, wait_until
+from pd_ros.run_command import run_command
 from pd_ros.soak_client import SoakClient
 from pd_ros.soak_report import Sample, SoakReport, report_soak
 from pd_ros.spinning import spinning
@@ -32,11 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code: 1 where a limit was broken."""
     options = _parse(arguments)
     keep_freed_memory()
-    try:
-        report = _soak(options)
-    except (ValueError, OSError, TimeoutError) as error:
-        sys.stderr.write(f"pd_ros.soak: {error}\n")
-        return 2
+    return run_command("pd_ros.soak", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    report = _soak(options)
     broken = report.broken(options.max_growth, options.max_drift)
     if options.json:
         content = {**report._asdict(), "broken": broken}
@@ -83,14 +85,14 @@ def _play(
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.soak",
-        description="Send clouds of changing size with random faults to the real node, and report"
+    parser = command_parser(
+        "pd_ros.soak",
+        "Send clouds of changing size with random faults to the real node, and report"
         " memory growth, lost answers and drift of latency; exit code 1 where a limit is broken.",
-        epilog="example: python -m pd_ros.soak --minutes 20 --rate 20 --json soak.json",
+        "example: python -m pd_ros.soak --minutes 20 --rate 20 --json soak.json",
     )
     add = parser.add_argument
-    add("--minutes", type=float, default=20.0)
+    add("--minutes", type=float, default=20.0, help="how long clouds are sent")
     add("--rate", type=float, default=20.0, help="clouds a second")
     add("--points", type=int, default=120_000, help="most in one cloud")
     add(
@@ -99,10 +101,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=0.1,
         help="share of the clouds that are faulty, or come with a request to be refused",
     )
-    add("--model", type=Path, default=DEFAULT_CHECKPOINT)
+    add(
+        "--model", type=Path, default=DEFAULT_CHECKPOINT,
+        help="checkpoint (.safetensors); default: the shipped student",
+    )  # fmt: skip
     add("--max-growth", type=float, default=0.01, help="of the node's memory after warm-up")
     add("--max-drift", type=float, default=0.5, help="of the median latency after warm-up")
-    add("--seed", type=int, default=0)
+    add("--seed", type=int, default=0, help="of clouds and faults")
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     return parser.parse_args(arguments)
 

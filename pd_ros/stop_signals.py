@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+_UNANSWERED = (signal.SIG_DFL, signal.default_int_handler)
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _AGAIN_S = 0.05
 # After a signal: to hear of it, to end then, and to leave ROS by force. launch kills after 5 s.
@@ -119,25 +120,33 @@ def _imports(frame: FrameType | None) -> bool:
     return False
 
 
+class Terminated(KeyboardInterrupt):
+    """A signal told a command to end. What is tidied up on Ctrl-C is so on this, too."""
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number  # as shells have it
+
+
 @contextmanager
 def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end a command as Ctrl-C does: it tidies up on its way out.
+    """Let SIGTERM and a closed terminal end a command as Ctrl-C does: by ``Terminated``.
 
-    ``numbers``: other signals. The exit code is 128 and the signal's number, as shells have it; a
-    second signal changes nothing. What is ignored stays so (nohup), and on another thread than
-    the main one everything does. Before and after, signals do what they did.
+    ``numbers``: other signals. A second signal changes nothing. What is ignored stays so (nohup),
+    what somebody else answers is left to them, and on another thread than the main one nothing
+    changes at all. Before and after, signals do what they did.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     wanted = numbers or (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in wanted}
-    before = {number: each for number, each in before.items() if each is not signal.SIG_IGN}
+    before = {number: each for number, each in before.items() if each in _UNANSWERED}
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        raise Terminated(number)
 
     for number in before:
         signal.signal(number, end)
@@ -145,4 +154,4 @@ def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)
+            signal.signal(number, handler)

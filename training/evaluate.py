@@ -10,6 +10,7 @@ import logging
 import sys
 from pathlib import Path
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
 from pd_ros.detection.frozen_config import parse_config
 from pd_ros.detection.operating_point import KEY
@@ -18,9 +19,8 @@ from pd_ros.evaluation.lidar import (
     MIN_POINTS,
     format_table,
 )
-from pd_ros.evaluation.operating_point import (
-    format_operating_point,
-)
+from pd_ros.evaluation.operating_point import format_operating_point
+from pd_ros.run_command import run_command
 from training.config import SourceConfig
 from training.norm_gap import format_norm_gap, measure_norm_gap
 from training.scoring import Scores, score_source, to_operating_point
@@ -30,10 +30,10 @@ _LOG = logging.getLogger("training.evaluate")
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate",
-        description="Score a checkpoint on a data set of labelled sweeps (LiDAR-frame rule).",
-        epilog="example: python -m training.evaluate --model weights.safetensors"
+    parser = command_parser(
+        "training.evaluate",
+        "Score a checkpoint on a data set of labelled sweeps (LiDAR-frame rule).",
+        "example: python -m training.evaluate --model weights.safetensors"
         " --data data/sim/test --json scores.json",
     )
     parser.add_argument("--model", type=Path, required=True, help="checkpoint")
@@ -58,15 +58,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--json", type=Path, help="also write the scores here")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        source = _source(options)
-        predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
-        scores = score_source(predictor, predictor.config, source, MIN_POINTS, options.threshold)
-        gap = measure_norm_gap(load_checkpoint(options.model), source, predictor.device)
-    except ValueError as error:
-        _LOG.error("%s", error)
-        return 2
+    return run_command("training.evaluate", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
+    source = _source(options)
+    predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
+    scores = score_source(predictor, predictor.config, source, MIN_POINTS, options.threshold)
+    gap = measure_norm_gap(load_checkpoint(options.model), source, predictor.device)
     sys.stdout.write(_format(scores, options.threshold))
     sys.stdout.writelines(f"{line}\n" for line in format_norm_gap(gap))
     if options.keep_operating_point:
@@ -76,7 +75,6 @@ def main(arguments: list[str] | None = None) -> int:
         content = scores._asdict() | {"norm_gap": gap}
         text = json.dumps(content, indent=2, default=dataclasses.asdict)
         options.json.write_text(text, encoding="utf-8")
-    return 0
 
 
 def _source(options: argparse.Namespace) -> SourceConfig:

@@ -10,6 +10,7 @@ from types import FrameType
 import torch
 from torch import Tensor
 
+from pd_ros.stop_signals import Terminated
 from training.collate import Batch
 
 
@@ -18,6 +19,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.asked = False
+        self.interrupt = KeyboardInterrupt()  # how the run ends when it was asked
 
     @contextmanager
     def listening(self) -> Iterator["StopRequest"]:
@@ -31,10 +33,12 @@ class StopRequest:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
+    def _note(self, number: int, _frame: FrameType | None) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            raise self.interrupt
         self.asked = True
+        if number == signal.SIGTERM:
+            self.interrupt = Terminated()
 
 
 class OutOfMemoryError(ValueError):

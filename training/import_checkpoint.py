@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import yaml
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config import ModelConfig
 from pd_ros.detection.model import build_model
 from pd_ros.detection.model_config import load_model_config
+from pd_ros.run_command import run_command
 from training.foreign_weights import read_weights
 from training.openpcdet import convert, scale_intensity
 from training.openpcdet_config import load_openpcdet_config
@@ -39,13 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.checkpoint is None and options.openpcdet_config is None:
         parser.error("--checkpoint is needed, or --openpcdet-config to write its YAML alone")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        _run(options)
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
-    return 0
+    return run_command("training.import_checkpoint", lambda: _run(options), _LOG)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -121,12 +117,12 @@ def _write_yaml(path: Path, config: ModelConfig, source: Path) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.import_checkpoint",
-        description="Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint on pillars or"
+    parser = command_parser(
+        "training.import_checkpoint",
+        "Turn an OpenPCDet checkpoint (PointPillar, SECOND, CenterPoint on pillars or"
         " voxels, with one or several heads; of spconv 1 or 2) into ours. All weights must be"
         " there and fit, else nothing is written and each that does not is listed.",
-        epilog="example: python -m training.import_checkpoint --checkpoint pointpillar_7728.pth"
+        "example: python -m training.import_checkpoint --checkpoint pointpillar_7728.pth"
         " --openpcdet-config OpenPCDet/tools/cfgs/kitti_models/pointpillar.yaml"
         " --out point_pillars.safetensors",
     )

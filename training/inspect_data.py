@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.frozen_config import load_config
 from pd_ros.detection.model_config import AnyModelConfig, load_model_config
+from pd_ros.run_command import run_command
 from training.config import TrainConfig
 from training.data.survey import RANGES_M, Survey, survey_source
 from training.simulate.picture import Sweep, draw_sweeps
@@ -31,19 +33,18 @@ The exit code is 1 where something has to be mended.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code: 1 where the data has problems."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        if options.frames is not None and options.frames < 1:
-            raise ValueError(f"--frames: expected 1 or more, got {options.frames}")
-        run = load_config(options.config, TrainConfig)
-        model = load_model_config(Path(run.model))
-        content = inspect_run(run, model, options.out, options.frames, options.seed)
-        if options.json:
-            options.json.parent.mkdir(parents=True, exist_ok=True)
-            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
+    return run_command("training.inspect_data", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.frames is not None and options.frames < 1:
+        raise ValueError(f"--frames: expected 1 or more, got {options.frames}")
+    run = load_config(options.config, TrainConfig)
+    model = load_model_config(Path(run.model))
+    content = inspect_run(run, model, options.out, options.frames, options.seed)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 1 if any(source["problems"] for source in content.values()) else 0
 
 
@@ -137,11 +138,10 @@ def _range_names() -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.inspect_data",
-        description="Look at the data of a run: what is there, and what is wrong with it.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "training.inspect_data",
+        "Look at the data of a run: what is there, and what is wrong with it.",
+        _EXAMPLE,
     )
     parser.add_argument("config", type=Path, help="YAML of the run")
     parser.add_argument(

@@ -12,8 +12,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from pd_ros.benchmark.networks import load_network
+from pd_ros.command_options import command_parser
 from pd_ros.detection.device import choose_device
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.replay.files import read_cloud
+from pd_ros.run_command import run_command
 from training.cost.measure import Effort, Profile, measure
 from training.cost.picture import draw_costs
 from training.cost.table import format_table, to_rows, write_csv, write_json
@@ -29,21 +32,23 @@ _SIMULATED_SEED = 3
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        profiles = _profile_all(options)
-        rows = to_rows(profiles)
-        sys.stdout.write(f"{_describe(profiles[0])}\n\n{format_table(rows)}\n")
-        if options.json:
-            write_json(options.json, rows)
-        if options.csv:
-            write_csv(options.csv, rows)
-        if options.picture:
-            draw_costs(options.picture, profiles)
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
-    return 0
+    return run_command("training.profile", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
+    watch = LoadWatch()
+    profiles = _profile_all(options)
+    remark = watch.load().remark()
+    rows = to_rows(profiles)
+    sys.stdout.write(f"{_describe(profiles[0])}\n\n{format_table(rows)}\n")
+    if remark:
+        sys.stdout.write(f"{remark}\n")
+    if options.json:
+        write_json(options.json, rows)
+    if options.csv:
+        write_csv(options.csv, rows)
+    if options.picture:
+        draw_costs(options.picture, profiles)
 
 
 def _profile_all(options: argparse.Namespace) -> list[Profile]:
@@ -82,11 +87,11 @@ def _describe(profile: Profile) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.profile",
-        description="Parameters, multiply-adds, activations, latency by stage and peak memory of"
+    parser = command_parser(
+        "training.profile",
+        "Parameters, multiply-adds, activations, latency by stage and peak memory of"
         " detectors on a sweep, each also relative to the first detector's.",
-        epilog="example: python -m training.profile --models pd_ros/weights/*.safetensors"
+        "example: python -m training.profile --models pd_ros/weights/*.safetensors"
         " --sweep data/sim/test/000000.npz --csv cost.csv --picture cost.png",
     )
     add = parser.add_argument

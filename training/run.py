@@ -123,7 +123,7 @@ class Run:
             if stopping or progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
             if stopping:
-                raise KeyboardInterrupt
+                raise self.stop.interrupt
         bar.close()
         seconds = time.monotonic() - began
         mean = mean_over_world(total.expand(len(names)) / max(trained, 1), self.world)

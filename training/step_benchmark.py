@@ -23,7 +23,10 @@ from pd_ros.benchmark.hardware import describe_machine
 from pd_ros.benchmark.interleave import Ratio, ratio
 from pd_ros.benchmark.networks import find_model, load_network
 from pd_ros.benchmark.plain_pillars import make_plain
+from pd_ros.command_options import command_parser
 from pd_ros.detection.frozen_config import parse_config
+from pd_ros.foreign_load import LoadWatch
+from pd_ros.run_command import run_command
 from training.collate import Batch
 from training.config import TrainConfig
 from training.distributed import World, join_world
@@ -56,21 +59,22 @@ class StepTimes:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        if min(options.steps, options.batch_size) < 1:
-            raise ValueError("--steps, --batch-size: expected at least 1; raise them")
-        models = [find_model(name) for name in options.model]
-        with join_world() as world:
-            results = [measure_steps(model, options, world) for model in models]
-    except ValueError as error:
-        _LOG.error("%s", error)
-        return 2
-    sys.stdout.write(_format(results) + "\n")
+    return run_command("training.step_benchmark", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
+    if min(options.steps, options.batch_size) < 1:
+        raise ValueError("--steps, --batch-size: expected at least 1; raise them")
+    models = [find_model(name) for name in options.model]
+    watch = LoadWatch()
+    with join_world() as world:
+        results = [measure_steps(model, options, world) for model in models]
+    load = watch.load()
+    sys.stdout.writelines(f"{line}\n" for line in filter(None, [_format(results), load.remark()]))
     if options.json:
-        content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
+        machine = {**describe_machine(), "load": load._asdict()}
+        content = {"machine": machine, "results": [asdict(r) for r in results]}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
 def measure_steps(model: Path, options: argparse.Namespace, world: World) -> StepTimes:
@@ -170,11 +174,11 @@ def _format(results: list[StepTimes]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.step_benchmark",
-        description="Training steps per second, as published code takes them and as ours, in fp32"
+    parser = command_parser(
+        "training.step_benchmark",
+        "Training steps per second, as published code takes them and as ours, in fp32"
         " and bf16, in turn, and the share of the time in which ours wait for data.",
-        epilog="example: python -m training.step_benchmark --model point_pillars cp_voxel_xs"
+        "example: python -m training.step_benchmark --model point_pillars cp_voxel_xs"
         " --data data/sim/train --workers 1 --json steps.json",
     )
     add = parser.add_argument

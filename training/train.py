@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, cast
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.frozen_config import load_config
+from pd_ros.run_command import run_command
 from training.clouds import measure_clouds
 from training.collate import Batch
 from training.config import TrainConfig
@@ -33,10 +35,10 @@ _LOG = logging.getLogger("training.train")
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.train",
-        description="Train a detector, or distil one when the config names a teacher.",
-        epilog="example: python -m training.train --config config/train/sim_teacher.yaml",
+    parser = command_parser(
+        "training.train",
+        "Train a detector, or distil one when the config names a teacher.",
+        "example: python -m training.train --config config/train/sim_teacher.yaml",
     )
     parser.add_argument("--config", type=Path, required=True, help="YAML of the run")
     parser.add_argument("--json", type=Path, help="also write the last epoch's figures here")
@@ -53,21 +55,20 @@ def main(arguments: list[str] | None = None) -> int:
         " the same seed and data while nothing changes these",
     )
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    return run_command("training.train", lambda: _run(options), _LOG)
+
+
+def _run(options: argparse.Namespace) -> None:
     try:
         config = load_config(options.config, TrainConfig)
         with join_world() as world:
             kept = options.keep_batches
             figures = dry_run(config, world) if options.dry_run else train(config, world, kept)
-    except ValueError as error:
-        _LOG.error("%s", error)
-        return 2
     except KeyboardInterrupt:
         _LOG.info("stopped and saved; the same command goes on")
-        return 130
+        raise
     if options.json and world.is_first:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
-    return 0
 
 
 class Started(NamedTuple):

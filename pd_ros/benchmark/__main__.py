@@ -17,14 +17,17 @@ from pd_ros.benchmark.networks import find_model, load_network
 from pd_ros.benchmark.picture import draw_benchmark
 from pd_ros.benchmark.report import format_benchmark, write_json
 from pd_ros.benchmark.run import Effort, benchmark_model
+from pd_ros.command_options import command_parser
 from pd_ros.detection.dense_part import BACKENDS
 from pd_ros.detection.device import choose_device
 from pd_ros.examination import Eye
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.memory import keep_freed_memory
 from pd_ros.replay.cloud_options import add_columns
 from pd_ros.replay.columns import parse_columns
 from pd_ros.replay.first_look import remarks_on
 from pd_ros.replay.sources import open_source
+from pd_ros.run_command import run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.benchmark --model real_student real_teacher point_pillars \\
@@ -37,12 +40,7 @@ _REAL_SWEEPS = "kitti_raw_0005/velodyne"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.benchmark: {error}\n")
-        return 2
-    return 0
+    return run_command("pd_ros.benchmark", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -62,17 +60,20 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     clouds = read_messages(source, options.clouds)
     keep_freed_memory()
-    machine = describe_machine()
+    machine, watch = describe_machine(), LoadWatch()
     results = [
         result for path in models for result in benchmark_model(path, clouds, devices, effort)
     ]
+    load = watch.load()
+    machine["load"] = load._asdict()
     named = "made-up streets" if points is None else str(points)
     if options.json:
         write_json(options.json, machine, named, clouds, results)
     if options.picture:
         draw_benchmark(options.picture, results, str(machine["cpu"]))
-    remarks = remarks_on(source, eyes) if source else []
-    return "\n".join([format_benchmark(machine, named, clouds, results), *remarks])
+    text = format_benchmark(machine, named, clouds, results)
+    remarks = "\n".join(remarks_on(source, eyes)) if source else ""
+    return "\n\n".join(filter(None, [text, remarks, load.remark()]))
 
 
 def _devices() -> list[str]:
@@ -86,12 +87,11 @@ def _real_sweeps() -> Path | None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.benchmark",
-        description="Latency by stage from a cloud's bytes to the bytes of the answer, on the"
+    parser = command_parser(
+        "pd_ros.benchmark",
+        "Latency by stage from a cloud's bytes to the bytes of the answer, on the"
         " plain path (as published code runs it: eager fp32) and on pd_ros' own, in turn.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        _EXAMPLE,
     )
     add = parser.add_argument
     add(

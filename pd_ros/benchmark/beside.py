@@ -1,7 +1,7 @@
 """How much slower detectors get beside foreign busy threads on the same cores.
 
 Each path runs in a process of its own, because OpenMP is told once in a process' life how its
-threads wait: the plain one as the environment has it, the fast one as the node does.
+threads wait: the plain one as published code does, the fast one as the node does.
 """
 
 import os
@@ -23,7 +23,7 @@ from pd_ros.benchmark.cloud import CloudMessage
 from pd_ros.benchmark.interleave import Ratio, ratio
 from pd_ros.benchmark.networks import Detector, Form, load_network, make_detector, with_features
 from pd_ros.memory import keep_freed_memory
-from pd_ros.openmp import wait_briefly
+from pd_ros.openmp import wait_as_by_default
 from pd_ros.pointcloud import decode_points
 
 _CPU = torch.device("cpu")
@@ -107,8 +107,8 @@ def _timer(
 ) -> Iterator[Callable[[int], float]]:
     """A process with one detector, as a function from a cloud's number to its time."""
     before = dict(os.environ)
-    if form.path == "fast":
-        wait_briefly()
+    if form.path != "fast":
+        wait_as_by_default()
     arguments = (path, form, threads, cores, clouds)
     with ProcessPoolExecutor(1, get_context("spawn"), _prepare, arguments) as pool:
         started = pool.submit(_warm_up)

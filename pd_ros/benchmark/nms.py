@@ -20,9 +20,12 @@ from pd_ros.benchmark.hardware import describe_machine
 from pd_ros.benchmark.interleave import Ratio, percentiles, ratio
 from pd_ros.benchmark.plain import plain_nms
 from pd_ros.benchmark.proposals import draw_proposals
+from pd_ros.command_options import command_parser
 from pd_ros.detection.boxes import nms
 from pd_ros.detection.device import choose_device
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.memory import keep_freed_memory
+from pd_ros.run_command import run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.benchmark.nms --boxes 4096 --threshold 0.01 0.2 0.5 0.7 --json nms.json
@@ -49,22 +52,26 @@ class Comparison:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        _check(options)
-        device = choose_device(options.device)
-    except ValueError as error:
-        sys.stderr.write(f"pd_ros.benchmark.nms: {error}\n")
-        return 2
+    return run_command("pd_ros.benchmark.nms", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> int:
+    _check(options)
+    device = choose_device(options.device)
     keep_freed_memory()
     torch.set_num_threads(options.threads)
+    watch = LoadWatch()
     results = [
         compare_nms(boxes, threshold, options, device)
         for boxes in options.boxes
         for threshold in options.threshold
     ]
-    sys.stdout.write(format_comparisons(results) + "\n")
+    load = watch.load()
+    lines = filter(None, [format_comparisons(results), load.remark()])
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     if options.json:
-        content = {"machine": describe_machine(), "results": [asdict(r) for r in results]}
+        machine = {**describe_machine(), "load": load._asdict()}
+        content = {"machine": machine, "results": [asdict(r) for r in results]}
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     return 0 if all(result.same for result in results) else 1
 
@@ -127,18 +134,17 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.benchmark.nms",
-        description="Time rotated non-maximum suppression on made-up proposals of a detector.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.benchmark.nms",
+        "Time rotated non-maximum suppression on made-up proposals of a detector.",
+        _EXAMPLE,
     )
     add = parser.add_argument
     add("--boxes", type=int, nargs="+", default=[4096], help="how many go in")
     add("--threshold", type=float, nargs="+", default=[0.01, 0.2, 0.5, 0.7], help="of the IoU")
     add("--crowd", type=int, default=100, help="boxes for every object")
     add("--astray", type=float, default=0.25, help="share of boxes that are about no object")
-    add("--seed", type=int, default=0)
+    add("--seed", type=int, default=0, help="of the boxes that are drawn")
     add("--rounds", type=int, default=20, help="how often each way is timed")
     add("--threads", type=int, default=1, help="of the CPU")
     add("--device", default="cpu", help="cpu or cuda:N")

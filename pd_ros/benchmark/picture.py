@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from pd_ros.benchmark.bars import Part, draw_bars
 from pd_ros.benchmark.interleave import percentiles
 from pd_ros.benchmark.run import Result
+from pd_ros.displayable import undecorated
 
 _BAR_INCHES = 0.32
 
@@ -36,7 +37,7 @@ def draw_benchmark(path: Path, results: Sequence[Result], machine: str) -> None:
 
 def _names(result: Result) -> list[str]:
     where = f"{result.threads} thr." if result.device == "cpu" else result.device
-    return [f"{result.model}, {where}, {name}" for name in result.paths]
+    return [undecorated(f"{result.model}, {where}, {name}") for name in result.paths]
 
 
 def _stages(results: Sequence[Result]) -> list[Part]:
@@ -66,7 +67,7 @@ def _draw_accuracy(axes: Axes, results: Sequence[Result], score: str) -> None:
             latency, accuracy = percentiles(path.times.whole)["p50"], result.accuracy[score]
             axes.plot(latency, accuracy, "o" if name == "fast" else "x", color="0.3")
             label = f" {result.model}, {name}, {result.threads} thr."
-            axes.annotate(label, (latency, accuracy), fontsize=7, rotation=30)
+            axes.annotate(undecorated(label), (latency, accuracy), fontsize=7, rotation=30)
     axes.set_xlabel("median ms from message to message")
     axes.set_ylabel("AP (%)")
-    axes.set_title(score, fontsize=10)
+    axes.set_title(undecorated(score), fontsize=10)

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+)
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
@@ -23,6 +31,18 @@ CellSize = Annotated[float, Field(ge=0.001, le=10_000)]  # metres
 Angle = Annotated[float, Field(ge=-100, le=100)]  # radians
 Probability = Annotated[float, Field(ge=0, le=1)]
 Overlap = Annotated[float, Field(gt=0, le=1)]
+
+
+def _readable(name: str) -> str:
+    """Refuse what a table, a log or a terminal would not show as one word of a line."""
+    if not name.isprintable() or not name.strip():
+        raise ValueError(
+            f"a name of printable characters on one line is needed, got {name!r}; rename it"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_readable)]
 
 _KIND = "kind="
 _MOST_PROBLEMS = 20  # that are told of one file

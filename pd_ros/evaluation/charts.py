@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pd_ros.displayable import undecorated
 from pd_ros.evaluation.picture import new_figure
 
 
@@ -26,9 +27,10 @@ def save_bars(path: Path, panels: Sequence[BarPanel], label: str) -> None:
         width = 0.8 / len(panel.bars)
         for index, (name, values) in enumerate(panel.bars.items()):
             offset = (index - (len(panel.bars) - 1) / 2) * width
-            bars = axes.bar(places + offset, values, 0.92 * width, label=name)
+            bars = axes.bar(places + offset, values, 0.92 * width, label=undecorated(name))
             axes.bar_label(bars, fmt=_bar_text, fontsize=7)
-        axes.set(title=panel.title, ylim=(0, 109), xticks=places, ylabel=f"{label} [%]")
+        axes.set(title=undecorated(panel.title), ylim=(0, 109))
+        axes.set(xticks=places, ylabel=f"{label} [%]")
         axes.set_xlim(-0.5, len(places) - 0.5)  # groups without bars, too
         axes.set_xticklabels(panel.groups, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
@@ -44,7 +46,7 @@ def save_latency(path: Path, latency_ms: Mapping[str, Sequence[float]]) -> None:
     for name, values in latency_ms.items():
         rising = np.sort(np.array(values))
         share = 100 * np.arange(1, len(rising) + 1) / max(len(rising), 1)
-        axes.step(rising, share, where="post", label=name)
+        axes.step(rising, share, where="post", label=undecorated(name))
     axes.set(xlabel="latency [ms]", ylabel="clouds answered by then [%]", ylim=(0, 102))
     axes.set_xlim(left=0)
     axes.grid(alpha=0.3)

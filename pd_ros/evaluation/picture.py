@@ -13,6 +13,7 @@ import torch
 
 from pd_ros.detection.boxes import bev_corners
 from pd_ros.detection.types import Detections
+from pd_ros.displayable import undecorated
 from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.lidar import GroundTruth
 
@@ -62,7 +63,7 @@ def draw_birdseye(axes: "Axes", panel: BirdseyePanel, range_m: float | None = No
         colour = _CLASS_COLOURS[int(label) % len(_CLASS_COLOURS)]
         _draw_box(axes, box, colour, width=1.2)
         axes.text(-box[1], box[0], f" {score:.2f}", color=colour, fontsize=6, clip_on=True)
-    _draw_frame(axes, panel.title, range_m or _reach_m(points, panel))
+    _draw_frame(axes, undecorated(panel.title), range_m or _reach_m(points, panel))
     _draw_legend(axes, panel)
 
 
@@ -75,7 +76,7 @@ def save_birdseye(path: Path, panels: Sequence[BirdseyePanel], title: str) -> No
     figure = new_figure(columns * _PANEL_INCHES, rows * _PANEL_INCHES)
     for number, panel in enumerate(panels, start=1):
         draw_birdseye(figure.add_subplot(rows, columns, number), panel)
-    figure.suptitle(title)
+    figure.suptitle(undecorated(title))
     figure.savefig(path, dpi=120)
 
 
@@ -86,11 +87,11 @@ def save_precision_curves(path: Path, panels: Sequence[Sequence[CurvePanel]], ti
     for number, (subtitle, curves) in enumerate((panel for row in panels for panel in row), 1):
         axes = figure.add_subplot(rows, columns, number)
         for label, recall, precision in curves:
-            axes.plot(recall, precision, label=label)
-        axes.set(title=subtitle, xlim=(0, 1.01), ylim=(0, 1.03))
+            axes.plot(recall, precision, label=undecorated(label))
+        axes.set(title=undecorated(subtitle), xlim=(0, 1.01), ylim=(0, 1.03))
         axes.set(xlabel="recall", ylabel="precision")
         axes.legend(loc="lower left", fontsize=7)
-    figure.suptitle(title)
+    figure.suptitle(undecorated(title))
     figure.savefig(path, dpi=120)
 
 
@@ -132,7 +133,7 @@ def _draw_legend(axes: "Axes", panel: BirdseyePanel) -> None:
     if panel.ground_truth is not None:
         names.append((panel.truth_name, _TRUTH_COLOUR))
     for name, colour in names:
-        axes.plot([], [], color=colour, label=name)
+        axes.plot([], [], color=colour, label=undecorated(name))
     if names:
         axes.legend(loc="upper right", fontsize=6)
 

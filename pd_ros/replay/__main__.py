@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
 from pd_ros.examination import Eye
+from pd_ros.foreign_load import LoadWatch
 from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.cloud_options import add_columns, add_ego_distance
 from pd_ros.replay.columns import parse_columns
@@ -27,6 +29,7 @@ from pd_ros.replay.report import (
 )
 from pd_ros.replay.run import replay, score
 from pd_ros.replay.sources import open_source, with_features
+from pd_ros.run_command import run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.replay --model student.safetensors --points drive_0005 --out result --picture
@@ -36,12 +39,7 @@ _EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
-        sys.stderr.write(f"pd_ros.replay: {error}\n")
-        return 2
-    return 0
+    return run_command("pd_ros.replay", lambda: _run(options))
 
 
 def _run(options: argparse.Namespace) -> str:
@@ -58,30 +56,34 @@ def _run(options: argparse.Namespace) -> str:
     calibration = calibration_of(source) if options.kitti_results else None
     make_folders(options.out, options.json)
     predictor.warm_up()
+    watch = LoadWatch()
     result = replay(
         predictor, source, predictor.config, options.score_threshold, options.ego_distance
     )
+    load = watch.load()
     write_detections_json(options.out / "detections.json", result, classes)
     if calibration is not None:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
     scores = score(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes)
-    write_report(report, options.out, options.json)
+    write_report({**report, "load": load._asdict()}, options.out, options.json)
     if options.picture:
         title = picture_title(options.points, result)
         save_birdseye(options.out / "birdseye.png", result.panels, title)
-    remarks = remarks_on(
-        source, {options.model.stem: Eye.of(predictor.config, predictor.training)}
-    )
-    return "\n".join([format_report(result, scores, classes), *remarks])
+    eye = Eye.of(predictor.config, predictor.training)
+    parts = [
+        format_report(result, scores, classes),
+        *remarks_on(source, {options.model.stem: eye}),
+        load.remark(),
+    ]
+    return "\n".join(filter(None, parts))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pd_ros.replay",
-        description="Run a detector over recorded clouds, and say how well and how fast.",
-        epilog=_EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = command_parser(
+        "pd_ros.replay",
+        "Run a detector over recorded clouds, and say how well and how fast.",
+        _EXAMPLE,
     )
     add = parser.add_argument
     add(

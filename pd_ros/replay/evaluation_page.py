@@ -15,16 +15,7 @@ from pd_ros.replay.evaluation_tables import (
 )
 from pd_ros.replay.frame_result import RecordingResult
 from pd_ros.replay.model_summary import ALL_RANGES, ModelSummary, quantiles
-from pd_ros.replay.page_parts import (
-    cards,
-    figure,
-    grid,
-    heading,
-    page,
-    paragraph,
-    section,
-    table,
-)
+from pd_ros.replay.page import Card, Gallery, Table, render_page
 from pd_ros.replay.view_recording import TEACHER
 
 
@@ -38,23 +29,26 @@ class Evaluation:
     pictures: Pictures
     classes: Sequence[str]
     reference: str  # what measures the models: labels or teacher
+    remarks: Sequence[str] = ()  # on the latency
 
 
 def evaluation_page(evaluation: Evaluation) -> str:
     """Return the page; parts for which there is nothing to say are left out."""
-    sections = [
-        *_accuracy(evaluation),
-        _timing(evaluation),
-        *_frames(evaluation),
-        _conditions(evaluation),
-    ]
-    clouds = sum(len(result.frames) for result in evaluation.results)
     names = " and ".join(summary.name for summary in evaluation.summaries)
     recordings = len(evaluation.results)
-    title = f"{names} on {recordings} recording{'s' if recordings != 1 else ''}"
-    lead = f"{clouds} clouds, measured by {evaluation.reference}."
-    overview = cards({summary.name: _card(summary) for summary in evaluation.summaries})
-    return page(title, [f"<h1>{title}</h1>", paragraph(lead, "lead"), overview, *sections])
+    content = {
+        "title": f"{names} on {recordings} recording{'s' if recordings != 1 else ''}",
+        "clouds": sum(len(result.frames) for result in evaluation.results),
+        "reference": evaluation.reference,
+        "score_threshold": f"{evaluation.conditions['score_threshold']:g}",
+        "cards": [Card(summary.name, _card(summary)) for summary in evaluation.summaries],
+        "accuracy": _accuracy(evaluation),
+        "remarks": evaluation.remarks,
+        "latency": _latency(evaluation),
+        "galleries": _galleries(evaluation),
+        "conditions": _conditions(evaluation),
+    }
+    return render_page("evaluation.html", content)
 
 
 def _card(summary: ModelSummary) -> dict[str, str]:
@@ -71,57 +65,29 @@ def _card(summary: ModelSummary) -> dict[str, str]:
     return card
 
 
-def _accuracy(evaluation: Evaluation) -> list[str]:
+def _accuracy(evaluation: Evaluation) -> dict[str, Table | Picture] | None:
+    """Tables and pictures of two sections; None where nothing measures the models."""
     pictures, shown = evaluation.pictures, (evaluation.summaries, evaluation.classes)
     if pictures.curves is None or pictures.ranges is None:
-        return []
-    parts = [
-        paragraph(
-            "AP R40 in percent, from above (BEV) and in space (3D), at the customary overlap and"
-            " at KITTI's loose one. Recall and precision are in space at the loose one, at the"
-            " score of the best F1."
-        ),
-        score_table(*shown),
-        figure(pictures.curves, "chart"),
-        heading("By distance"),
-        paragraph("Seen from above; at the loose overlap.", "note"),
-        figure(pictures.ranges, "chart"),
-        range_table(*shown),
-    ]
-    threshold = evaluation.conditions["score_threshold"]
-    text = (
-        f"Boxes of a score from {threshold:g} on against the {evaluation.reference}, one by one,"
-        " at the loose overlap from above. The differences are means over the matched boxes; yaw"
-        " is that of the axes, and reversed the share of boxes that look the opposite way."
-    )
-    agreement = [paragraph(text), agreement_table(*shown, evaluation.reference == TEACHER)]
-    return [
-        section("accuracy", "Accuracy", parts),
-        section("agreement", "Box by box", agreement),
-    ]
+        return None
+    return {
+        "scores": score_table(*shown),
+        "curves": pictures.curves,
+        "ranges": pictures.ranges,
+        "by_distance": range_table(*shown),
+        "agreement": agreement_table(*shown, evaluation.reference == TEACHER),
+    }
 
 
-def _timing(evaluation: Evaluation) -> str:
-    parts = [
-        paragraph(
-            "From points in memory to boxes in memory, in milliseconds. Reading a cloud and"
-            " publishing its boxes come on top in the node."
-        ),
-        latency_table(evaluation.summaries),
-        figure(evaluation.pictures.latency, "chart single"),
-        heading("In real time, at the recorded rate"),
-        paragraph(
-            "Worked out from these latencies: while one cloud is in work the newest other one"
-            " waits, and what it replaces is dropped, as in the node. The age of an answer is the"
-            " time since its cloud came.",
-            "note",
-        ),
-        real_time_table(evaluation.results, evaluation.summaries),
-    ]
-    return section("timing", "Latency", parts)
+def _latency(evaluation: Evaluation) -> dict[str, Table | Picture]:
+    return {
+        "whole": latency_table(evaluation.summaries),
+        "picture": evaluation.pictures.latency,
+        "real_time": real_time_table(evaluation.results, evaluation.summaries),
+    }
 
 
-def _frames(evaluation: Evaluation) -> list[str]:
+def _galleries(evaluation: Evaluation) -> list[Gallery]:
     pictures = evaluation.pictures
     kinds: tuple[tuple[str, str, Sequence[Picture]], ...] = (
         ("worst", "Where they differ most", pictures.worst),
@@ -129,20 +95,16 @@ def _frames(evaluation: Evaluation) -> list[str]:
         ("frames", "Some frames", pictures.others),
     )
     few = len(evaluation.summaries) == 1  # one panel each: two beside each other
-    return [
-        section(anchor, title, [grid([figure(picture) for picture in found], few)])
-        for anchor, title, found in kinds
-        if found
-    ]
+    return [Gallery(anchor, title, found, few) for anchor, title, found in kinds if found]
 
 
-def _conditions(evaluation: Evaluation) -> str:
+def _conditions(evaluation: Evaluation) -> Table:
     rows = [[key.replace("_", " "), _text(value)] for key, value in evaluation.conditions.items()]
     rows += [
         [f"recording {result.name}", f"{result.path}, {len(result.frames)} clouds"]
         for result in evaluation.results
     ]
-    return section("conditions", "How it was measured", [table(["what", "value"], rows, 2)])
+    return Table(["what", "value"], rows, 2)
 
 
 def _text(value: Any) -> str:

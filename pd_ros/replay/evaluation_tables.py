@@ -8,12 +8,12 @@ from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.average_precision import reachable_r40
 from pd_ros.replay.frame_result import RecordingResult
 from pd_ros.replay.model_summary import ALL_RANGES, Accuracy, ModelSummary, quantiles, total
-from pd_ros.replay.page_parts import table
+from pd_ros.replay.page import Table
 
 _NONE = "–"
 
 
-def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> str:
+def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> Table:
     """Average precision at both overlaps, and what the best score threshold gives."""
     columns = ["class", "model", "objects", "IoU", "AP BEV", "AP 3D", "loose IoU", "AP BEV",
                "AP 3D", "score ≥", "recall", "precision"]  # fmt: skip
@@ -28,10 +28,10 @@ def score_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
             percent(loose.ap_3d_r40, loose.num_truth),
             f"{loose.score_threshold:.2f}", f"{loose.recall:.2f}", f"{loose.precision:.2f}",
         ])  # fmt: skip
-    return table(columns, rows, 2)
+    return Table(columns, rows, 2)
 
 
-def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> str:
+def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> Table:
     """Average precision at the loose overlap by distance."""
     columns = ["class", "distance", "model", "objects", "AP BEV", "AP 3D", "recall", "precision"]
     rows = []
@@ -45,12 +45,12 @@ def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> st
                 percent(scores.ap_3d_r40, scores.num_truth),
                 *(f"{share:.2f}" if scores.num_truth else _NONE for share in shares),
             ])  # fmt: skip
-    return table(columns, rows, 3)
+    return Table(columns, rows, 3)
 
 
 def agreement_table(
     summaries: Sequence[ModelSummary], classes: Sequence[str], with_score: bool
-) -> str:
+) -> Table:
     """Box by box: counts and mean differences, in all and by distance."""
     columns = ["class", "distance", "model", "matched", "missed", "extra", "recall", "precision",
                "BEV IoU", "centre [m]", "size [m]", "yaw [°]", "reversed"]  # fmt: skip
@@ -60,19 +60,21 @@ def agreement_table(
             parts = accuracy.agreement[name]
             sums = (total(parts), *parts)[number]
             rows.append([name, part, model, *_agreement_cells(sums, with_score)])
-    return table([*columns, "score"] if with_score else columns, rows, 3)
+    return Table([*columns, "score"] if with_score else columns, rows, 3)
 
 
-def latency_table(summaries: Sequence[ModelSummary]) -> str:
+def latency_table(summaries: Sequence[ModelSummary]) -> Table:
     """Percentiles over all clouds."""
     rows = [
         [summary.name, *(f"{value:.1f}" for value in quantiles(summary.latency_ms).values())]
         for summary in summaries
     ]
-    return table(["model", "median", "95 %", "99 %", "most"], rows)
+    return Table(["model", "median", "95 %", "99 %", "most"], rows)
 
 
-def real_time_table(results: Sequence[RecordingResult], summaries: Sequence[ModelSummary]) -> str:
+def real_time_table(
+    results: Sequence[RecordingResult], summaries: Sequence[ModelSummary]
+) -> Table:
     """What a real-time run would have dropped, and how old its answers would have been."""
     columns = ["recording", "model", "rate [Hz]", "clouds", "dropped", "age, median [ms]", "95 %",
                "most"]  # fmt: skip
@@ -85,7 +87,7 @@ def real_time_table(results: Sequence[RecordingResult], summaries: Sequence[Mode
                 result.name, summary.name, f"{run.rate_hz:.1f}", str(run.clouds),
                 str(run.dropped), *(f"{ages[name]:.0f}" for name in ("p50", "p95", "max")),
             ])  # fmt: skip
-    return table(columns, rows, 2)
+    return Table(columns, rows, 2)
 
 
 def percent(value: float, objects: int) -> str:

@@ -94,6 +94,7 @@ def _begin(shared: _Shared, threads: int) -> None:
     """Prepare a process."""
     global _shared  # noqa: PLW0603  # synchronisation passes to a process only at its start
     _shared = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is told to stop by the first process
     torch.set_num_threads(threads)
 
 

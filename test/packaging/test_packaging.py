@@ -85,7 +85,7 @@ def test_package_xml_names_licences_that_are_installed_and_where_it_comes_from(
 
 def test_what_rosdep_can_install_is_declared_by_its_key(manifest: ET.Element) -> None:
     depends = {element.text for element in manifest.iter("exec_depend")}
-    keys = ("matplotlib", "numpy", "pydantic", "tqdm", "yaml")
+    keys = ("jinja2", "matplotlib", "numpy", "pydantic", "tqdm", "yaml")
     assert {f"python3-{name}" for name in keys} <= depends
 
 
@@ -227,6 +227,15 @@ def test_installed_files_exist(declared: dict[str, Any]) -> None:
     assert "launch/detector.launch.py" in places["share/pd_ros/launch"]
     assert "launch/pd_ros_launch/respawn.py" in places["share/pd_ros/launch/pd_ros_launch"]
     assert "config/rviz/detector.rviz" in places["share/pd_ros/config/rviz"]
+
+
+def test_what_lies_beside_the_modules_is_installed_with_them(declared: dict[str, Any]) -> None:
+    """Weights, and the templates of the pages."""
+    package = ROOT / "pd_ros"
+    given = {path for glob in declared["package_data"]["pd_ros"] for path in package.glob(glob)}
+    files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert given == {path for path in files if path.suffix != ".py"}
+    assert package / "replay" / "templates" / "evaluation.html" in given
 
 
 def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:

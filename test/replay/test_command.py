@@ -27,7 +27,7 @@ CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
     "model", "points", "frames", "frames_labelled", "frames_not_finite", "boxes", "latency_ms",
     "clouds_per_s", "score_rule", "scores", "score_threshold", "labels_of_no_class",
-    "boxes_of_own_vehicle",
+    "boxes_of_own_vehicle", "load",
 }  # fmt: skip
 
 

@@ -8,12 +8,13 @@ import argparse
 import logging
 import shlex
 import shutil
-import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pd_ros.command_options import command_parser
+from pd_ros.run_command import run_command
 from training.benchmark.conduct import Conductor
 from training.benchmark.grid import Grid
 from training.benchmark.lock import hold
@@ -29,30 +30,29 @@ _LOG = logging.getLogger("training.benchmark")
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_command("training.benchmark", lambda: _start(options, given), _LOG)
+
+
+def _start(options: argparse.Namespace, given: Sequence[str]) -> int:
+    suite = load_suite(options.suite)
+    name = Path(options.suite).stem
+    grid = Grid(suite, options.out or Path("runs/benchmark") / name, tuple(options.only))
+    if options.report:
+        sys.stdout.write(write_report(grid))
+        return 0
     try:
-        suite = load_suite(options.suite)
-        name = Path(options.suite).stem
-        grid = Grid(suite, options.out or Path("runs/benchmark") / name, tuple(options.only))
-        if options.report:
-            sys.stdout.write(write_report(grid))
-            return 0
         return _run(grid, name, options.processes)
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
     except KeyboardInterrupt:
-        given = sys.argv[1:] if arguments is None else arguments
         command = shlex.join(["python", "-m", "training.benchmark", *given])
         _LOG.info("stopped, and what ran was saved; go on with: %s", command)
-        return 130
+        raise
 
 
 def _run(grid: Grid, name: str, processes: int | None) -> int:
     slots = make_slots(processes, grid.suite.gpus_per_run)
     with (
         hold(grid.out) as lock,
-        _terminated_as_interrupted(),
         _shared_batches(grid) as batches,
     ):
         make_sweeps(grid.suite, len(slots))
@@ -78,23 +78,12 @@ def _shared_batches(grid: Grid) -> Iterator[Path | None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Take SIGTERM for Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.benchmark",
-        description="Train and score the pairs, methods and seeds of a suite; what is finished is"
+    parser = command_parser(
+        "training.benchmark",
+        "Train and score the pairs, methods and seeds of a suite; what is finished is"
         " not run again, what was interrupted goes on.",
-        epilog="example: python -m training.benchmark --suite small --only point_pillars"
-        " --processes 2",
+        "example: python -m training.benchmark --suite small --only point_pillars --processes 2",
     )
     add = parser.add_argument
     add("--suite", required=True, help="name of a YAML in config/benchmark, or a path")

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from pd_ros.displayable import undecorated
 from training.benchmark.job import Result
 from training.benchmark.spread import mean_ap
 from training.benchmark.standing import PairStanding
@@ -43,14 +44,15 @@ def _accuracy(axes: Axes, suite: SuiteConfig, pair: PairStanding, source: str) -
         middle = _gmacs(next(iter(method.results.values())))
         apart = 1.02 ** (place - (len(shown) - 1) / 2)
         axes.errorbar(
-            middle * apart, spread.mean, yerr=spread.deviation or 0.0, label=method.name,
+            middle * apart, spread.mean, yerr=spread.deviation or 0.0,
+            label=undecorated(method.name),
             marker=_MARKERS[place % len(_MARKERS)], linestyle="none", capsize=2, markersize=5,
             color="0.4" if place == 0 else f"C{(place - 1) % 10}",
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlabel("GMACs")
     axes.set_ylabel(f"BEV mAP (%), {suite.overlap}")
-    axes.set_title(f"{pair.config.name}, {source}", fontsize=10)
+    axes.set_title(undecorated(f"{pair.config.name}, {source}"), fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -83,8 +85,8 @@ def _gains(axes: Axes, suite: SuiteConfig, pair: PairStanding, source: str) -> N
         axes.errorbar(gain.mean, place, xerr=gain.deviation or 0.0, color="0.2", capsize=3)
         axes.plot(gain.values, [place] * len(gain.values), ".", color="0.2", markersize=4)
     axes.axvline(0, color="0.2", linewidth=0.8)
-    axes.set_yticks(range(len(methods)), [method.name for method in methods])
+    axes.set_yticks(range(len(methods)), [undecorated(method.name) for method in methods])
     axes.set_ylim(-0.6, len(methods) - 0.4)
     axes.set_xlabel(f"gain in BEV mAP (points), {suite.overlap}")
-    axes.set_title(f"{pair.config.name}, {source}", fontsize=10)
+    axes.set_title(undecorated(f"{pair.config.name}, {source}"), fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)

@@ -3,7 +3,6 @@
 python -m training.benchmark.score runs/benchmark/smoke/students/pillars/none/seed_1
 """
 
-import argparse
 import json
 import logging
 import sys
@@ -11,9 +10,11 @@ from pathlib import Path
 
 import torch
 
+from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
+from pd_ros.run_command import run_command
 from training.benchmark.job import Result, Scores, Task, read_task, write_result
 from training.config import SourceConfig
 from training.cost.operations import Operations, count_operations
@@ -25,21 +26,19 @@ _LOG = logging.getLogger("training.benchmark.score")
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.benchmark.score",
-        description="Score the checkpoint of one job of a benchmark; writes its result.json.",
-        epilog="example: python -m training.benchmark.score"
+    parser = command_parser(
+        "training.benchmark.score",
+        "Score the checkpoint of one job of a benchmark; writes its result.json.",
+        "example: python -m training.benchmark.score"
         " runs/benchmark/smoke/students/pillars/none/seed_1",
     )
     parser.add_argument("folder", type=Path, help="of the job")
     folder = parser.parse_args(arguments).folder
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        write_result(folder, score(read_task(folder), folder))
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
-    return 0
+    return run_command(
+        "training.benchmark.score",
+        lambda: write_result(folder, score(read_task(folder), folder)),
+        _LOG,
+    )
 
 
 def score(task: Task, folder: Path) -> Result:

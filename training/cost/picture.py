@@ -6,6 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pd_ros.benchmark.bars import Part, draw_bars
+from pd_ros.displayable import undecorated
 from training.cost.measure import Profile
 
 _BAR_INCHES = 0.32
@@ -20,7 +21,8 @@ def draw_costs(path: Path, profiles: Sequence[Profile]) -> None:
     for axes, title, stack in zip(panels, _TITLES, parts, strict=True):
         draw_bars(axes, stack)
         axes.set_title(title, fontsize=10)
-    panels[0].set_yticks(range(len(profiles)), [profile.name for profile in profiles])
+    names = [undecorated(profile.name) for profile in profiles]
+    panels[0].set_yticks(range(len(profiles)), names)
     panels[0].invert_yaxis()
     first = profiles[0]
     figure.suptitle(f"{first.device}, {first.precision}; a sweep of {first.points:,} points")

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pd_ros.stop_signals import ending_tidily
+from pd_ros.command_options import DefaultsHelpFormatter, command_parser
+from pd_ros.run_command import run_command
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
 from training.simulate.picture import Sweep, draw_sweeps
@@ -27,16 +28,7 @@ _LOG = logging.getLogger("training.simulate")
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        with ending_tidily():
-            _run(options, SENSORS[options.sensor])
-    except (ValueError, OSError) as error:
-        _LOG.error("%s", error)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return run_command("training.simulate", lambda: _run(options, SENSORS[options.sensor]), _LOG)
 
 
 def _run(options: argparse.Namespace, sensor: Sensor) -> None:
@@ -75,23 +67,41 @@ def draw_scene(out: Path, seed: int, sensor: Sensor, beside: Path | None) -> Non
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m training.simulate",
-        description="A ray-cast spinning LiDAR in streets with labelled road users.",
-        epilog="example: python -m training.simulate frames --out data/sim/train --count 1500",
+    parser = command_parser(
+        "training.simulate",
+        "A ray-cast spinning LiDAR in streets with labelled road users.",
+        "example: python -m training.simulate frames --out data/sim/train --count 1500",
     )
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    frames = verbs.add_parser("frames", help="labelled .npz sweeps, each of its own street")
-    frames.add_argument("--count", type=int, default=100)
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, help="--help after one of them tells its options"
+    )
+
+    def add_verb(verb: str, text: str, example: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(
+            verb, help=text, description=f"Write {text}.",
+            epilog=f"example: python -m training.simulate {verb} {example}",
+            formatter_class=DefaultsHelpFormatter,
+        )  # fmt: skip
+
+    frames = add_verb(
+        "frames", "labelled .npz sweeps, each of its own street",
+        "--out data/sim/train --count 1500 --seed 1 --workers 2",
+    )  # fmt: skip
+    frames.add_argument("--count", type=int, default=100, help="sweeps, numbered from 000000")
     frames.add_argument("--workers", type=int, default=1, help="processes")
-    drive = verbs.add_parser("drive", help="a rosbag2 recording of a drive at 10 Hz")
-    drive.add_argument("--seconds", type=float, default=20.0)
-    picture = verbs.add_parser("picture", help="a PNG of one scene")
+    drive = add_verb(
+        "drive", "a rosbag2 recording of a drive at 10 Hz",
+        "--out out/demo/drive.mcap --seconds 20 --seed 7",
+    )  # fmt: skip
+    drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")
+    picture = add_verb("picture", "a PNG of one scene", "--out scene.png --seed 3")
     picture.add_argument("--beside", type=Path, help="a real sweep (KITTI .bin) to compare with")
     for verb in (frames, drive, picture):
-        verb.add_argument("--out", type=Path, required=True)
-        verb.add_argument("--seed", type=int, default=1)
-        verb.add_argument("--sensor", choices=sorted(SENSORS), default="hdl64e")
+        verb.add_argument("--out", type=Path, required=True, help="folder or file to write")
+        verb.add_argument("--seed", type=int, default=1, help="of all that is drawn at random")
+        verb.add_argument(
+            "--sensor", choices=sorted(SENSORS), default="hdl64e", help="what it is seen by"
+        )
     return parser.parse_args(arguments)
 
 

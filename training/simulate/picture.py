@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import bev_corners
+from pd_ros.displayable import undecorated
 
 _REACH_M = 50.0
 _COLOURS = {"car": "tab:green", "pedestrian": "tab:red", "cyclist": "tab:orange"}
@@ -32,7 +33,7 @@ def draw_sweeps(path: Path, sweeps: Sequence[Sweep]) -> None:
     for column, (title, points, boxes, labels) in enumerate(sweeps):
         _from_above(axes[0][column], points, boxes, labels)
         _ahead(axes[1][column], points)
-        axes[0][column].set_title(title)
+        axes[0][column].set_title(undecorated(title))
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
 
