@@ -16,9 +16,9 @@ import torch
 from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
+from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.foreign_load import LoadWatch
-from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.cloud_options import add_columns, add_ego_distance
 from pd_ros.replay.columns import parse_columns
 from pd_ros.replay.evaluation_json import evaluation_json
@@ -170,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add(
-        "--score-threshold", type=float, default=DEFAULT_SCORE,
+        "--score-threshold", type=float, default=FALLBACK,
         help="least score of boxes that are compared one by one and drawn, and of the teacher's"
         " boxes that are asked for; average precision takes all"
     )  # fmt: skip

@@ -19,8 +19,10 @@ from pd_ros.command_options import command_parser
 from pd_ros.dds import use_shared_memory_profile
 from pd_ros.dds_ports import free_ports
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.evaluation.operating_point import format_operating_point
 from pd_ros.examination import Eye
 from pd_ros.foreign_load import LoadWatch
 from pd_ros.live_player import LivePlayer
@@ -36,7 +38,7 @@ from pd_ros.replay.label_names import (
 from pd_ros.replay.live_run import LiveRun, collect, format_live, write_files
 from pd_ros.replay.recording import open_recording
 from pd_ros.replay.report import make_folders, report_json, write_report
-from pd_ros.replay.run import score
+from pd_ros.replay.run import score, score_as_published
 from pd_ros.replay.sources import RecordingSource, open_source
 from pd_ros.run_command import run_command
 from pd_ros.spinning import spinning
@@ -73,17 +75,24 @@ def _run(options: argparse.Namespace) -> str:
     watch = LoadWatch()
     run = _replay(options, source)
     load = watch.load()
-    result = collect(run, source, config)
+    point = read_operating_point(checkpoint.training, str(options.model))
+    thresholds = class_thresholds(point, config.classes)
+    result = collect(run, source, config, thresholds)
     scores = score(result, source, config.classes)
+    published = score_as_published(result, source, config.classes)
     write_files(options.out, run, result, config)
-    report = report_json(options.model, options.recording, result, scores, config.classes)
+    report = report_json(
+        options.model, options.recording, result, scores, config.classes, published
+    )
     report |= {"clouds": run.counts(), "node": run.node_counts, "load": load._asdict()}
-    report["score_threshold"] = options.score_threshold  # the node's, which sent no others
+    report["node_score_threshold"] = options.score_threshold  # it sent no others
     if options.teacher is not None:
         report["agreement"] = run.agreement
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
+    if published:
+        table += f"\n\n{format_operating_point(published)}"
     eye = Eye.of(config, checkpoint.training)
     remarks = remarks_on(source, {options.model.stem: eye})
     unknown = unknown_names(result.label_names, config.classes)

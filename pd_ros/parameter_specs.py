@@ -7,7 +7,6 @@ from pd_ros.pointcloud import INTENSITY_MODES
 from pd_ros.region import OFF
 
 THRESHOLD = "postprocess.score_threshold."
-DEFAULT_SCORE = 0.3  # from which on boxes are published, where nobody says otherwise
 CLASS_MAP = "postprocess.class_map."
 BINS = "postprocess.distance_bins"
 NMS = "postprocess.nms_iou_threshold"

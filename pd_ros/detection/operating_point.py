@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pd_ros.detection.frozen_config import FrozenConfig, Probability, parse_config
+from pd_ros.detection.types import Detections
 
 KEY = "operating_point"  # in the checkpoint's training record
 FALLBACK = 0.3  # of checkpoints that say nothing
@@ -41,6 +42,13 @@ def read_operating_point(training: Mapping[str, object], where: str) -> Operatin
     if KEY not in training:
         return None
     return parse_config(training[KEY], OperatingPoint, f"{where} ({KEY})")
+
+
+def above_thresholds(found: Detections, thresholds: Sequence[float]) -> Detections:
+    """Return the boxes that reach the threshold of their class; all of them without thresholds."""
+    if not len(thresholds):
+        return found
+    return found.select(found.scores >= found.scores.new_tensor(thresholds)[found.labels])
 
 
 def class_thresholds(point: OperatingPoint | None, classes: Sequence[str]) -> tuple[float, ...]:

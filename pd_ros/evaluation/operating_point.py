@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.boxes import bev_iou
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.agreement import pair_boxes
@@ -101,8 +102,7 @@ _FOUND, _MISSED, _WRONG, _GHOST = range(4)
 def _above(
     found: Detections, classes: Sequence[str], thresholds: Mapping[str, float]
 ) -> Detections:
-    least = found.scores.new_tensor([thresholds[name] for name in classes])
-    return found.select(found.scores >= least[found.labels])
+    return above_thresholds(found, [thresholds[name] for name in classes])
 
 
 def _tally(truth: GroundTruth, found: Detections, classes: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,6 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.picture import save_birdseye
 from pd_ros.examination import Eye
 from pd_ros.foreign_load import LoadWatch
-from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.cloud_options import add_columns, add_ego_distance
 from pd_ros.replay.columns import parse_columns
 from pd_ros.replay.first_look import remarks_on
@@ -27,7 +26,7 @@ from pd_ros.replay.report import (
     write_detections_json,
     write_report,
 )
-from pd_ros.replay.run import replay, score
+from pd_ros.replay.run import replay, score, score_as_published
 from pd_ros.replay.sources import open_source, with_features
 from pd_ros.run_command import run_command
 
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    if not 0 <= options.score_threshold <= 1:
+    if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
     source = open_source(
         options.points, options.topic, options.intensity_scale, options.labels,
@@ -58,25 +57,32 @@ def _run(options: argparse.Namespace) -> str:
     predictor.warm_up()
     watch = LoadWatch()
     result = replay(
-        predictor, source, predictor.config, options.score_threshold, options.ego_distance
+        predictor, source, predictor.config, _thresholds(options, predictor), options.ego_distance
     )
     load = watch.load()
     write_detections_json(options.out / "detections.json", result, classes)
     if calibration is not None:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
     scores = score(result, source, classes)
-    report = report_json(options.model, options.points, result, scores, classes)
+    published = score_as_published(result, source, classes)
+    report = report_json(options.model, options.points, result, scores, classes, published)
     write_report({**report, "load": load._asdict()}, options.out, options.json)
     if options.picture:
-        title = picture_title(options.points, result)
+        title = picture_title(options.points, result, classes)
         save_birdseye(options.out / "birdseye.png", result.panels, title)
     eye = Eye.of(predictor.config, predictor.training)
     parts = [
-        format_report(result, scores, classes),
+        format_report(result, scores, classes, published),
         *remarks_on(source, {options.model.stem: eye}),
         load.remark(),
     ]
     return "\n".join(filter(None, parts))
+
+
+def _thresholds(options: argparse.Namespace, predictor: Predictor) -> tuple[float, ...]:
+    if options.score_threshold is None:
+        return predictor.thresholds
+    return (options.score_threshold,) * len(predictor.thresholds)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,9 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-labels", action="store_true", help="do not look for labels")
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add(
-        "--score-threshold", type=float, default=DEFAULT_SCORE,
-        help="least score of the boxes in detections.json, counts and pictures (default:"
-        " %(default)s, as the node's); average precision and KITTI's result files take all",
+        "--score-threshold", type=float,
+        help="least score of the boxes in detections.json, counts and pictures; default: the"
+        " checkpoint's own for each class, as the node's; average precision and KITTI's result"
+        " files take all",
     )  # fmt: skip
     add(
         "--kitti-results", type=Path, metavar="DIR",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.detection.ego import EGO_DISTANCE_M
+from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.evaluation.kitti_camera import Calibration, read_calibration
-from pd_ros.parameter_specs import DEFAULT_SCORE
 from pd_ros.replay.columns import Columns
 from pd_ros.replay.detection_arrays import NamedBoxes
 from pd_ros.replay.named_detector import distinct_names
@@ -26,7 +26,7 @@ class EvaluationPlan:
     topic: str | None = None  # of the clouds; None: the only one
     device: str = "auto"
     intensity_scale: float = 1.0
-    score_threshold: float = DEFAULT_SCORE  # of the boxes that are compared one by one and drawn
+    score_threshold: float = FALLBACK  # of the boxes that are compared one by one and drawn
     rate_hz: float = 10.0  # of clouds in files
     columns: Columns | None = None  # of .bin
     ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``

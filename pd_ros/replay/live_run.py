@@ -9,10 +9,9 @@ import torch
 
 from pd_ros.detection.model_config import AnyModelConfig
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.picture import BirdseyePanel, save_birdseye
-from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.evaluation.picture import save_birdseye
 from pd_ros.replay.detection_arrays import NamedBoxes, write_detections
-from pd_ros.replay.report import write_detections_json
+from pd_ros.replay.report import picture_title, write_detections_json
 from pd_ros.replay.run import PICTURED_SWEEPS, Replay, add_sweep, latency_ms
 from pd_ros.replay.sources import Source
 
@@ -39,13 +38,15 @@ class LiveRun:
         }
 
 
-def collect(run: LiveRun, source: Source, config: AnyModelConfig) -> Replay:
+def collect(
+    run: LiveRun, source: Source, config: AnyModelConfig, thresholds: tuple[float, ...] = ()
+) -> Replay:
     """Bring the answers together with the recording's clouds and ground truth.
 
     Latency is from the publication of a cloud to the arrival of its boxes. Clouds without an
-    answer are left out.
+    answer are left out. ``thresholds`` are those of :class:`Replay`.
     """
-    result = Replay({}, {}, [], [])
+    result = Replay({}, {}, [], [], thresholds=thresholds)
     every = max(1, source.count // PICTURED_SWEEPS)
     for number, sweep in enumerate(source.sweeps()):
         stamp = int(sweep.frame)
@@ -78,9 +79,9 @@ def write_files(out: Path, run: LiveRun, result: Replay, config: AnyModelConfig)
     if (recording / "metadata.yaml").is_file():  # of an earlier run into the same folder
         shutil.rmtree(recording)
     write_detections(recording, sorted(run.answers.items()))
-    panels = [_confident(panel) for panel in result.panels]
-    if panels:
-        save_birdseye(out / "birdseye.png", panels, f"live replay, scores from {DEFAULT_SCORE}")
+    if result.panels:
+        title = picture_title(Path("live replay"), result, config.classes)
+        save_birdseye(out / "birdseye.png", result.panels, title)
 
 
 def format_live(run: LiveRun, result: Replay) -> str:
@@ -93,8 +94,3 @@ def format_live(run: LiveRun, result: Replay) -> str:
     rows |= {f"teacher: {name}": value for name, value in run.agreement.items()}
     width = max(map(len, rows)) + 2
     return "\n".join(f"{name:{width}}{value:>8}" for name, value in rows.items())
-
-
-def _confident(panel: BirdseyePanel) -> BirdseyePanel:
-    found = panel.detections
-    return panel._replace(detections=found.select(found.scores >= DEFAULT_SCORE))

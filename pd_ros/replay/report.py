@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.parameter_specs import DEFAULT_SCORE
+from pd_ros.evaluation.operating_point import OperatingScores, format_operating_point
 from pd_ros.replay.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
+
+# Found and ghosts by class and range, where there are labels in the clouds' frame.
+Published = Mapping[str, Mapping[str, OperatingScores]] | None
 
 
 def make_folders(out: Path, json_file: Path | None) -> None:
@@ -46,11 +49,17 @@ def write_detections_json(path: Path, result: Replay, classes: Sequence[str]) ->
 
 
 def report_json(
-    model: Path, points: Path, result: Replay, scores: Scores, classes: Sequence[str]
+    model: Path,
+    points: Path,
+    result: Replay,
+    scores: Scores,
+    classes: Sequence[str],
+    published: Published = None,
 ) -> dict[str, Any]:
     """Return the replay as plain data: counts, latency, and scores where there are labels.
 
-    ``boxes`` counts those from ``score_threshold`` on; the scores are of all.
+    ``boxes`` counts those from ``score_threshold`` on, by class; the scores are of all, and
+    ``operating_point`` says what those are worth that are published.
 
     ``score_rule`` is ``kitti`` (``scores`` as ``python -m pd_ros.evaluate`` writes them),
     ``lidar`` (per class: the fields of ``ClassScores``) or null.
@@ -62,7 +71,7 @@ def report_json(
         "frames": len(result.detections),
         "frames_labelled": len(result.truth),
         "labels_of_no_class": unknown_names(result.label_names, classes),
-        "score_threshold": result.score_threshold,
+        "score_threshold": dict(zip(classes, result.thresholds, strict=False)),
         "frames_not_finite": len(result.not_finite),
         "boxes": _count_boxes(result, classes),
         "boxes_of_own_vehicle": sum(result.own_boxes),
@@ -70,10 +79,13 @@ def report_json(
         "clouds_per_s": clouds_per_s(result),
         "score_rule": rule,
         "scores": table,
+        "operating_point": _published_json(published),
     }
 
 
-def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str:
+def format_report(
+    result: Replay, scores: Scores, classes: Sequence[str], published: Published = None
+) -> str:
     """Return the replay as text: latency, boxes, scores of all of them."""
     latency = latency_ms(result)
     counts = ", ".join(f"{count} {name}" for name, count in _count_boxes(result, classes).items())
@@ -81,7 +93,7 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
         f"{'clouds':>8}{'p50 ms':>10}{'p95 ms':>10}{'max ms':>10}{'clouds/s':>10}",
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
         f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
-        f"boxes {_from_score(result.score_threshold)}: {counts}",
+        f"boxes {_from_score(result, classes)}: {counts}",
         *remarks(len(result.not_finite), len(result.detections)),
         "",
     ]
@@ -95,18 +107,23 @@ def format_report(result: Replay, scores: Scores, classes: Sequence[str]) -> str
     else:
         lines += [f"scores on {len(result.truth)} labelled clouds (AP R40 in percent)",
                   format_table(scores)]  # fmt: skip
+    if published:
+        lines += ["", "boxes from these scores on; ghosts touch nothing that is there",
+                  format_operating_point(published)]  # fmt: skip
     unknown = unknown_names(result.label_names, classes)
     return "\n".join([*lines, *([describe_unknown(unknown, classes)] if unknown else [])])
 
 
-def picture_title(points: Path, result: Replay) -> str:
+def picture_title(points: Path, result: Replay, classes: Sequence[str]) -> str:
     """Return what stands above the pictures of a replay."""
-    return f"{points}: boxes {_from_score(result.score_threshold)}"
+    return f"{points}: boxes {_from_score(result, classes)}"
 
 
-def _from_score(score: float) -> str:
-    default = " (the node's default)" if score == DEFAULT_SCORE else ""
-    return f"from score {score:g} on{default}"
+def _from_score(result: Replay, classes: Sequence[str]) -> str:
+    if len(set(result.thresholds)) < 2:
+        return f"from score {next(iter(result.thresholds), 0.0):g} on"
+    pairs = zip(classes, result.thresholds, strict=True)
+    return f"from score {', '.join(f'{score:.2f} ({name})' for name, score in pairs)} on"
 
 
 def remarks(not_finite: int, clouds: int) -> list[str]:
@@ -114,6 +131,15 @@ def remarks(not_finite: int, clouds: int) -> list[str]:
     if not not_finite:
         return []
     return [f"ERROR: {NOT_FINITE}, in {not_finite} of {clouds} clouds; {NOT_FINITE_ADVICE}"]
+
+
+def _published_json(published: Published) -> dict[str, Any] | None:
+    if published is None:
+        return None
+    return {
+        name: {title: dataclasses.asdict(row) for title, row in ranges.items()}
+        for name, ranges in published.items()
+    }
 
 
 def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:

@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti_camera import score_kitti
 from pd_ros.evaluation.kitti_report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
+from pd_ros.evaluation.operating_point import OperatingScores, score_operating_point
 from pd_ros.evaluation.picture import BirdseyePanel
 from pd_ros.point_features import model_points
 from pd_ros.pointcloud import Float32
@@ -45,7 +47,7 @@ class Replay:
     latency_s: list[float]  # from points in memory to boxes in memory
     panels: list[BirdseyePanel]  # a few frames spread over all
     label_names: Counter[str] = field(default_factory=Counter)  # how many labels have each
-    score_threshold: float = 0.0  # of the boxes that are listed, counted and drawn
+    thresholds: tuple[float, ...] = ()  # by class, of the boxes that are listed and drawn; (): all
     not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
     own_boxes: list[int] = field(default_factory=list)  # left out of each frame: the own vehicle's
 
@@ -60,23 +62,23 @@ class Replay:
         return BirdseyePanel(points, self._confident(found), classes, sweep.frame, truth)
 
     def _confident(self, found: Detections) -> Detections:
-        return found.select(found.scores >= self.score_threshold)
+        return above_thresholds(found, self.thresholds)
 
 
 def replay(
     detector: Detector,
     source: Source,
     config: AnyModelConfig,
-    score_threshold: float = 0.0,
+    thresholds: tuple[float, ...] = (),
     ego_distance_m: float = EGO_DISTANCE_M,
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
     ``config`` is the detector's; what of its features the source's points do not have is 0.
-    ``score_threshold`` is that of :class:`Replay`. Boxes on the sensor itself are left out, see
+    ``thresholds`` are those of :class:`Replay`. Boxes on the sensor itself are left out, see
     ``detection.ego``.
     """
-    result = Replay({}, {}, [], [], score_threshold=score_threshold)
+    result = Replay({}, {}, [], [], thresholds=thresholds)
     every = max(1, source.count // PICTURED_SWEEPS)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
@@ -116,11 +118,28 @@ def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:
         return score_kitti(result.detections, source.label_folder, classes)
     if not result.truth:
         return None
+    return evaluate_frames(*_labelled(result, source), classes, default_iou(classes))
+
+
+def score_as_published(
+    result: Replay, source: Source, classes: Sequence[str]
+) -> dict[str, dict[str, OperatingScores]] | None:
+    """Found and ghosts at the replay's thresholds; None without labels in the clouds' frame."""
+    if source.label_folder or not result.truth:
+        return None
+    least = dict(zip(classes, result.thresholds or (0.0,) * len(classes), strict=True))
+    return score_operating_point(*_labelled(result, source), classes, least)
+
+
+def _labelled(
+    result: Replay, source: Source
+) -> tuple[tuple[GroundTruth, ...], tuple[Detections, ...]]:
+    """What is there and what was found in the labelled frames, where labels reach."""
     pairs = [(truth, result.detections[frame]) for frame, truth in result.truth.items()]
     if source.camera:
         pairs = [within_camera(*pair, source.camera) for pair in pairs]
     truth, found = zip(*pairs, strict=True)
-    return evaluate_frames(truth, found, classes, default_iou(classes))
+    return truth, found
 
 
 def latency_ms(result: Replay) -> dict[str, float]:

@@ -19,6 +19,7 @@ from small_recording import (
 )
 from street import street
 
+from pd_ros.detection.predictor import Predictor
 from pd_ros.parameter_specs import SPECS, THRESHOLD
 from pd_ros.replay import __main__ as command
 from pd_ros.replay.__main__ import main
@@ -27,7 +28,7 @@ CLASSES = {"car", "pedestrian"}
 REPORT_KEYS = {
     "model", "points", "frames", "frames_labelled", "frames_not_finite", "boxes", "latency_ms",
     "clouds_per_s", "score_rule", "scores", "score_threshold", "labels_of_no_class",
-    "boxes_of_own_vehicle", "load",
+    "boxes_of_own_vehicle", "load", "operating_point",
 }  # fmt: skip
 
 
@@ -114,6 +115,8 @@ def test_boxes_are_those_that_the_node_would_publish_and_it_is_said(
     tmp_path: Path, capsys, monkeypatch
 ) -> None:
     (default,) = (spec.default for spec in SPECS if spec.name == f"{THRESHOLD}default")
+    assert default == -1  # the checkpoint's
+    chosen = Predictor.from_checkpoint("sim_student", "cpu").thresholds
     titles = list[str]()
     monkeypatch.setattr(command, "save_birdseye", lambda *arguments: titles.append(arguments[2]))
     (tmp_path / "a.bin").write_bytes(np.concatenate([street(seed=i) for i in range(4)]).tobytes())
@@ -122,13 +125,16 @@ def test_boxes_are_those_that_the_node_would_publish_and_it_is_said(
     for more in (["--score-threshold", "0"], []):
         assert main(["--model", "sim_student", *arguments, *more]) == 0
         (frame,) = json.loads((tmp_path / "detections.json").read_text()).values()
-        found["few" if not more else "all"] = frame["scores"]
-    assert found["few"] == [score for score in found["all"] if score >= default]
+        found["few" if not more else "all"] = list(
+            zip(frame["labels"], frame["scores"], strict=True)
+        )
+    least = report(tmp_path)["score_threshold"]
+    assert tuple(least.values()) == chosen
+    assert found["few"] == [(name, s) for name, s in found["all"] if s >= least[name]]
     assert len(found["few"]) < len(found["all"])
-    assert report(tmp_path)["score_threshold"] == default == 0.3
     said = capsys.readouterr().out.splitlines()
-    assert any(line.startswith("boxes from score 0.3 on (the node's default): ") for line in said)
-    assert titles[1] == f"{tmp_path / 'a.bin'}: boxes from score 0.3 on (the node's default)"
+    assert any(line.startswith("boxes from score ") for line in said)
+    assert titles[1].startswith(f"{tmp_path / 'a.bin'}: boxes from score ")
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.MCAP, StoragePlugin.SQLITE3])
