@@ -85,7 +85,11 @@ def _source(options: argparse.Namespace) -> SourceConfig:
 
 
 def _format(scores: Scores, threshold: float | None) -> str:
-    chosen = "the one given" if threshold is not None else "highest F1 on these very sweeps"
+    chosen = (
+        "the one given"
+        if threshold is not None
+        else "highest F1 on these very sweeps, at most 0.5 ghosts a frame"
+    )
     lines = [
         f"strict\n{format_table(scores.strict)}",
         f"loose\n{format_table(scores.loose)}",

@@ -9,6 +9,7 @@ or not: nothing that is known to be there explains it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,11 +18,12 @@ from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance
 from pd_ros.evaluation.agreement import pair_boxes
-from pd_ros.evaluation.average_precision import best_threshold, precision_curve
+from pd_ros.evaluation.average_precision import Floats, best_threshold, precision_curve
 from pd_ros.evaluation.box_errors import BoxErrors, box_differences, summarise_errors
 from pd_ros.evaluation.lidar import GroundTruth, class_frames, frame_overlaps, loose_iou
 
 ALL_RANGES = "all"
+GHOSTS_PER_FRAME = 0.5  # that a class may have at a threshold chosen for it
 
 
 @dataclass(frozen=True)
@@ -53,11 +55,15 @@ class OperatingScores:
 
 
 def choose_thresholds(
-    truth: Sequence[GroundTruth], found: Sequence[Detections], classes: Sequence[str]
+    truth: Sequence[GroundTruth],
+    found: Sequence[Detections],
+    classes: Sequence[str],
+    ghosts_per_frame: float = GHOSTS_PER_FRAME,
 ) -> dict[str, float]:
     """Return the score of the highest F1 from above for each class; 1 where nothing is right.
 
-    Frames in the same order. To be chosen on other frames than those that are reported.
+    Higher where more ghosts than ``ghosts_per_frame`` reach that score. Frames in the same order.
+    To be chosen on other frames than those that are reported.
     """
     overlaps = frame_overlaps(truth, found)
     least = loose_iou(classes)
@@ -65,8 +71,28 @@ def choose_thresholds(
     for label, name in enumerate(classes):
         bev, _ = class_frames(truth, found, overlaps, label)
         curve = precision_curve(bev, least[name])
-        thresholds[name] = best_threshold(curve) if len(curve.thresholds) else 1.0
+        best = best_threshold(curve) if len(curve.thresholds) else 1.0
+        ghosts = _ghost_scores(found, [overlap.bev for overlap in overlaps], label)
+        thresholds[name] = max(best, _beyond(ghosts, int(ghosts_per_frame * len(truth))))
     return thresholds
+
+
+def _ghost_scores(
+    found: Sequence[Detections], overlaps: Sequence[Floats], label: int
+) -> list[float]:
+    """Scores of the boxes of a class that touch nothing, highest first."""
+    scores: list[float] = []
+    for boxes, overlap in zip(found, overlaps, strict=True):
+        ghosts = (boxes.labels.numpy() == label) & ~(overlap > 0).any(axis=0)
+        scores += boxes.scores.numpy()[ghosts].tolist()
+    return sorted(scores, reverse=True)
+
+
+def _beyond(scores: Sequence[float], most: int) -> float:
+    """The least threshold that at most so many of the scores, highest first, reach."""
+    return (
+        float(np.nextafter(np.float32(scores[most]), np.float32(2))) if len(scores) > most else 0.0
+    )
 
 
 def score_operating_point(

@@ -95,6 +95,21 @@ def test_threshold_of_the_highest_f1() -> None:
     assert choose_thresholds([there], [seen], CLASSES)["car"] == pytest.approx(0.6)
 
 
+def test_ghosts_raise_the_threshold() -> None:
+    """Two frames, each a car of 0.6; ghosts of 0.9, 0.7 and 0.65: one of them is allowed."""
+    there = [truth(box(10, 0), labels=[0])] * 2
+    seen = [
+        found((box(10, 0), 0.6, 0), (box(5, 9), 0.9, 0), (box(5, -9), 0.7, 0)),
+        found((box(10, 0), 0.6, 0), (box(9, 9), 0.65, 0)),
+    ]
+    free = choose_thresholds(there, seen, CLASSES, ghosts_per_frame=9)["car"]
+    assert free == pytest.approx(0.6)
+    bound = choose_thresholds(there, seen, CLASSES, ghosts_per_frame=0.5)["car"]
+    assert 0.7 < bound < 0.7001
+    row = score_operating_point(there, seen, CLASSES, dict.fromkeys(CLASSES, bound))["car"]["all"]
+    assert row.ghosts_per_frame == 0.5
+
+
 def test_errors_along_the_box() -> None:
     """Turned by 90 degrees, what lies along y is along the box; a flip is no error of an axis."""
     true = torch.tensor([box(10, 0, yaw=math.pi / 2)])
