@@ -94,7 +94,10 @@ setup(
     license="Apache-2.0",
     packages=packages(),
     package_data={
-        NAME: ["weights/*.safetensors", "weights/TERMS.md", "replay/templates/*"],
+        NAME: [
+            "py.typed", "weights/*.safetensors", "weights/TERMS.md",
+            "evaluate_recording/templates/*",
+        ],
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
@@ -111,13 +114,13 @@ setup(
     extras_require={"test": ["pytest"]},  # without it `colcon test` runs unittest: no tests
     entry_points={
         "console_scripts": [
-            "comparison_node = pd_ros.comparison_node:main",
-            "detector_node = pd_ros.node:main",
-            "evaluate = pd_ros.evaluate:main",
-            "evaluate_recording = pd_ros.evaluate_recording:main",
-            "inspect_cloud = pd_ros.inspect_cloud:main",
-            "live_bag = pd_ros.live_bag:main",
-            "live_replay = pd_ros.live_replay:main",
+            "comparison_node = pd_ros.commands.comparison_node:main",
+            "detector_node = pd_ros.commands.node:main",
+            "evaluate = pd_ros.commands.evaluate:main",
+            "evaluate_recording = pd_ros.evaluate_recording.__main__:main",
+            "inspect_cloud = pd_ros.inspect_cloud.__main__:main",
+            "live_bag = pd_ros.ros.bag.live_bag:main",
+            "live_replay = pd_ros.ros.tools.live_replay:main",
             "replay = pd_ros.replay.__main__:main",
         ],
     },

@@ -24,7 +24,7 @@ sys.path.append(str(HERE.parent))  # the checkout: pd_ros need not be installed
 from rosidl_compile import check_compiler, compile_module  # noqa: E402
 from rosidl_generate import BuildError, InterfacePackage, generate  # noqa: E402
 
-from pd_ros.replay.vision_msgs import DEFINITIONS  # noqa: E402
+from pd_ros.recordings.typestore import DEFINITIONS  # noqa: E402
 
 NAME = "vision_msgs"
 DEPENDENCIES = ("builtin_interfaces", "std_msgs", "geometry_msgs")

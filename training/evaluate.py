@@ -10,18 +10,15 @@ import logging
 import sys
 from pathlib import Path
 
-from pd_ros.command_options import command_parser
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
-from pd_ros.detection.frozen_config import parse_config
+from pd_ros.detection.config.base import parse_config
 from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
-from pd_ros.evaluation.lidar import (
-    MIN_POINTS,
-    format_table,
-)
+from pd_ros.evaluation.lidar import MIN_POINTS, format_table
 from pd_ros.evaluation.operating_point import format_operating_point
-from pd_ros.run_command import run_command
-from training.config import SourceConfig
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import run_command
+from training.config.run import SourceConfig
 from training.norm_gap import format_norm_gap, measure_norm_gap
 from training.scoring import Scores, score_source, to_operating_point
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from pd_ros.command_options import command_parser
-from pd_ros.detection.frozen_config import load_config
-from pd_ros.detection.model_config import AnyModelConfig, load_model_config
-from pd_ros.run_command import run_command
-from training.config import TrainConfig
-from training.data.survey import RANGES_M, Survey, survey_source
+from pd_ros.detection.config.base import load_config
+from pd_ros.detection.families import AnyModelConfig, load_model_config
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import run_command
+from training.config.run import TrainConfig
+from training.datasets.survey import RANGES_M, Survey, survey_source
 from training.simulate.picture import Sweep, draw_sweeps
 
 _LOG = logging.getLogger("training.inspect_data")

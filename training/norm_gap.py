@@ -10,9 +10,8 @@ from typing import NamedTuple
 
 import torch
 
-from pd_ros.detection.batch import make_batch
 from pd_ros.detection.checkpoint import Checkpoint
-from pd_ros.detection.decoder import make_decoder
+from pd_ros.detection.families import make_batch, make_decoder
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.evaluation.operating_point import (
@@ -21,10 +20,10 @@ from pd_ros.evaluation.operating_point import (
     choose_thresholds,
     score_operating_point,
 )
-from training.config import SourceConfig
-from training.data.protocol import Frames
-from training.data.source import open_source
-from training.ground_truth import to_ground_truth
+from training.config.run import SourceConfig
+from training.datasets.frame import Frames
+from training.datasets.ground_truth import to_ground_truth
+from training.datasets.source import open_source
 from training.norm import norms
 
 _SWEEPS = 20

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.part_config import AnchorHeadConfig
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.config.parts import AnchorHeadConfig
 
 _HEAD = re.compile(r"dense_head\.rpn_heads\.(\d+)\.(.+)")
 _MAPS = ("conv_cls", "conv_box", "conv_dir_cls")

@@ -6,18 +6,11 @@ from typing import NamedTuple
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.batch import make_batch
-from pd_ros.detection.decoder import make_decoder
 from pd_ros.detection.device import has_bf16
-from pd_ros.detection.model import AnyModel
-from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.families import AnyModel, AnyModelConfig, make_batch, make_decoder
 from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.lidar import (
-    ClassScores,
-    default_iou,
-    evaluate_frames,
-)
+from pd_ros.evaluation.lidar import ClassScores, default_iou, evaluate_frames
 from pd_ros.evaluation.operating_point import (
     ALL_RANGES,
     OperatingScores,
@@ -25,10 +18,10 @@ from pd_ros.evaluation.operating_point import (
     score_operating_point,
 )
 from pd_ros.evaluation.reliability import Reliability, measure_reliability
-from training.config import SourceConfig, TrainConfig
-from training.data.source import open_source
-from training.frame import Float32
-from training.ground_truth import to_ground_truth
+from training.config.run import SourceConfig, TrainConfig
+from training.datasets.frame import Float32
+from training.datasets.ground_truth import to_ground_truth
+from training.datasets.source import open_source
 
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
 

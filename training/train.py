@@ -15,20 +15,20 @@ from typing import Any, NamedTuple, cast
 from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
-from pd_ros.command_options import command_parser
-from pd_ros.detection.frozen_config import load_config
-from pd_ros.run_command import run_command
-from training.clouds import measure_clouds
-from training.collate import Batch
-from training.config import TrainConfig
+from pd_ros.detection.config.base import load_config
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import run_command
+from training.batches.cache import batch_kind
+from training.batches.collate import Batch
+from training.batches.loader import make_loader
+from training.batches.sampler import DrawSampler
+from training.config.run import TrainConfig
 from training.distributed import World, join_world
-from training.loader import make_loader
-from training.plan import dry_run
-from training.prepare import Prepared, prepare
-from training.run import Run, learnt_parameters
-from training.sampler import DrawSampler
-from training.schedule import make_scheduler
-from training.stored_batches import batch_kind
+from training.loop.build_run import Prepared, prepare
+from training.loop.clouds import measure_clouds
+from training.loop.dry_run import dry_run
+from training.loop.run import Run, learnt_parameters
+from training.loop.schedule import make_scheduler
 
 _LOG = logging.getLogger("training.train")
 

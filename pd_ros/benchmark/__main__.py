@@ -11,23 +11,22 @@ from pathlib import Path
 
 import torch
 
-from pd_ros.benchmark.cloud import read_messages
+from pd_ros.benchmark.figures import draw_benchmark
 from pd_ros.benchmark.hardware import describe_machine
-from pd_ros.benchmark.networks import find_model, load_network
-from pd_ros.benchmark.picture import draw_benchmark
+from pd_ros.benchmark.inputs import find_model, load_network, read_messages
 from pd_ros.benchmark.report import format_benchmark, write_json
 from pd_ros.benchmark.run import Effort, benchmark_model
-from pd_ros.command_options import command_parser
-from pd_ros.detection.dense_part import BACKENDS
 from pd_ros.detection.device import choose_device
-from pd_ros.examination import Eye
-from pd_ros.foreign_load import LoadWatch
-from pd_ros.memory import keep_freed_memory
-from pd_ros.replay.cloud_options import add_columns
-from pd_ros.replay.columns import parse_columns
-from pd_ros.replay.first_look import remarks_on
-from pd_ros.replay.sources import open_source
-from pd_ros.run_command import run_command
+from pd_ros.detection.inference.backends import BACKENDS
+from pd_ros.pointcloud.bin_columns import parse_columns
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.foreign_load import LoadWatch
+from pd_ros.process.memory import keep_freed_memory
+from pd_ros.process.run_command import run_command
+from pd_ros.recordings.cloud_options import add_columns
+from pd_ros.recordings.sources import open_source
+from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _EXAMPLE = """example:
   python -m pd_ros.benchmark --model real_student real_teacher point_pillars \\

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pd_ros.benchmark.agreement import Agreement
-from pd_ros.benchmark.cloud import CloudMessage
-from pd_ros.benchmark.interleave import percentiles
+from pd_ros.benchmark.inputs import CloudMessage
 from pd_ros.benchmark.run import PathResult, Result
+from pd_ros.benchmark.timing import percentiles
 
 
 def write_json(

@@ -10,12 +10,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pd_ros.benchmark.agreement import Agreement, agreement
-from pd_ros.benchmark.beside import Beside, measure_beside
-from pd_ros.benchmark.cloud import CloudMessage
-from pd_ros.benchmark.first_frame import FirstFrame, measure_first_frame
+from pd_ros.benchmark.contention import Beside, measure_beside
 from pd_ros.benchmark.hardware import matrix_peak_gflops
-from pd_ros.benchmark.interleave import Ratio, Times, Way, ratio, time_in_turn
-from pd_ros.benchmark.networks import (
+from pd_ros.benchmark.inputs import (
+    CloudMessage,
     Detector,
     Form,
     load_network,
@@ -23,12 +21,14 @@ from pd_ros.benchmark.networks import (
     recorded_accuracy,
     with_features,
 )
-from pd_ros.benchmark.plain import PlainPredictor
+from pd_ros.benchmark.reference import PlainPredictor
+from pd_ros.benchmark.startup import FirstFrame, measure_first_frame
+from pd_ros.benchmark.timing import Ratio, Times, Way, ratio, time_in_turn
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import choose_precision
-from pd_ros.detection_cdr import detection_array_cdr
-from pd_ros.pointcloud import decode_points
+from pd_ros.pointcloud.decode import decode_points
+from pd_ros.runtime.detection_cdr import detection_array_cdr
 
 _DENSE_STAGES = ("backbone_neck", "head")
 _HEADER = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="lidar")

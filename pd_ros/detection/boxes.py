@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
-from pd_ros.detection.nms import nms
-from pd_ros.detection.overlap import (
+from pd_ros.detection.geometry.nms import nms
+from pd_ros.detection.geometry.overlap import (
     bev_corners,
     bev_iou,
     iou_3d,

@@ -15,12 +15,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import AnyModel, BevDetector, build_model, outline_model
-from pd_ros.detection.model_config import AnyModelConfig, parse_model_config
+from pd_ros.detection.bev.detector import BevDetector
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.families import (
+    AnyModel,
+    AnyModelConfig,
+    build_model,
+    outline_model,
+    parse_model_config,
+)
 from pd_ros.detection.outline import trained_state
 from pd_ros.detection.shipped import find_checkpoint, shipped_names
-from pd_ros.unfinished import whole_file
+from pd_ros.process.unfinished import whole_file
 
 FORMAT_VERSION = 1
 _MOST_METADATA = 16_000_000  # characters of config or training record; ours have some thousands

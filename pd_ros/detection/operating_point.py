@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pd_ros.detection.frozen_config import FrozenConfig, Probability, parse_config
+from pd_ros.detection.config.base import FrozenConfig, Probability, parse_config
 from pd_ros.detection.types import Detections
 
 KEY = "operating_point"  # in the checkpoint's training record

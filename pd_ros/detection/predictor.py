@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
+from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
-from pd_ros.detection.inference import make_inference
+from pd_ros.detection.inference.pipeline import make_inference
 from pd_ros.detection.operating_point import class_thresholds, read_operating_point
-from pd_ros.detection.point_fields import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.types import Clipped, Detections, Done
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]

@@ -163,3 +163,11 @@ class PointRcnnOutput(NamedTuple):
 
 AnyBatch = PillarBatch | PointBatch
 AnyOutput = ModelOutput | PointRcnnOutput
+
+
+class Found(NamedTuple):
+    """Boxes, and what did not fit."""
+
+    detections: Detections  # on the CPU
+    clipped: Clipped
+    not_finite: int = 0  # values that the network answered and that are no answer

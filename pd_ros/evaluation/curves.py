@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pd_ros.evaluation.average_precision import Floats
+from pd_ros.evaluation.matching import Floats
 
 
 class PrecisionCurve(NamedTuple):

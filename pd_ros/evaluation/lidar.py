@@ -16,8 +16,9 @@ import numpy as np
 from torch import Tensor
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation import distance
-from pd_ros.evaluation.average_precision import (
+from pd_ros.evaluation import distance_bins as distance
+from pd_ros.evaluation.curves import PrecisionCurve
+from pd_ros.evaluation.matching import (
     Bools,
     Floats,
     Frame,
@@ -213,3 +214,26 @@ def _score_class(
         false_positives=wrong,
         facing=float(counts.similarity[0]) / max(right, 1),
     )
+
+
+def bev_curves(
+    ground_truth: Sequence[GroundTruth],
+    detections: Sequence[Detections],
+    classes: Sequence[str],
+    label: str,
+) -> dict[str, PrecisionCurve]:
+    """Curve of each class from above at KITTI's loose overlap; ``label`` is what is shown.
+
+    At most 41 points by falling score; none where nothing matches.
+    """
+    overlaps = frame_overlaps(ground_truth, detections)
+    curves = {}
+    for number, name in enumerate(classes):
+        bev, _ = class_frames(ground_truth, detections, overlaps, number)
+        right, wrong, missed, _ = precision_curve(bev, loose_iou(classes)[name]).counts
+        recall, precision = (
+            right / np.maximum(right + missed, 1),
+            right / np.maximum(right + wrong, 1),
+        )
+        curves[name] = PrecisionCurve(label, recall, precision)
+    return curves

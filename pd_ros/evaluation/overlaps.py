@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from pd_ros.detection.boxes import paired_bev_iou, paired_iou_3d
-from pd_ros.evaluation.average_precision import Floats
+from pd_ros.evaluation.matching import Floats
 
 
 class FrameOverlaps(NamedTuple):

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pd_ros.command_options import command_parser
 from pd_ros.detection.predictor import Predictor
-from pd_ros.evaluation.picture import save_birdseye
-from pd_ros.examination import Eye
-from pd_ros.foreign_load import LoadWatch
-from pd_ros.replay.cloud_options import add_columns, add_ego_distance
-from pd_ros.replay.columns import parse_columns
-from pd_ros.replay.first_look import remarks_on
-from pd_ros.replay.kitti_files import calibration_of, write_kitti_results
-from pd_ros.replay.label_names import names_of, refuse_all_unknown
+from pd_ros.evaluation.plots.birdseye import save_birdseye
+from pd_ros.pointcloud.bin_columns import parse_columns
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.foreign_load import LoadWatch
+from pd_ros.process.run_command import run_command
+from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
+from pd_ros.recordings.label_names import names_of, refuse_all_unknown
+from pd_ros.recordings.sources import open_source, with_features
+from pd_ros.replay.kitti_results import calibration_of, write_kitti_results
 from pd_ros.replay.report import (
     format_report,
     make_folders,
@@ -27,8 +27,8 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import replay, score, score_as_published
-from pd_ros.replay.sources import open_source, with_features
-from pd_ros.run_command import run_command
+from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _EXAMPLE = """example:
   python -m pd_ros.replay --model student.safetensors --points drive_0005 --out result --picture

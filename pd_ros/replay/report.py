@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
-from pd_ros.evaluation.kitti_report import KittiReport
+from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating_point import OperatingScores, format_operating_point
-from pd_ros.replay.label_names import describe_unknown, unknown_names
+from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
 
 # Found and ghosts by class and range, where there are labels in the clouds' frame.

@@ -11,18 +11,18 @@ import torch
 from tqdm import tqdm
 
 from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
-from pd_ros.detection.model_config import AnyModelConfig
+from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.kitti_camera import score_kitti
-from pd_ros.evaluation.kitti_report import KittiReport
+from pd_ros.evaluation.kitti.camera import score_kitti
+from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
 from pd_ros.evaluation.operating_point import OperatingScores, score_operating_point
-from pd_ros.evaluation.picture import BirdseyePanel
-from pd_ros.point_features import model_points
-from pd_ros.pointcloud import Float32
-from pd_ros.replay.sources import Source, Sweep
-from pd_ros.replay.truth import ground_truth, within_camera
+from pd_ros.evaluation.plots.birdseye import BirdseyePanel
+from pd_ros.pointcloud.decode import Float32
+from pd_ros.pointcloud.features import model_points
+from pd_ros.recordings.labels import ground_truth, within_camera
+from pd_ros.recordings.sources import Source, Sweep
 
 PICTURED_SWEEPS = 6
 Scores = KittiReport | Mapping[str, ClassScores] | None

@@ -9,8 +9,8 @@ import yaml
 from small_kitti import CAR, write_kitti
 from small_model import SMALL
 
-from training.data.survey import frame_problems
-from training.frame import Frame
+from training.datasets.frame import Frame
+from training.datasets.survey import frame_problems
 from training.inspect_data import main
 
 CARS = [[5, 0, 0, 4, 2, 2, 0], [0, 30, 0, 4, 2, 2, 1.5]]  # with 3 points and 1

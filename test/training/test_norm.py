@@ -5,8 +5,8 @@ from small_run import write_run
 from torch import nn
 
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.frozen_config import load_config
-from training.config import TrainConfig
+from pd_ros.detection.config.base import load_config
+from training.config.run import TrainConfig
 from training.distributed import World
 from training.norm import freeze_statistics, norms
 from training.train import train

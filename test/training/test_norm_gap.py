@@ -4,8 +4,8 @@ import torch
 from small_run import write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.frozen_config import load_config
-from training.config import SourceConfig, TrainConfig
+from pd_ros.detection.config.base import load_config
+from training.config.run import SourceConfig, TrainConfig
 from training.distributed import World
 from training.norm import norms
 from training.norm_gap import format_norm_gap, measure_norm_gap

@@ -12,12 +12,12 @@ import torch
 from small_model import SMALL
 from small_run import read_log, write_frames, write_run
 
-from pd_ros.cloud_record import expected_clouds
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.frozen_config import load_config
-from training.config import TrainConfig
+from pd_ros.detection.config.base import load_config
+from pd_ros.pointcloud.training_statistics import expected_clouds
+from training.batches.sampler import DrawSampler
+from training.config.run import TrainConfig
 from training.distributed import World
-from training.sampler import DrawSampler
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))

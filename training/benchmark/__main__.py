@@ -13,16 +13,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pd_ros.command_options import command_parser
-from pd_ros.run_command import run_command
-from training.benchmark.conduct import Conductor
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import run_command
 from training.benchmark.grid import Grid
-from training.benchmark.lock import hold
-from training.benchmark.processes import Crew
-from training.benchmark.report import write_report
+from training.benchmark.jobs.lock import hold
+from training.benchmark.jobs.pool import Crew
+from training.benchmark.jobs.simulated_data import make_sweeps
+from training.benchmark.jobs.slots import make_slots
+from training.benchmark.results.csv_table import write_report
+from training.benchmark.scheduler import Conductor
 from training.benchmark.suite import load_suite
-from training.benchmark.sweeps import make_sweeps
-from training.benchmark.workers import make_slots
 
 _LOG = logging.getLogger("training.benchmark")
 

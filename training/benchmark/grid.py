@@ -6,8 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from pd_ros.detection.shipped import find_checkpoint
-from training.benchmark.job import Job
-from training.benchmark.runs import (
+from training.benchmark.jobs.job import Job
+from training.benchmark.run_config import (
     has_weights,
     student_run,
     teacher_run,

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.job import Job, Result, read_result
-from training.benchmark.spread import mean_ap
+from training.benchmark.jobs.job import Job, Result, read_result
+from training.benchmark.mean_std import mean_ap
 from training.benchmark.suite import Overlap
 
 _FEWEST = 2  # factors between which there is a step

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pd_ros.detection.frozen_config import FrozenConfig, PositiveInt, load_config
-from training.bounds import Positive
-from training.config import SourceConfig
+from pd_ros.detection.config.base import FrozenConfig, PositiveInt, load_config
+from training.config.base import Positive
+from training.config.run import SourceConfig
 
 PLAIN = "none"  # the student without distillation, in every pair
 Overlap = Literal["strict", "loose"]  # KITTI's 0.7 and 0.5 (people and cycles), or 0.5 and 0.25

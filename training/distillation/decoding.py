@@ -1,14 +1,15 @@
 """How boxes are decoded in training: more of them than a vehicle gets, or other ones."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
-from pd_ros.detection.decoder import make_decoder
-from pd_ros.detection.model_config import AnyModelConfig
-from pd_ros.detection.part_config import DecodeConfig
+from pd_ros.detection.config.parts import DecodeConfig
+from pd_ros.detection.families import AnyModelConfig, make_decoder
 from pd_ros.detection.types import AnyOutput, Detections, PointRcnnOutput
+from training.distillation.method import Lesson, Pair
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
 _CANDIDATES, _SCORE = 500, 0.1
@@ -55,3 +56,22 @@ def _device(output: AnyOutput) -> torch.device:
     if isinstance(output, PointRcnnOutput):
         return output.points.points.device
     return output.heatmap.device
+
+
+Boxes = Literal["truth", "teacher", "student"]
+
+
+class BoxSource:
+    """The true boxes, or those that one of the networks finds with enough score."""
+
+    def __init__(self, kind: Boxes, pair: Pair, threshold: float) -> None:
+        self._kind = kind
+        config = pair.teacher if kind == "teacher" else pair.student
+        self._decode = BoxDecoder(config, score=threshold)
+
+    def __call__(self, lesson: Lesson) -> list[Tensor]:
+        """Boxes ``[N_i, 7]`` of every sample, as constants."""
+        if self._kind == "truth":
+            return [labels.boxes for labels in lesson.batch.labels]
+        output = lesson.teacher if self._kind == "teacher" else lesson.student
+        return [found.boxes.detach() for found in self._decode(output)]

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.part_config import PillarEncoderConfig, PyramidNeckConfig
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.config.parts import PillarEncoderConfig, PyramidNeckConfig
 from pd_ros.detection.types import ModelOutput
-from training.distillation.method_config import Tap
+from training.config.base import Tap
 
 
 def tapped_maps(output: ModelOutput, tap: Tap) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pd_ros.detection.boxes import bev_corners
-from pd_ros.detection.config import ModelConfig
+from pd_ros.detection.config.bev import ModelConfig
 
 
 def pool_boxes(maps: Tensor, boxes: Sequence[Tensor], config: ModelConfig, size: int) -> Tensor:

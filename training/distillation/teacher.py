@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.model import AnyModel
-from pd_ros.detection.model_config import AnyModelConfig
-from training.crop import Area, area_of, over_area, rebuild
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.families import AnyModel, AnyModelConfig
+from training.config.area import Area, area_of, over_area, rebuild
 
 
 class Teacher(NamedTuple):
@@ -21,7 +20,7 @@ def load_teacher(path: Path, area_m: Area | None = None) -> Teacher:
     """Read a checkpoint; its network looks at an area, or at its own where None.
 
     A network on raw points looks at its own range in any case. Raises ``ValueError`` for a
-    checkpoint that cannot be read, and as ``training.crop.over_area`` does.
+    checkpoint that cannot be read, and as ``training.config.area.over_area`` does.
     """
     model, config, _ = load_checkpoint(path)
     if isinstance(config, ModelConfig) and area_m is not None and area_m != area_of(config):

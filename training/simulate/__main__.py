@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pd_ros.command_options import DefaultsHelpFormatter, command_parser
-from pd_ros.run_command import run_command
+from pd_ros.process.command_options import DefaultsHelpFormatter, command_parser
+from pd_ros.process.run_command import run_command
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
+from training.simulate.lidar.sensor import SENSORS, Sensor
 from training.simulate.picture import Sweep, draw_sweeps
 from training.simulate.recording import write_recording
-from training.simulate.sensor import SENSORS, Sensor
 
 _LOG = logging.getLogger("training.simulate")
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from training.simulate.observe import Mount, SimulatedFrame, observe
-from training.simulate.sensor import Sensor
-from training.simulate.street import make_street
+from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
+from training.simulate.lidar.sensor import Sensor
+from training.simulate.world.street import make_street
 
 _MOUNT = Mount(height_m=1.73, hidden=True)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pd_ros.unfinished import whole_file
-from training.simulate.observe import Mount, SimulatedFrame, observe
-from training.simulate.sensor import Sensor
-from training.simulate.street import make_street
+from pd_ros.process.unfinished import whole_file
+from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
+from training.simulate.lidar.sensor import Sensor
+from training.simulate.world.street import make_street
 
 
 def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
@@ -27,7 +27,7 @@ def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
 
 
 def write_frame(path: Path, frame: SimulatedFrame) -> None:
-    """Write a sweep as ``.npz`` in the format of ``training.data.npz``, whole or not at all."""
+    """Write a sweep as ``.npz`` in the format of ``datasets.npz``, whole or not at all."""
     with whole_file(path) as place, place.open("wb") as file:
         np.savez_compressed(
             file,

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import bev_corners
-from pd_ros.displayable import undecorated
+from pd_ros.evaluation.plots.displayable import undecorated
 
 _REACH_M = 50.0
 _COLOURS = {"car": "tab:green", "pedestrian": "tab:red", "cyclist": "tab:orange"}

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys.store import Typestore
 
-from pd_ros.replay.detection_arrays import NamedBoxes, detection_array, message_header
-from pd_ros.replay.recording import DETECTIONS, POINT_CLOUD, TRUTH_TOPIC
-from pd_ros.replay.typestore import jazzy_typestore
-from pd_ros.unfinished import unfinished_folder
-from training.simulate.observe import SimulatedFrame
+from pd_ros.process.unfinished import unfinished_folder
+from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD, TRUTH_TOPIC
+from pd_ros.recordings.detections import NamedBoxes, detection_array, message_header
+from pd_ros.recordings.typestore import jazzy_typestore
+from training.simulate.lidar.observe import SimulatedFrame
 
 POINTS_TOPIC = "/points"
 FRAME_ID = "lidar"

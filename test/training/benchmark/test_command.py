@@ -8,8 +8,8 @@ from small_suite import write_suite
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from training.benchmark.__main__ import main
-from training.benchmark.conduct import Conductor
-from training.benchmark.processes import Failure
+from training.benchmark.jobs.pool import Failure
+from training.benchmark.scheduler import Conductor
 
 
 def test_a_suite_is_trained_scored_and_not_run_twice(tmp_path, capsys) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from small_suite import search_config, small_suite, write_suite
 
-from pd_ros.detection.model_config import load_model_config
+from pd_ros.detection.families import load_model_config
 from training.benchmark.grid import Grid
-from training.benchmark.runs import has_weights, merge, scale_weights
+from training.benchmark.run_config import has_weights, merge, scale_weights
 from training.benchmark.suite import Method, load_suite
-from training.config import TrainConfig
-from training.crop import crop_grid
-from training.distillation.checks import check_distillation
+from training.config.area import crop_grid
+from training.config.run import TrainConfig
+from training.distillation.checks.checks import check_distillation
 
 SUITES = sorted(path.stem for path in Path("config/benchmark").glob("*.yaml"))
 
@@ -28,7 +28,7 @@ def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) ->
         for row in grid.rows
         for job in (grid.teachers[row.pair.name], *grid.students(row, 1.0).values())
     }
-    monkeypatch.setattr("training.distillation.checks.read_config", networks.__getitem__)
+    monkeypatch.setattr("training.distillation.checks.checks.read_config", networks.__getitem__)
     for row in grid.rows:
         jobs = [*grid.searches(row).values(), *grid.students(row, 1.0).values()]
         run = jobs[0].run

@@ -7,26 +7,21 @@ import torch
 from small_lesson import narrow_and_wide
 from small_model import small_anchor_config, small_config
 
-from pd_ros.detection.anchors import make_anchors, nearest_bev_iou
+from pd_ros.detection.bev.anchors import make_anchors, nearest_bev_iou
 from pd_ros.detection.types import Detections
-from training.distillation.attention import attention_map
-from training.distillation.attention_guided import place_attention
-from training.distillation.compared_config import (
-    AssignmentConfig,
-    ContrastConfig,
-    HintonConfig,
-)
-from training.distillation.consistency import consistency_loss, ramp
-from training.distillation.contrast import Contrast, contrast_loss
-from training.distillation.fine_grained import anchor_mask
-from training.distillation.general_instances import GeneralInstances, disagreement
-from training.distillation.hinton import Hinton
-from training.distillation.label_assignment import TeacherAssignment, best_cells
-from training.distillation.non_local import NonLocal
-from training.distillation.overhaul import expected_negative, partial_squared_error
-from training.distillation.similarity import similarity_loss
-from training.distillation.term import Lesson
-from training.targets import encode_at
+from training.config.compared import AssignmentConfig, ContrastConfig, HintonConfig
+from training.distillation.feature.attention import attention_map
+from training.distillation.feature.attention_guided import NonLocal, place_attention
+from training.distillation.feature.contrast import Contrast, contrast_loss
+from training.distillation.feature.fine_grained import anchor_mask
+from training.distillation.feature.gid import GeneralInstances, disagreement
+from training.distillation.feature.overhaul import expected_negative, partial_squared_error
+from training.distillation.feature.similarity import similarity_loss
+from training.distillation.labels.label_assignment import TeacherAssignment, best_cells
+from training.distillation.method import Lesson
+from training.distillation.response.consistency import consistency_loss, ramp
+from training.distillation.response.hinton import Hinton
+from training.objectives.center_targets import encode_at
 
 
 def test_hinton_sums_over_classes_and_averages_over_cells() -> None:

@@ -5,8 +5,8 @@ import torch
 from small_lesson import narrow_and_wide
 from small_model import small_config
 
-from training.distillation.box_source import BoxSource
-from training.distillation.feature import affinity, cell_error
+from training.distillation.decoding import BoxSource
+from training.distillation.feature.regions import affinity, cell_error
 from training.distillation.roi_pool import pool_boxes, relation_loss
 
 

@@ -7,12 +7,12 @@ from small_model import ANCHORS, DIRECTED, small_config, small_pyramid_config
 from small_pairs import PAIRS, voxels
 from torch import nn
 
-from pd_ros.detection.model import build_model
-from pd_ros.detection.pillars import pillarize
-from training.distillation.channels import choose_channels, join_channels
-from training.distillation.initialise import initialise
-from training.distillation.initialise_checks import initialise_problems
-from training.distillation.sparse_config import InitialiseConfig
+from pd_ros.detection.bev.voxelize import pillarize
+from pd_ros.detection.families import build_model
+from training.config.sparse import InitialiseConfig
+from training.distillation.checks.initialise import initialise_problems
+from training.distillation.initialise.channels import choose_channels, join_channels
+from training.distillation.initialise.copy_weights import initialise
 
 torch.manual_seed(0)
 

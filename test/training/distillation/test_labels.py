@@ -4,11 +4,10 @@ from small_lesson import narrow_and_wide
 from small_model import ANCHORS
 
 from pd_ros.detection.types import Detections
-from training.distillation.label_join import join_labels, kept_boxes
-from training.distillation.sparse_config import LabelConfig
-from training.distillation.teacher_labels import TeacherLabels
-from training.labels import Labels
-from training.targets import make_targets
+from training.config.sparse import LabelConfig
+from training.datasets.frame import Labels
+from training.distillation.labels.teacher_labels import TeacherLabels, join_labels, kept_boxes
+from training.objectives.center_targets import make_targets
 
 CAR = [3.0, 2, -1, 4, 2, 1.5, 0.0]
 NEAR = [3.2, 2, -1, 4, 2, 1.5, 0.0]

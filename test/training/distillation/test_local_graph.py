@@ -3,8 +3,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.distillation.local import LocalComparison, local_loss
-from training.distillation.local_graph import (
+from training.config.point import LocalConfig
+from training.distillation.feature.local import LocalComparison, local_loss
+from training.distillation.feature.local_graph import (
     GraphConvolution,
     build_graph,
     lowest,
@@ -12,7 +13,6 @@ from training.distillation.local_graph import (
     node_weights,
 )
 from training.distillation.maps import match_cells, to_table
-from training.distillation.point_config import LocalConfig
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12))

@@ -3,15 +3,15 @@ import math
 import pytest
 import torch
 
-from training.distillation.logit import (
+from training.config.sparse import LogitConfig
+from training.distillation.response.logit import (
     gaussian_mask,
     masked_mean,
     position_mask,
     soft_focal_loss,
     top_positions,
 )
-from training.distillation.rank_distribution import rank_cross_entropy
-from training.distillation.sparse_config import LogitConfig
+from training.distillation.response.rank_distribution import rank_cross_entropy
 
 # One sample, two classes, three cells.
 TEACHER = torch.tensor([[[[0.9, 0.3, 0.1]], [[0.2, 0.4, 0.05]]]])

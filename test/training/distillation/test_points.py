@@ -12,19 +12,19 @@ from small_run import read_log, write_frames, write_run
 
 from pd_ros.detection.boxes import iou_3d
 from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
-from pd_ros.detection.model import build_model
-from pd_ros.detection.point_decode import decode_proposals
-from pd_ros.detection.point_rcnn import PointRcnn
-from training import step_loss
-from training.collate import Batch, Collate
-from training.distillation.config import DistillConfig
-from training.distillation.distillation import Distillation, build_terms
-from training.distillation.local import PointLocal
-from training.distillation.local_graph import build_graph
-from training.distillation.point_config import LocalConfig
-from training.distillation.sparse_config import LabelConfig
-from training.distillation.teacher_labels import TeacherLabels
-from training.distillation.term import AnyPair, PointLesson, PointPair
+from pd_ros.detection.families import build_model
+from pd_ros.detection.point_rcnn.decode import decode_proposals
+from pd_ros.detection.point_rcnn.detector import PointRcnn
+from training.batches.collate import Batch, Collate
+from training.config.distillation import DistillConfig
+from training.config.point import LocalConfig
+from training.config.sparse import LabelConfig
+from training.distillation.feature.local import PointLocal
+from training.distillation.feature.local_graph import build_graph
+from training.distillation.labels.teacher_labels import TeacherLabels
+from training.distillation.method import AnyPair, PointLesson, PointPair
+from training.distillation.methods import Distillation, build_terms
+from training.loop import step_loss
 from training.train import main
 
 WIDE = {

@@ -11,18 +11,18 @@ from small_model import small_config
 from small_pairs import PAIRS
 from torch import nn
 
-from pd_ros.detection.model import build_model
-from pd_ros.detection.pillars import pillarize
-from training.distillation import refit
-from training.distillation.explained import (
+from pd_ros.detection.bev.voxelize import pillarize
+from pd_ros.detection.families import build_model
+from training.config.sparse import InitialiseConfig
+from training.distillation.checks.initialise import initialise_problems
+from training.distillation.initialise import least_squares_fit as refit
+from training.distillation.initialise.channel_selection import (
     best_channels,
     importance,
     make_example,
     measure_overlaps,
 )
-from training.distillation.initialise import initialise
-from training.distillation.initialise_checks import initialise_problems
-from training.distillation.sparse_config import InitialiseConfig
+from training.distillation.initialise.copy_weights import initialise
 
 RECONSTRUCT = InitialiseConfig(way="reconstruct")
 

@@ -9,12 +9,12 @@ from small_model import ANCHORS, DIRECTED, PYRAMID, SMALL, small_point_config
 from small_run import read_log, train_until_saved, write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
-from pd_ros.detection.config import ModelConfig
-from pd_ros.detection.frozen_config import load_config, parse_config
-from pd_ros.detection.model import build_model
-from training.config import TrainConfig
+from pd_ros.detection.config.base import load_config, parse_config
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.families import build_model
+from training.config.run import TrainConfig
 from training.distributed import World
-from training.prepare import prepare
+from training.loop.build_run import prepare
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))

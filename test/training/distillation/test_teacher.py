@@ -1,7 +1,7 @@
 from small_model import save_eager_model, small_config, small_point_config
 
 from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.model import build_model
+from pd_ros.detection.families import build_model
 from training.distillation.teacher import load_teacher
 
 AREA = (-8.0, -4.0, 8.0, 4.0)

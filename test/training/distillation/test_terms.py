@@ -13,9 +13,9 @@ from small_lesson import (
 )
 from small_model import ANCHORS, small_config
 
-from pd_ros.detection.frozen_config import parse_config
-from training.distillation.config import DistillConfig
-from training.distillation.distillation import Distillation, build_terms
+from pd_ros.detection.config.base import parse_config
+from training.config.distillation import DistillConfig
+from training.distillation.methods import Distillation, build_terms
 
 SMALL_GRAPH = {"nodes": 20, "neighbours": 4, "width": 6}
 CENTRES = {

@@ -9,19 +9,19 @@ from small_recording import drive, write_clouds
 from small_run import read_log, write_run
 
 from pd_ros.detection.types import Detections
-from training.config import AugmentConfig, SourceConfig
-from training.data.source import open_source
-from training.distillation.calibration import (
+from training.batches.paste import ObjectBank, paste_objects
+from training.config.point import UnlabelledConfig
+from training.config.run import AugmentConfig, SourceConfig
+from training.datasets.frame import Labels, split_labels
+from training.datasets.source import open_source
+from training.distillation.labels.calibration import (
     Calibration,
     Judged,
     fit_calibration,
     isotonic,
     judge,
 )
-from training.distillation.unlabelled import UnlabelledBoxes
-from training.distillation.unlabelled_config import UnlabelledConfig
-from training.labels import Labels, split_labels
-from training.paste import ObjectBank, paste_objects
+from training.distillation.labels.pseudo_labels import UnlabelledBoxes
 from training.train import main
 
 NONE = torch.zeros(0, 7)

@@ -8,20 +8,16 @@ from small_lesson import narrow_and_wide
 from small_model import ANCHORS
 from torch import nn
 
-from training.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
-from training.distillation.anchor_terms import AnchorLogit, AnchorRegression
-from training.distillation.compared_config import FineGrainedConfig, GidResponseConfig
-from training.distillation.fine_grained import FineGrained
-from training.distillation.gid import GidResponse
-from training.distillation.logit import Logit
-from training.distillation.regression import Regression
-from training.distillation.sparse_config import (
-    AnchorLogitConfig,
-    LogitConfig,
-    RegressionConfig,
-)
-from training.distillation.term import Lesson
-from training.targets import Targets
+from training.config.compared import FineGrainedConfig, GidResponseConfig
+from training.config.sparse import AnchorLogitConfig, LogitConfig, RegressionConfig
+from training.distillation.feature.fine_grained import FineGrained
+from training.distillation.feature.gid import GidResponse
+from training.distillation.method import Lesson
+from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
+from training.distillation.response.logit import Logit
+from training.distillation.response.regression import Regression
+from training.objectives.anchor_targets import BACKGROUND, NOT_COUNTED, AnchorTargets
+from training.objectives.center_targets import Targets
 
 EMPTY = torch.zeros(2, 8, 16, 16)
 

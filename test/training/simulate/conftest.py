@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from training.simulate.bodies.mesh import Material
 from training.simulate.drive import simulate_drive
-from training.simulate.mesh import Material
-from training.simulate.observe import SimulatedFrame
-from training.simulate.sensor import Sensor
-from training.simulate.terrain import Terrain
+from training.simulate.lidar.observe import SimulatedFrame
+from training.simulate.lidar.sensor import Sensor
+from training.simulate.world.terrain import Terrain
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.simulate.fixtures import (
+from training.simulate.bodies.mesh import Material
+from training.simulate.bodies.people import make_cyclist, make_pedestrian
+from training.simulate.bodies.vehicles import make_bus, make_car, make_truck, make_van
+from training.simulate.world.fixtures import (
     make_barrier,
     make_bush,
     make_clutter,
@@ -11,9 +14,6 @@ from training.simulate.fixtures import (
     make_pole,
     make_tree,
 )
-from training.simulate.mesh import Material
-from training.simulate.people import make_cyclist, make_pedestrian
-from training.simulate.vehicles import make_bus, make_car, make_truck, make_van
 
 # Posts of a car's windows stand a centimetre out; a wheel of ten edges ends 2.5 cm above ground.
 POSTS_M, WHEELS_M = 0.0101, 0.025

@@ -4,9 +4,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from training.simulate.actors import boxes_at
 from training.simulate.drive import simulate_drive
-from training.simulate.street import make_street
+from training.simulate.world.actors import boxes_at
+from training.simulate.world.street import make_street
 
 SEED, SECONDS = 5, 1.2  # of the fixture
 TOP_SPEED_M_S = 25.0

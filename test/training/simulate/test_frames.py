@@ -3,11 +3,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.data.npz import read_frame
+from training.datasets.npz import read_frame
 from training.simulate import frames as module
 from training.simulate.frames import simulate_frame, write_frame, write_frames
-from training.simulate.observe import SimulatedFrame
-from training.simulate.sensor import VLP_16
+from training.simulate.lidar.observe import SimulatedFrame
+from training.simulate.lidar.sensor import VLP_16
 
 NUMBER = {"car": 0, "pedestrian": 1, "cyclist": 2, "van": -1, "truck": -1, "bus": -1}
 

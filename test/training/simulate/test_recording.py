@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 
-from pd_ros.replay.detection_arrays import read_detection_array
-from pd_ros.replay.typestore import jazzy_typestore
+from pd_ros.recordings.detections import read_detection_array
+from pd_ros.recordings.typestore import jazzy_typestore
 from training.simulate.recording import write_recording
 
 POINTS, TRUTH = "/points", "/ground_truth"

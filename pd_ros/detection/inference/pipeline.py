@@ -1,0 +1,148 @@
+"""Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.bev.decode_center import count_not_finite, suppress, usable
+from pd_ros.detection.bev.detector import BevDetector
+from pd_ros.detection.bev.peaks import make_peaks
+from pd_ros.detection.bev.pillar_encoder import PillarEncoder
+from pd_ros.detection.bev.voxelize import pillarize
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.config.point_rcnn import PointRcnnConfig
+from pd_ros.detection.families import AnyModel, AnyModelConfig, make_decoder
+from pd_ros.detection.inference.backends import check_backend, make_dense
+from pd_ros.detection.inference.cuda_graph import GraphInference
+from pd_ros.detection.inference.fold_norm import fold_batch_norm
+from pd_ros.detection.inference.folded_encoder import FoldedPillarEncoder
+from pd_ros.detection.point_rcnn.detector import PointRcnn
+from pd_ros.detection.point_rcnn.sampling import make_point_batch
+from pd_ros.detection.types import Clipped, Detections, Done, Found, PointRcnnOutput
+
+if TYPE_CHECKING:  # only networks of voxels need spconv
+    from pd_ros.detection.bev.sparse_encoder import SparseEncoder
+    from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder
+
+
+class BevInference:
+    """A network that looks from above: channels last, its dense part in the chosen precision."""
+
+    def __init__(
+        self,
+        model: BevDetector,
+        config: ModelConfig,
+        device: torch.device,
+        precision: torch.dtype,
+        backend: str,
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._precision = precision
+        self._peaks = make_peaks(config, device)
+        pillars = isinstance(model.encoder, PillarEncoder)
+        self._encoder = _make_encoder(model.encoder, device, precision)
+        # A network of voxels reads coordinates in its first layer: too coarse in half precision.
+        self._row_precision = precision if pillars else torch.float32
+        self._dense = make_dense(model.dense, config, device, precision, backend)
+
+    def __call__(self, cloud: Tensor, done: Done) -> Found:
+        """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
+        cloud = cloud.to(self._device)
+        done("copy")
+        batch = pillarize([cloud], self._config.grid, self._config.capacity)
+        done("voxelise")
+        if not len(batch.cells):
+            return Found(Detections.empty(), batch.clipped)
+        features = self._encoder(batch).to(self._row_precision)
+        canvas = self._encoder.canvas(features, batch).to(
+            self._precision, memory_format=torch.channels_last
+        )
+        done("encode")
+        settings = self._config.decode
+        best = self._peaks(self._dense(canvas, done))[0]
+        candidates = usable(best, settings)
+        done("decode_boxes")
+        found = suppress(candidates, settings, self._config.class_groups).cpu()
+        done("nms")
+        return Found(found, batch.clipped, count_not_finite(best, settings))
+
+
+class PointInference:
+    """A network on raw points; their places stay in fp32, whatever the precision of its layers.
+
+    Of each cloud it draws as many points as it wants; that counts as no clipping.
+    """
+
+    def __init__(
+        self,
+        model: PointRcnn,
+        config: PointRcnnConfig,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        self._config = config
+        self._device = device
+        self._precision = precision
+        self._decode = make_decoder(config, device)
+        self._model = fold_batch_norm(model)
+
+    def __call__(self, cloud: Tensor, done: Done) -> Found:
+        """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
+        cloud = cloud.to(self._device)
+        done("copy")
+        half = self._precision != torch.float32
+        batch = make_point_batch([cloud], self._config)
+        done("sample")
+        with torch.autocast(self._device.type, self._precision, enabled=half):
+            first = self._model.first_stage(batch)
+            done("first_stage")
+            proposals = self._model.propose(first)
+            done("propose")
+            refined = self._model.refine(first, proposals)
+            done("refine")
+        found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
+        done("decode_nms")
+        answers = (first.classes, first.box, refined.score, refined.box)
+        lost = sum(int((~values.isfinite()).sum()) for values in answers)
+        return Found(found, Clipped(), lost)
+
+
+def make_inference(
+    model: AnyModel,
+    config: AnyModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> BevInference | GraphInference | PointInference:
+    """The network of a config, made ready; the model itself is changed for it.
+
+    Raises ``ValueError`` for a backend that cannot run it.
+    """
+    model = model.eval().to(device)
+    if isinstance(model, PointRcnn):
+        assert isinstance(config, PointRcnnConfig)
+        if backend != "torch":
+            raise ValueError(
+                f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
+            )
+        return PointInference(model, config, device, precision)
+    assert isinstance(config, ModelConfig)
+    if backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
+        check_backend(backend, device, precision)
+        return GraphInference(model, config, device, precision)
+    return BevInference(model, config, device, precision, backend)
+
+
+def _make_encoder(
+    encoder: "PillarEncoder | SparseEncoder", device: torch.device, precision: torch.dtype
+) -> "FoldedPillarEncoder | FoldedSparseEncoder | SparseEncoder":
+    """The fastest form of an encoder; in fp32 spconv's is, and on a GPU."""
+    if isinstance(encoder, PillarEncoder):
+        return FoldedPillarEncoder(encoder)
+    if device.type == "cpu" and precision == torch.bfloat16:
+        from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder  # noqa: PLC0415
+
+        return FoldedSparseEncoder(encoder, precision)
+    return encoder

@@ -1,0 +1,192 @@
+"""Score detectors on recordings, without ROS: how right, how fast, where wrong.
+
+python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
+"""
+
+import argparse
+import math
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.device import choose_device
+from pd_ros.detection.operating_point import FALLBACK
+from pd_ros.evaluate_recording.evaluation_json import evaluation_json
+from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
+from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
+from pd_ros.evaluate_recording.frames import choose_frames
+from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
+from pd_ros.evaluate_recording.run import VIEWS
+from pd_ros.evaluate_recording.summary import ALL_RANGES, ModelSummary, quantiles, summarise
+from pd_ros.evaluate_recording.view_recording import TEACHER
+from pd_ros.evaluate_recording.workers import run_all
+from pd_ros.evaluation.lidar import format_table
+from pd_ros.pointcloud.bin_columns import parse_columns
+from pd_ros.process.command_options import command_parser
+from pd_ros.process.foreign_load import LoadWatch
+from pd_ros.process.run_command import run_command
+from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
+from pd_ros.recordings.label_names import describe_unknown, unknown_names
+from pd_ros.replay.labelled_detector import distinct_names
+from pd_ros.replay.report import make_folders, remarks, write_report
+
+_EXAMPLES = """examples:
+  python -m pd_ros.evaluate_recording drive.mcap --model student.safetensors --out result
+  python -m pd_ros.evaluate_recording monday/ tuesday.mcap --jobs 2 --out result \\
+      --model old.safetensors --model new.safetensors --teacher teacher.safetensors
+
+writes in --out: report.html, report.json, pictures/, and views/NAME.mcap, a recording of clouds
+and boxes for RViz or Foxglove
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    return run_command("pd_ros.evaluate_recording", lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> str:
+    _check(options)
+    plan = EvaluationPlan(
+        out=options.out,
+        models=tuple(options.model),
+        teacher=options.teacher,
+        labels=options.labels,
+        topic=options.topic,
+        device=options.device,
+        intensity_scale=options.intensity_scale,
+        score_threshold=options.score_threshold,
+        rate_hz=options.rate,
+        columns=parse_columns(options.columns),
+        ego_distance_m=options.ego_distance,
+    )
+    classes = load_checkpoint(plan.models[0]).config.classes
+    names = distinct_names([path.stem for path in plan.models])
+    make_folders(options.out, options.json)
+    watch = LoadWatch()
+    results = run_all(name_tasks(options.recordings), plan, options.jobs)
+    load = watch.load()
+    summaries = summarise(results, names, classes, plan.score_threshold)
+    chosen = choose_frames(frame for result in results for frame in result.pictured)
+    reference = TEACHER if plan.teacher else "labels"
+    style = FrameStyle(names, classes, plan.score_threshold, reference)
+    pictures = draw_pictures(plan.out, summaries, chosen, style)
+    conditions = _conditions(plan, options.jobs, names)
+    counts = sum((result.label_names for result in results), Counter[str]())
+    unknown = unknown_names(counts, classes)
+    if unknown:
+        conditions["labels_of_no_class"] = unknown
+    report = evaluation_json(conditions, results, summaries, chosen)
+    report["timing"] = {"load": load._asdict()}
+    write_report(report, options.out, options.json)
+    notes = [line for result in results for line in result.remarks]
+    notes += [describe_unknown(unknown, classes)] if unknown else []
+    notes += [load.remark()] if load.remark() else []
+    evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference, notes)
+    page = plan.out / "report.html"
+    page.write_text(evaluation_page(evaluation), encoding="utf-8")
+    files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
+    return "\n".join([*_lines(summaries), *notes, *files])
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ``ValueError`` for numbers that make no sense."""
+    if options.jobs < 1:
+        raise ValueError(f"--jobs: expected 1 or more, got {options.jobs}")
+    if not (math.isfinite(options.rate) and options.rate > 0):
+        raise ValueError(f"--rate: expected more than 0 Hz, got {options.rate}")
+    if not 0 <= options.score_threshold <= 1:
+        raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
+
+
+def _conditions(plan: EvaluationPlan, jobs: int, names: Sequence[str]) -> dict[str, Any]:
+    """What was run, and on what."""
+    return {
+        "model_files": dict(zip(names, map(str, plan.models), strict=True)),
+        "measured_by": str(plan.teacher or plan.labels or "labels of the recordings"),
+        "score_threshold": plan.score_threshold,
+        "intensity_scale": plan.intensity_scale,
+        "device": str(choose_device(plan.device)),
+        "processes": jobs,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+    }
+
+
+def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
+    """For the terminal: a line for each model and class."""
+    lines = []
+    for summary in summaries:
+        latency = quantiles(summary.latency_ms)
+        runs = summary.real_time.values()
+        lines.append(
+            f"{summary.name}: {len(summary.latency_ms)} clouds, latency p50 {latency['p50']:.1f},"
+            f" p95 {latency['p95']:.1f} ms, dropped in real time {sum(r.dropped for r in runs)}"
+        )
+        lines += remarks(summary.not_finite, len(summary.latency_ms))
+        if summary.accuracy is not None:
+            lines.append(format_table(summary.accuracy.loose[ALL_RANGES]))
+    return lines
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "pd_ros.evaluate_recording",
+        "Score detectors on recordings, without ROS: how right, how fast, where wrong.",
+        _EXAMPLES,
+    )
+    add = parser.add_argument
+    add(
+        "recordings", type=Path, nargs="+", metavar="BAG",
+        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
+    )  # fmt: skip
+    add(
+        "--model", type=Path, action="append", required=True,
+        help="checkpoint (.safetensors), or the name of one that ships: sim_student, ...; give it"
+        " again for others, to set them side by side",
+    )  # fmt: skip
+    reference = parser.add_mutually_exclusive_group()
+    reference.add_argument(
+        "--teacher", type=Path,
+        help="checkpoint whose boxes the models are measured by, in place of labels",
+    )  # fmt: skip
+    reference.add_argument(
+        "--labels", metavar="TOPIC-OR-DIR",
+        help="topic of boxes in the recording, or a recording that has it; for folders of clouds"
+        " a KITTI object folder or objects.json; default: the topic /ground_truth, or what lies"
+        " beside the clouds",
+    )  # fmt: skip
+    add("--out", type=Path, required=True, help="folder for the report, pictures and views")
+    add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
+    add(
+        "--jobs", type=int, default=1,
+        help="recordings at a time, each in its own process; latency is best measured with 1"
+    )  # fmt: skip
+    add("--device", default="auto", help="auto, cpu or cuda:N")
+    add(
+        "--score-threshold", type=float, default=FALLBACK,
+        help="least score of boxes that are compared one by one and drawn, and of the teacher's"
+        " boxes that are asked for; average precision takes all"
+    )  # fmt: skip
+    add(
+        "--rate", type=float, default=10.0,
+        help="Hz at which clouds in files would have come; recordings know theirs"
+    )  # fmt: skip
+    add(
+        "--intensity-scale", type=float, default=1.0,
+        help="intensities are multiplied by it, to bring them to [0, 1]"
+    )  # fmt: skip
+    add_columns(parser)
+    add_ego_distance(parser)
+    add("--json", type=Path, metavar="FILE", help="write report.json here as well")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""What came out of one cloud, and of one recording."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.agreement import (
+    Agreement,
+    count_agreement,
+    disagreement,
+    pair_boxes,
+    teacher_truth,
+)
+from pd_ros.evaluation.kitti.camera import Calibration
+from pd_ros.evaluation.lidar import GroundTruth, centre_in_range
+from pd_ros.pointcloud.decode import Float32
+from pd_ros.recordings.labels import ground_truth, within_camera
+from pd_ros.recordings.sources import Sweep
+from pd_ros.replay.labelled_detector import Timed
+
+ClassAgreement = dict[str, tuple[Agreement, ...]]  # by class, one for each range
+
+
+class Reference(NamedTuple):
+    """What the boxes of one cloud are measured by: labels, or a teacher's boxes."""
+
+    truth: GroundTruth
+    scores: Tensor  # [M] of the teacher; 1 for labels
+
+    @classmethod
+    def labels(cls, truth: GroundTruth) -> "Reference":
+        """Return labels as a reference."""
+        return cls(truth, torch.ones(len(truth.labels)))
+
+
+class ModelAnswer(NamedTuple):
+    """What one model said to one cloud."""
+
+    found: Detections  # all of them, where the reference can judge them
+    latency_s: float
+    agreement: ClassAgreement | None  # of the confident ones; None without a reference
+    disagreement: float  # 0 without a reference
+    not_finite: int = 0  # values of the network that are not finite
+
+
+class FrameResult(NamedTuple):
+    """One cloud, with the answers of all models in their order."""
+
+    frame: str  # the file's stem, or the stamp in nanoseconds
+    recorded_s: float  # since the first cloud
+    reference: Reference | None
+    answers: tuple[ModelAnswer, ...]
+
+    @property
+    def disagreement(self) -> float:
+        """Of all models together."""
+        return sum(answer.disagreement for answer in self.answers)
+
+
+class PicturedFrame(NamedTuple):
+    """A frame to look at, with its points."""
+
+    recording: str
+    result: FrameResult
+    points: Float32  # [N, 4]
+
+
+class RecordingResult(NamedTuple):
+    """All frames of one recording, and some to look at."""
+
+    name: str
+    path: Path
+    frames: tuple[FrameResult, ...]
+    pictured: tuple[PicturedFrame, ...]
+    label_names: Counter[str]  # how many labels have each; of none where a teacher measures
+    remarks: tuple[str, ...] = ()  # what is odd about its clouds, and what was left out
+
+
+@dataclass(frozen=True)
+class FrameJudge:
+    """The same for all frames; ``ranges_m`` are the models', asked for is what lies in all."""
+
+    classes: tuple[str, ...]
+    ranges_m: tuple[Sequence[float], ...]
+    score_threshold: float
+
+    def labels(self, sweep: Sweep, camera: Calibration | None) -> Reference | None:
+        """Return the labels of a sweep, as ``lidar.py`` asks for them; None if it has none.
+
+        ``camera``: what is not in its view was not labelled; None: all around was.
+        """
+        if sweep.truth is None:
+            return None
+        truth = ground_truth(sweep.truth, sweep.points, self.classes, self.ranges_m[0])
+        for range_m in self.ranges_m[1:]:
+            truth = truth._replace(ignore=truth.ignore | ~centre_in_range(truth.boxes, range_m))
+        if camera is not None:
+            truth, _ = within_camera(truth, Detections.empty(), camera)
+        return Reference.labels(truth)
+
+    def teacher(self, found: Detections, range_m: Sequence[float]) -> Reference:
+        """Return a teacher's boxes as a reference; ``range_m`` is where the teacher looks."""
+        ranges_m = (*self.ranges_m, range_m)
+        return Reference(teacher_truth(found, ranges_m, self.score_threshold), found.scores)
+
+    def answer(
+        self, timed: Timed, reference: Reference | None, camera: Calibration | None
+    ) -> ModelAnswer:
+        """Compare what a model found with the reference, in the camera's view if there is one."""
+        found = timed.found.select(timed.found.labels >= 0)
+        if reference is None:
+            return ModelAnswer(found, timed.latency_s, None, 0.0, timed.not_finite)
+        truth, scores = reference
+        if camera is not None:
+            _, found = within_camera(truth, found, camera)
+        confident = found.select(found.scores >= self.score_threshold)
+        pairs = pair_boxes(confident, truth, self.classes)
+        table = count_agreement(confident, truth, scores, pairs, self.classes)
+        differing = disagreement(confident, scores, pairs)
+        return ModelAnswer(found, timed.latency_s, table, differing, timed.not_finite)
+
+
+KEPT = 4  # of each kind
+
+
+class ChosenFrames(NamedTuple):
+    """At most :data:`KEPT` frames of each kind, the most telling first; no frame is in two."""
+
+    worst: tuple[PicturedFrame, ...]
+    best: tuple[PicturedFrame, ...]
+    others: tuple[PicturedFrame, ...]  # without a reference
+
+
+def choose_frames(frames: Iterable[PicturedFrame]) -> ChosenFrames:
+    """Choose frames; of none, none.
+
+    The worst are those of the largest disagreement (see ``agreement.disagreement``), the best
+    those with the most boxes in common, less their disagreement. Ties: the earlier one.
+    """
+    all_frames = list(frames)
+    judged = [frame for frame in all_frames if frame.result.reference is not None]
+    others = [frame for frame in all_frames if frame.result.reference is None]
+    worst = sorted(judged, key=lambda frame: -frame.result.disagreement)
+    worst = [frame for frame in worst if frame.result.disagreement > 0][:KEPT]
+    taken = {id(frame) for frame in worst}
+    best = sorted(judged, key=lambda frame: -_rightness(frame.result))
+    best = [frame for frame in best if id(frame) not in taken and _matched(frame.result)]
+    return ChosenFrames(tuple(worst), tuple(best[:KEPT]), tuple(others[:KEPT]))
+
+
+class FrameKeeper:
+    """Keeps only the frames that may be chosen in the end, as their points are large.
+
+    ``every``: of frames without a reference, one in so many is kept.
+    """
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._offered = 0
+        self._kept: tuple[PicturedFrame, ...] = ()
+
+    def offer(self, frame: PicturedFrame) -> None:
+        """Look at one more frame."""
+        if frame.result.reference is not None or self._offered % self._every == 0:
+            chosen = choose_frames((*self._kept, frame))
+            self._kept = chosen.worst + chosen.best + chosen.others
+        self._offered += 1
+
+    def frames(self) -> tuple[PicturedFrame, ...]:
+        """Return those kept, in the order of the recording."""
+        return tuple(sorted(self._kept, key=lambda frame: frame.result.recorded_s))
+
+
+def _matched(result: FrameResult) -> int:
+    tables = [answer.agreement or {} for answer in result.answers]
+    return sum(part.matched for table in tables for row in table.values() for part in row)
+
+
+def _rightness(result: FrameResult) -> float:
+    return _matched(result) - result.disagreement

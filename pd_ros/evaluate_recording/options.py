@@ -1,0 +1,93 @@
+"""What is asked of an evaluation, and which labels belong to a recording."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from pd_ros.detection.ego import EGO_DISTANCE_M
+from pd_ros.detection.operating_point import FALLBACK
+from pd_ros.evaluation.kitti.camera import Calibration, read_calibration
+from pd_ros.pointcloud.bin_columns import Columns
+from pd_ros.recordings.bag import DETECTIONS, is_recording, open_recording
+from pd_ros.recordings.detections import NamedBoxes
+from pd_ros.recordings.sources import FolderSource, Source, open_source, read_truth
+from pd_ros.replay.labelled_detector import distinct_names
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """The same for all recordings, and small enough to be sent to other processes."""
+
+    out: Path
+    models: tuple[Path, ...]  # at least one
+    teacher: Path | None = None  # measures the models; None: the labels do
+    labels: str | None = None  # topic, recording, folder or file; None: those that are there
+    topic: str | None = None  # of the clouds; None: the only one
+    device: str = "auto"
+    intensity_scale: float = 1.0
+    score_threshold: float = FALLBACK  # of the boxes that are compared one by one and drawn
+    rate_hz: float = 10.0  # of clouds in files
+    columns: Columns | None = None  # of .bin
+    ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
+
+
+class Task(NamedTuple):
+    """One recording, or folder of clouds."""
+
+    name: str  # unlike the others'
+    path: Path
+
+
+def name_tasks(paths: Sequence[Path]) -> list[Task]:
+    """Name recordings after their files or folders; no two have the same name."""
+    stems = [path.resolve().stem if path.name in ("", ".") else path.stem for path in paths]
+    return [Task(*pair) for pair in zip(distinct_names(stems), paths, strict=True)]
+
+
+def open_task(path: Path, plan: EvaluationPlan) -> Source:
+    """Open a recording or folder with the labels that were asked for, or that it has.
+
+    Raises ``ValueError`` for what cannot be read, and for labels that are not there.
+    """
+    labels, measures = None if plan.labels is None else Path(plan.labels), plan.teacher is None
+    if not is_recording(path):
+        return open_source(
+            path, plan.topic, plan.intensity_scale, labels, measures, columns=plan.columns
+        )
+    source = open_source(
+        path, plan.topic, plan.intensity_scale, None, measures, columns=plan.columns
+    )
+    if labels is None or isinstance(source, FolderSource):
+        return source
+    holder, topic = (labels, None) if labels.exists() else (path, plan.labels)
+    return replace(source, truth=_read_labels(holder, topic))
+
+
+def frame_camera(source: Source, frame: str) -> Calibration | None:
+    """Calibration of the camera whose view is all that was labelled; None: labelled all around.
+
+    KITTI's regions without labels are not known here: score its object folders by
+    ``pd_ros.replay``.
+    """
+    if source.label_folder:
+        return read_calibration(source.label_folder / "calib" / f"{frame}.txt")
+    return source.camera
+
+
+def _read_labels(path: Path, topic: str | None) -> dict[int, NamedBoxes]:
+    if not is_recording(path):
+        raise ValueError(
+            f"--labels: {path}: expected a topic of the recording, or a recording with labels,"
+            " got neither; folders of labels are for folders of clouds"
+        )
+    with open_recording(path) as recording:
+        found = [name for name, kind in recording.topics.items() if kind == DETECTIONS]
+        if topic is None and len(found) == 1:
+            topic = found[0]
+        if topic not in found:
+            raise ValueError(
+                f"--labels: {path}: expected {topic or 'one topic'} of {DETECTIONS}, the recording"
+                f" has {', '.join(found) or 'none'}; choose one of them"
+            )
+        return read_truth(recording, topic)

@@ -1,0 +1,113 @@
+"""All models over one recording: one pass over its clouds, one cloud in memory at a time."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
+from pd_ros.evaluate_recording.frames import (
+    KEPT,
+    FrameJudge,
+    FrameKeeper,
+    FrameResult,
+    PicturedFrame,
+    RecordingResult,
+    Reference,
+)
+from pd_ros.evaluate_recording.options import EvaluationPlan, Task, frame_camera, open_task
+from pd_ros.evaluate_recording.view_recording import LABELS, TEACHER, writing_view
+from pd_ros.recordings.sources import Source, Sweep, with_features
+from pd_ros.replay.labelled_detector import NamedDetector, load_detectors
+from pd_ros.runtime.diagnostics.first_look import remarks_on
+
+VIEWS = "views"  # folder of the recordings to look at
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """Loaded models and how they are judged; each process has its own."""
+
+    plan: EvaluationPlan
+    classes: tuple[str, ...]
+    models: tuple[NamedDetector, ...]
+    teacher: NamedDetector | None
+    judge: FrameJudge
+
+    @classmethod
+    def load(cls, plan: EvaluationPlan) -> "Evaluator":
+        """Load and warm up all models; ``ValueError`` for what cannot be loaded."""
+        teachers = () if plan.teacher is None else (plan.teacher,)
+        detectors, classes = load_detectors(
+            (*plan.models, *teachers), plan.device, plan.ego_distance_m
+        )
+        models = tuple(detectors[: len(plan.models)])
+        teacher = detectors[-1] if teachers else None
+        ranges_m = tuple(model.range_m for model in models)
+        judge = FrameJudge(classes, ranges_m, plan.score_threshold)
+        return cls(plan, classes, models, teacher, judge)
+
+    def run(self, task: Task, on_frame: Callable[[], object]) -> RecordingResult:
+        """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
+        source = with_features(open_task(task.path, self.plan), self._features())
+        names = Counter[str]()
+        frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
+        models = [model.name for model in self.models]
+        path = self.plan.out / VIEWS / f"{task.name}.mcap"
+        with writing_view(path, models, self.classes, self.plan.score_threshold) as view:
+            first_ns: int | None = None
+            for number, sweep in enumerate(source.sweeps()):
+                recorded_ns = self._recorded_ns(sweep, number)
+                first_ns = recorded_ns if first_ns is None else first_ns
+                result = self._frame(source, sweep, (recorded_ns - first_ns) / 1e9)
+                frames.append(result)
+                if sweep.truth is not None and self.teacher is None:
+                    names.update(sweep.truth.names)
+                keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
+                view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
+                on_frame()
+        remarks = remarks_on(source, {model.name: model.eye for model in self.models})
+        own = {model.name: model.take_own_boxes() for model in self.models}
+        remarks += [
+            f"note: {task.path}, {name}: {count} boxes on the sensor itself, the own vehicle's,"
+            " were left out"
+            for name, count in own.items()
+            if count
+        ]
+        return RecordingResult(
+            task.name, task.path, tuple(frames), keeper.frames(), names, tuple(remarks)
+        )
+
+    def _features(self) -> set[str]:
+        """What any of the models wants of a point."""
+        models = self.models if self.teacher is None else (*self.models, self.teacher)
+        return {name for model in models for name in model.features}
+
+    def _frame(self, source: Source, sweep: Sweep, recorded_s: float) -> FrameResult:
+        camera = None if self.teacher else frame_camera(source, sweep.frame)
+        reference: Reference | None
+        if self.teacher is None:
+            reference = self.judge.labels(sweep, camera)
+        else:
+            reference = self._teacher_reference(self.teacher, sweep, source.extras)
+        answers = tuple(
+            self.judge.answer(model(sweep.points, source.extras), reference, camera)
+            for model in self.models
+        )
+        return FrameResult(sweep.frame, recorded_s, reference, answers)
+
+    def _teacher_reference(
+        self, teacher: NamedDetector, sweep: Sweep, extras: tuple[str, ...]
+    ) -> Reference:
+        answer = teacher(sweep.points, extras)
+        if answer.not_finite:  # nothing can be measured by such boxes
+            raise ValueError(
+                f"{teacher.name}: {sweep.frame}: {answer.not_finite} {NOT_FINITE};"
+                f" {NOT_FINITE_ADVICE}"
+            )
+        return self.judge.teacher(answer.found, teacher.range_m)
+
+    def _recorded_ns(self, sweep: Sweep, number: int) -> int:
+        """When the cloud came; files come at the plan's rate, from second 1 on."""
+        if sweep.recorded_ns is not None:
+            return sweep.recorded_ns
+        return 1_000_000_000 + round(number * 1e9 / self.plan.rate_hz)

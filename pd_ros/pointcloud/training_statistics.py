@@ -1,0 +1,73 @@
+"""What the clouds were like that a checkpoint was trained on, written into it by training."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pd_ros.detection.config.base import FrozenConfig, parse_config
+from pd_ros.pointcloud.statistics import CloudContent
+
+KEY = "cloud"  # in the checkpoint's training record
+Spread = tuple[float, float, float]  # quantiles 0.1, 0.5 and 0.9 over the sweeps
+
+
+class CloudRecord(FrozenConfig):
+    """Figures of ``CloudContent`` over the training sweeps, as the model got them."""
+
+    sweeps: int  # how many were measured
+    ground_m: Spread | None  # None: no level ground in any
+    intensity_median: Spread
+    intensity_high: Spread  # quantile 0.99 of each sweep
+    points_in_range: Spread
+    in_range: Spread  # share
+
+
+# What pd_ros' own simulated HDL-64E on a car gives (60 sweeps of `training.simulate frames`); its
+# ground is where the sensor's height of 1.73 m puts it.
+SIMULATED = CloudRecord(
+    sweeps=60,
+    ground_m=(-1.93, -1.73, -1.55),
+    intensity_median=(0.25, 0.28, 0.30),
+    intensity_high=(0.55, 0.61, 0.68),
+    points_in_range=(95_500, 103_600, 115_000),
+    in_range=(0.92, 0.95, 0.98),
+)
+
+
+class Expected(NamedTuple):
+    """A record, and whether the checkpoint really has it."""
+
+    record: CloudRecord
+    recorded: bool
+
+
+def summarise(contents: Sequence[CloudContent]) -> CloudRecord | None:
+    """Return the record of some sweeps; None where none of them has a usable point."""
+    usable = [content for content in contents if np.isfinite(content.intensity[1])]
+    if not usable:
+        return None
+    grounds = [content.ground_m for content in usable if content.ground_m is not None]
+    return CloudRecord(
+        sweeps=len(usable),
+        ground_m=_spread(grounds) if grounds else None,
+        intensity_median=_spread([content.intensity[1] for content in usable]),
+        intensity_high=_spread([content.intensity[2] for content in usable]),
+        points_in_range=_spread([content.points_in_range for content in usable]),
+        in_range=_spread([content.in_range for content in usable]),
+    )
+
+
+def expected_clouds(training: Mapping[str, object]) -> Expected:
+    """Return what a checkpoint's training record says, or what the simulated sensor gives.
+
+    Raises ``ValueError`` for a record that is damaged.
+    """
+    if training.get(KEY) is None:
+        return Expected(SIMULATED, recorded=False)
+    return Expected(parse_config(training[KEY], CloudRecord, f"checkpoint (training.{KEY})"), True)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    low, middle, high = np.quantile(values, (0.1, 0.5, 0.9)).round(4).tolist()
+    return low, middle, high

@@ -1,0 +1,93 @@
+"""Detectors that are compared: each with its name, all with the same classes."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
+from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Detections
+from pd_ros.pointcloud.decode import Float32
+from pd_ros.pointcloud.features import model_points
+from pd_ros.recordings.label_names import label_map
+from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+
+
+class Timed(NamedTuple):
+    """Boxes of one cloud, and the seconds from points in memory to boxes in memory."""
+
+    found: Detections
+    latency_s: float
+    not_finite: int = 0  # values of the network that are not finite
+
+
+class NamedDetector:
+    """A detector whose labels index ``classes``, which may not be its own; -1: none of them.
+
+    Boxes nearer than ``ego_distance_m`` to the sensor are left out, see ``detection.ego``.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        predictor: Predictor,
+        classes: Sequence[str],
+        ego_distance_m: float = EGO_DISTANCE_M,
+    ) -> None:
+        self.name = name
+        self.eye = Eye.of(predictor.config, predictor.training)
+        self._ego_distance_m = ego_distance_m
+        self._own_boxes = 0
+        self.device = str(predictor.device)
+        self.range_m = predictor.config.range_m
+        self._predictor = predictor
+        self.features = predictor.config.features
+        self._labels = label_map(predictor.config.classes, classes)
+        predictor.warm_up()
+
+    def __call__(self, points: Float32, extras: Sequence[str] = ()) -> Timed:
+        """Run on a cloud ``[N, 4 + E]``: x, y, z in metres, intensity in [0, 1], extras.
+
+        N may be 0.
+        """
+        started_s = time.perf_counter()
+        found = self._predictor(model_points(points, self.features, extras))
+        latency_s = time.perf_counter() - started_s
+        others = found.select(~on_sensor(found.boxes, self._ego_distance_m))
+        self._own_boxes += len(found.scores) - len(others.scores)
+        named = others._replace(labels=self._labels[others.labels])
+        return Timed(named, latency_s, self._predictor.not_finite)
+
+    def take_own_boxes(self) -> int:
+        """How many boxes were left out as the own vehicle's since the last time."""
+        count, self._own_boxes = self._own_boxes, 0
+        return count
+
+
+def load_detectors(
+    paths: Sequence[Path], device: str, ego_distance_m: float = EGO_DISTANCE_M
+) -> tuple[list[NamedDetector], tuple[str, ...]]:
+    """Load checkpoints, and return them with the classes of the first, which all then have.
+
+    Raises ``ValueError`` for a bad file or device, or one that wants more than clouds have.
+    """
+    predictors = [Predictor.for_clouds(path, device) for path in paths]
+    classes = predictors[0].config.classes
+    names = distinct_names([path.stem for path in paths])
+    pairs = zip(names, predictors, strict=True)
+    detectors = [
+        NamedDetector(name, predictor, classes, ego_distance_m) for name, predictor in pairs
+    ]
+    return detectors, classes
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Names in their order, later ones of the same kind with ``_2``, ``_3``, ... after them."""
+    given: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in given:
+            candidate, number = f"{name}_{number}", number + 1
+        given.append(candidate)
+    return given

@@ -1,0 +1,205 @@
+"""The detector as a lifecycle node: clouds on ``points``, boxes on ``detections``."""
+
+import gc
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import rclpy
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from pd_ros.process.memory import give_back_memory
+from pd_ros.ros.execution.guarded_executor import Report, describe_failure
+from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
+from pd_ros.ros.parameters import declare, make_check, read_settings, read_setup
+from pd_ros.ros.tf_source import open_transforms
+from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED
+from pd_ros.runtime.parameters.rules import check_names
+from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
+from pd_ros.runtime.settings import Setup
+from pd_ros.runtime.statistics import Statistics, Throttle
+
+if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
+    from pd_ros.detection.predictor import Predictor
+    from pd_ros.ros.engine import Engine
+
+DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "weights" / "sim_student.safetensors"
+LOST_DEVICE = 70  # exit code: start the process again
+_LOG_PERIOD_S = 5.0
+_STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end of the process
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class DetectorNode(CheckedLifecycleNode):
+    """Loads and warms up in configure, listens in activate, forgets the model in cleanup.
+
+    ``open_transforms`` gives a ``TransformSource`` with a ``close``, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        name: str = "lidar_detector",
+        open_transforms: Callable[[Node, Report], Any] = open_transforms,
+    ) -> None:
+        super().__init__(name)
+        self.engine: Engine | None = None
+        self.add_on_set_parameters_callback(make_check(self, lambda: self.engine is not None))
+        declare(self, SPECS)
+        self.add_post_set_parameters_callback(self._refresh_settings)
+        self._open_transforms = open_transforms
+        self.statistics = Statistics()
+        self._throttle = Throttle(_LOG_PERIOD_S)
+        self._class_specs: list[Spec] = []  # of the last model
+        self.exit_code = 0
+
+    def begin(self) -> bool:
+        """Configure and activate, if that is asked for; returns whether all went well."""
+        if not self.get_parameter("autostart").value:
+            return True
+        done = self.trigger_configure() == _SUCCESS and self.trigger_activate() == _SUCCESS
+        self.exit_code = 0 if done else 1
+        return bool(done)
+
+    @property
+    def predictor(self) -> "Predictor | None":
+        """The model; none before configure."""
+        return self.engine.predictor if self.engine else None
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the model, warm it up, make the publishers."""
+        return self._guarded("configure", self._configure)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to listen and to answer."""
+        return self._guarded("activate", self._activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the cloud in work is still answered."""
+        return self._guarded("deactivate", self._deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model and its memory."""
+        return self._guarded("cleanup", self._cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """As deactivate and cleanup, from any state."""
+        return self._guarded("shutdown", self._forget)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Back to unconfigured, so that it can be tried again."""
+        return self._guarded("error processing", self._forget)
+
+    def close(self) -> None:
+        """Stop and forget everything, at the end of the process; harmless in any state."""
+        self._forget(_END_S)
+
+    def note_failure(self, what: str, error: Exception) -> None:
+        """Log and count a callback that raised an error; the diagnostics show it."""
+        self.statistics.note(CALLBACK_FAILED)
+        if self._throttle.allows(what, time.monotonic()):
+            self.get_logger().error(describe_failure(what, error))
+
+    def _forget(self, timeout_s: float = _STOP_S) -> None:
+        self._deactivate(timeout_s)
+        self._cleanup()
+
+    def _guarded(self, name: str, transition: Callable[[], None]) -> TransitionCallbackReturn:
+        """Run a transition; rclpy itself would swallow what it raises without a word."""
+        try:
+            transition()
+        except ValueError as error:  # the user's to correct: the text says how
+            self.get_logger().error(f"{name}: {error}")
+            return _FAILURE
+        except Exception:
+            if rclpy.ok():  # else it was told to stop, and fails because of that
+                self.statistics.note(CALLBACK_FAILED)
+                self.get_logger().error(f"{name} failed:\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.ERROR
+        return _SUCCESS
+
+    def _configure(self) -> None:
+        from pd_ros.ros.engine import Engine  # noqa: PLC0415
+        from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
+
+        setup = read_setup(self, str(DEFAULT_CHECKPOINT))
+        predictor = load_detector(setup)
+        self._declare_classes(predictor.config.classes)
+        # rclpy keeps what was given at the start only here, and accepts unknown names silently.
+        check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
+        transforms = self._transforms_for(setup, predictor)
+        try:
+            self.engine = Engine(
+                self, predictor, setup, transforms, self.statistics, self._end_lost,
+                self.note_failure,
+            )  # fmt: skip
+        except BaseException:
+            if transforms is not None:
+                transforms.close()
+            raise
+        self._refresh_settings([])
+        self.get_logger().info(
+            f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
+        )
+
+    def _transforms_for(self, setup: Setup, predictor: "Predictor") -> Any:
+        """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
+        wanted = {"input.sensor_frame": setup.sensor_frame, "output.frame_id": setup.output_frame}
+        asked = [name for name, frame in wanted.items() if frame]
+        if not asked and "time_lag" not in predictor.config.features:
+            return None
+        transforms = self._open_transforms(self, self.note_failure)
+        if asked and transforms is None:
+            raise ValueError(
+                f"{', '.join(asked)}: needs tf2_ros, which cannot be imported; install"
+                " ros-jazzy-tf2-ros, or leave it empty"
+            )
+        return transforms
+
+    def _activate(self) -> None:
+        assert self.engine is not None
+        topic = self.engine.start()
+        self.get_logger().info(f"listening to {topic}")
+
+    def _deactivate(self, timeout_s: float = _STOP_S) -> None:
+        if self.engine is not None:
+            self.engine.stop(timeout_s)
+
+    def _cleanup(self) -> None:
+        if self.engine is None:
+            return
+        engine, self.engine = self.engine, None
+        engine.close()
+        del engine
+        gc.collect()
+        give_back_memory()
+
+    def _declare_classes(self, classes: Sequence[str]) -> None:
+        """Have the parameters of a model's classes; those that were there keep their values."""
+        own = class_specs(classes)
+        for spec in self._class_specs:
+            if spec not in own:
+                self._undeclare(spec)
+        declare(self, [spec for spec in own if not self.has_parameter(spec.name)])
+        self._class_specs = own
+
+    def _undeclare(self, spec: Spec) -> None:
+        value = self.get_parameter(spec.name).value
+        if value != spec.default:
+            self.get_logger().warning(
+                f"{spec.name}: {value!r} is forgotten, for the model has no such class"
+            )
+        self.undeclare_parameter(spec.name)
+
+    def _refresh_settings(self, _changed: list[Parameter]) -> None:
+        if self.engine is not None:
+            predictor = self.engine.predictor
+            classes = predictor.config.classes
+            self.engine.settings = read_settings(self, classes, predictor.thresholds)
+
+    def _end_lost(self) -> None:
+        self.exit_code = LOST_DEVICE
+        self.context.try_shutdown()

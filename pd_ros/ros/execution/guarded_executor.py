@@ -1,0 +1,102 @@
+"""An executor that goes on after an error in a callback."""
+
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.service import Service
+from rclpy.subscription import Subscription
+from rclpy.task import Task
+
+from pd_ros.ros.execution.service_refusals import Refusing
+
+Report = Callable[[str, Exception], None]  # what failed, and with what
+_Work = Callable[[], Coroutine[Any, Any, None]]
+_Take = Callable[[Any], _Work | None]
+_MOST_IN_A_ROW, _PAUSE_S = 20, 0.05
+
+
+class GuardedExecutor(SingleThreadedExecutor):
+    """Runs callbacks one after the other; an error of one is reported, and the next one runs.
+
+    rclpy's own executors raise it out of ``spin``. Where even taking a message failed, they leave
+    the callback group occupied, so that to catch it there is not enough. A service whose callback
+    fails is answered with a refusal. ``KeyboardInterrupt`` and its like pass.
+    """
+
+    def __init__(self, report: Report, context: Context) -> None:
+        super().__init__(context=context)
+        self._report = report
+        self._in_a_row = 0
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for a callback and run it.
+
+        Raises ``ExternalShutdownException`` when ROS is shut down, and what keeps it from waiting
+        many times in a row: that will not get better.
+        """
+        try:
+            super().spin_once(timeout_sec)
+        except ExternalShutdownException:
+            raise
+        except Exception as error:
+            if not self.context.ok():
+                raise ExternalShutdownException from error
+            self._in_a_row += 1
+            if self._in_a_row > _MOST_IN_A_ROW:
+                raise
+            self._tell("executor", error)
+            time.sleep(_PAUSE_S)
+        else:
+            self._in_a_row = 0
+
+    def _make_handler(self, entity: Any, node: Node, take_from_wait_list: _Take) -> "Task":
+        if isinstance(entity, Service) and not isinstance(entity.callback, Refusing):
+            entity.callback = Refusing(
+                entity.callback, lambda error: self._tell(_name(entity), error)
+            )
+        return super()._make_handler(entity, node, self._guarded(take_from_wait_list))
+
+    def _guarded(self, take: _Take) -> _Take:
+        def take_safely(entity: Any) -> _Work | None:
+            try:
+                work = take(entity)
+            except Exception as error:
+                self._tell(_name(entity), error)
+                return None
+            return None if work is None else lambda: self._run(entity, work)
+
+        return take_safely
+
+    async def _run(self, entity: Any, work: _Work) -> None:
+        try:
+            await work()
+        except ExternalShutdownException:
+            raise
+        except Exception as error:
+            self._tell(_name(entity), error)
+
+    def _tell(self, what: str, error: Exception) -> None:
+        if not self.context.ok():
+            return  # it was told to stop, and fails because of that
+        with suppress(Exception):  # the report itself may want memory that there is not
+            self._report(what, error)
+
+
+def describe_failure(what: str, error: Exception) -> str:
+    """Return what a log says about a callback that failed."""
+    trace = "".join(traceback.format_exception(error))
+    return f"{what} failed, the node goes on:\n{trace}"
+
+
+def _name(entity: Any) -> str:
+    if isinstance(entity, Service):
+        return f"service {entity.srv_name}"
+    if isinstance(entity, Subscription):
+        return f"subscription of {entity.topic_name}"
+    return type(entity).__name__.lower()

@@ -1,0 +1,124 @@
+"""One cloud examined before a model: what ``inspect_cloud`` prints and ``/diagnostics`` says."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.config.grid import CapacityConfig
+from pd_ros.detection.families import AnyModelConfig
+from pd_ros.pointcloud.byte_layout import true_layout
+from pd_ros.pointcloud.decode import Float32, Reading, decode_all
+from pd_ros.pointcloud.layout import DATATYPES, CloudBytes, CloudError, CloudLayout, used_fields
+from pd_ros.pointcloud.statistics import count_cells, measure_cloud
+from pd_ros.pointcloud.training_statistics import Expected, expected_clouds
+from pd_ros.runtime.diagnostics.cloud_checks import Finding, Handling, judge_cloud, judge_room
+from pd_ros.runtime.diagnostics.status import Level
+from pd_ros.runtime.roi import Limits
+from pd_ros.runtime.transforms import Matrix, move_points
+
+_SAMPLE = 40_000  # points; the figures of more are the same
+
+
+class Room(NamedTuple):
+    """How much of a cloud a model takes, in cells of which size (x, y, z)."""
+
+    capacity: CapacityConfig
+    cell_m: tuple[float, float, float]
+
+
+class Eye(NamedTuple):
+    """What a model sees and has seen."""
+
+    range_m: Limits
+    features: tuple[str, ...]
+    expected: Expected
+    room: Room | None = None  # None: for any cloud
+
+    @classmethod
+    def of(cls, config: AnyModelConfig, training: Mapping[str, object]) -> "Eye":
+        """Of a checkpoint; ``ValueError`` for a training record that is damaged."""
+        room = None
+        if isinstance(config, ModelConfig):
+            low, high = config.grid.range_m[2::3]
+            height = config.grid.voxel_height_m or high - low
+            room = Room(config.capacity, (*config.grid.pillar_size_m, height))
+        return cls(config.range_m, config.features, expected_clouds(training), room)
+
+
+def examine_cloud(
+    layout: CloudLayout,
+    data: CloudBytes,
+    eye: Eye,
+    reading: Reading,
+    z_offset_m: float = 0.0,
+    model_from_cloud: Matrix | None = None,
+) -> list[Finding]:
+    """Judge a cloud as it is, before anything is left out; a large one by every n-th point.
+
+    A cloud that cannot be read gives one finding that says why. Only reads ``data``.
+    """
+    wanted = "x, y, z and intensity" if "intensity" in eye.features else "x, y and z"
+    try:
+        true = true_layout(layout, memoryview(data), reading.names)  # type: ignore[arg-type]
+        few = true.every(max(1, layout.points // _SAMPLE))
+        points = decode_all(few, data, reading)
+        name, whole = _intensity(layout, reading)
+    except CloudError as error:
+        return [Finding("layout", str(error), wanted, Level.ERROR, "such clouds are rejected")]
+    points = _placed(points, z_offset_m, model_from_cloud)
+    content = measure_cloud(points, eye.range_m, layout.points)
+    as_read = f"{layout.text()}; intensity from {name or 'no field'}"
+    handling = Handling(
+        intensity_name=name,
+        intensity_wanted="intensity" in eye.features,
+        z_offset_m=z_offset_m,
+        intensity_scale=reading.scale,
+        integer_intensity=whole and reading.mode == "auto",
+        organised=layout.height > 1,
+    )
+    first = Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true))
+    findings = [first, *judge_cloud(content, eye.expected, handling)]
+    if eye.room is not None and content.points_in_range:
+        cells = count_cells(points, eye.range_m, eye.room.cell_m)
+        if cells * layout.points > eye.room.capacity.max_pillars * len(points):  # in all maybe
+            points = _placed(decode_all(true, data, reading), z_offset_m, model_from_cloud)
+            cells = count_cells(points, eye.range_m, eye.room.cell_m)
+        limits = eye.room.capacity
+        findings.append(
+            judge_room(content.points_in_range, cells, limits.max_points, limits.max_pillars)
+        )
+    return findings
+
+
+def _placed(points: Float32, z_offset_m: float, model_from_cloud: Matrix | None) -> Float32:
+    """Points where the model gets them."""
+    if model_from_cloud is not None:
+        points = move_points(points, model_from_cloud)
+    points[:, 2] += np.float32(z_offset_m)
+    return points
+
+
+def _corrections(layout: CloudLayout, true: CloudLayout) -> str:
+    """What is wrong with a header, and how the cloud is read all the same; mostly nothing."""
+    wrong = []
+    if layout.height > 1 and true.row_step != layout.row_step:
+        wrong.append(
+            f"row_step is {layout.row_step}, but {layout.height} rows of {true.row_step} bytes"
+            " fill the data, which is read so"
+        )
+    if true.is_bigendian != layout.is_bigendian:
+        wrong.append(
+            f"is_bigendian is {str(layout.is_bigendian).lower()}, but only in the other byte order"
+            " are x, y, z in metres, so that is read"
+        )
+    return f"{'; '.join(wrong)}; correct the header in the driver" if wrong else ""
+
+
+def _intensity(layout: CloudLayout, reading: Reading) -> tuple[str | None, bool]:
+    """Name of the field that is read, and whether it holds whole numbers."""
+    field = used_fields(layout, reading.names).intensity if layout.points else None
+    if field is None:
+        return None, False
+    return field.name, DATATYPES[field.datatype][0] in "iu"

@@ -1,0 +1,31 @@
+"""What is odd about the clouds that a command reads, said once and by all commands alike."""
+
+from collections.abc import Mapping
+from itertools import islice
+
+from pd_ros.pointcloud.decode import Reading
+from pd_ros.recordings.sources import Source
+from pd_ros.runtime.diagnostics.cloud_inspection import Eye, examine_cloud
+from pd_ros.runtime.diagnostics.status import Level
+
+_MOST_EMPTY = 50  # clouds without points at the beginning
+
+
+def remarks_on(source: Source, eyes: Mapping[str, Eye]) -> list[str]:
+    """Findings about the first cloud with points, one line each, for each model by its name.
+
+    They are those of ``inspect_cloud`` and of the node's diagnostics. None where all is well, and
+    of clouds that cannot be read, which whoever reads them says. Raises ``ValueError`` where the
+    source itself cannot be read.
+    """
+    clouds = islice(source.raw_clouds(), _MOST_EMPTY)
+    name, layout, data = next((cloud for cloud in clouds if cloud[1].points), (None, None, None))
+    if name is None or layout is None or data is None:
+        return []
+    reading, lines = Reading(scale=source.intensity_scale), list[str]()
+    for model, eye in eyes.items():
+        for finding in examine_cloud(layout, data, eye, reading):
+            if finding.advice and finding.level is not Level.ERROR:
+                kind = "warning" if finding.level is Level.WARN else "note"
+                lines.append(f"{kind}: {name}, for {model}: {finding.name}: {finding.text}")
+    return lines

@@ -1,0 +1,203 @@
+"""What the node's figures of the last period say about it; no ROS needed.
+
+Each function judges one thing and says the worst that it finds.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from pd_ros.detection.not_finite import NOT_FINITE
+from pd_ros.runtime.diagnostics.silence import (
+    Input,
+    explain_loss,
+    explain_nobody,
+    explain_silence,
+    explain_unheard,
+    no_clock_text,
+)
+from pd_ros.runtime.settings import Limit
+from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Counts, Percentiles
+
+LATENCY = "arrival to answer"  # in the timings
+AGE = "age on arrival"
+
+CALLBACK_FAILED = "callback failed"  # in the events
+
+_HUNG_S = 5.0
+_AHEAD_S = 1.0  # stamps so far in the future are no mere difference of two good clocks
+
+
+class Level(Enum):
+    """Levels of ``diagnostic_msgs/DiagnosticStatus``, by their numbers."""
+
+    OK = 0
+    WARN = 1
+    ERROR = 2
+    STALE = 3
+
+
+class Health(NamedTuple):
+    """A level, a sentence for people, and numbers for programs."""
+
+    level: Level
+    text: str
+    values: dict[str, object]
+
+
+_Finding = tuple[object, Level, str]  # said if true
+
+# What may go wrong around the detector, and how bad it is.
+_EVENTS = {
+    CALLBACK_FAILED: Level.ERROR,
+    "worker restarted": Level.ERROR,
+    "out of memory": Level.ERROR,
+    NOT_FINITE: Level.ERROR,
+    "no transform": Level.ERROR,
+    "no output frame": Level.WARN,
+    "single sweep": Level.WARN,
+    "time went back": Level.WARN,
+}
+
+
+def judge_clouds(
+    before: Counts, now: Counts, seen: Input, timings: Mapping[str, Percentiles], limit: Limit
+) -> Health:
+    """Judge what comes in between two readings of the counts."""
+    received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
+    lost = _grown(before.events, now.events).get("lost on the way", 0)
+    rate = received / max(seen.period_s, 1e-9)
+    nobody, unheard = explain_nobody(seen), explain_unheard(seen)
+    silent = f"no cloud for {seen.silent_s:.1f} s"
+    slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
+    findings = (  # the worst first
+        (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
+        (nobody, Level.STALE, nobody),
+        (seen.silent_s > limit.timeout_s, Level.STALE, f"{silent}; {explain_silence(seen)}"),
+        (seen.has_no_clock, Level.WARN, no_clock_text()),
+        (
+            seen.ahead_s > _AHEAD_S and not seen.has_no_clock, Level.WARN,
+            f"stamps up to {seen.ahead_s:.1f} s in the future: compare the clocks of sensor and"
+            " computer, and set use_sim_time for a recording alone",
+        ),
+        (unheard, Level.WARN, unheard),
+        (lost, Level.WARN, f"{lost} clouds lost on the way; {explain_loss(seen)}"),
+        (received and rate < limit.min_rate_hz, Level.WARN, slow),
+    )  # fmt: skip
+    values: dict[str, object] = {
+        "received": now.received,
+        "answered": now.processed,
+        "dropped": now.dropped,
+        "failed": now.failed,
+        "rejected": sum(now.rejected.values()),
+        **{f"rejected, {reason}": count for reason, count in sorted(now.rejected.items())},
+        "lost on the way": now.events.get("lost on the way", 0),
+        "clipped points": now.clipped_points,
+        "last latency (ms)": round(now.last_latency_ms, 1),
+        "last boxes": now.last_boxes,
+        "rate (Hz)": round(rate, 1),
+        **_times(timings, (AGE,)),
+        "publishers": len(seen.publishers),
+        **{
+            f"publisher {number}": f"{publisher.text}{publisher.conflict and ', not heard'}"
+            for number, publisher in enumerate(seen.publishers, start=1)
+        },
+        "stamps in the future (s)": round(seen.ahead_s, 3),
+        "subscribed": seen.reliability,
+        "frame": seen.frame_id,
+        "fields": seen.fields,
+        "size (MB)": round(seen.payload_bytes / 1e6, 3),
+    }
+    return _worst(findings, "clouds come in", values)
+
+
+def judge_detector(
+    before: Counts,
+    now: Counts,
+    busy_s: float,
+    timings: Mapping[str, Percentiles],
+    limit: Limit,
+) -> Health:
+    """Judge the work between two readings of the counts; ``busy_s``: with the cloud in work."""
+    received, dropped = now.received - before.received, now.dropped - before.dropped
+    failed, clipped = now.failed - before.failed, now.clipped_points - before.clipped_points
+    late = timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95
+    latency = f"p95 of the latency is {late:.0f} ms"
+    grown = _grown(before.events, now.events)
+    full = [name.removeprefix(BEYOND) for name in grown if name.startswith(BEYOND)]
+    events: list[_Finding] = [
+        (grown.get(name, 0), level, f"{name}, {grown.get(name, 0)} times; see log")
+        for name, level in _EVENTS.items()
+    ]
+    findings: list[_Finding] = [
+        (busy_s > _HUNG_S, Level.ERROR, f"a cloud is in work since {busy_s:.0f} s"),
+        (failed, Level.ERROR, f"{failed} clouds made the detector fail; see log"),
+        *events,
+        (
+            late > limit.latency_error_ms, Level.ERROR,
+            f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
+        ),
+        (
+            clipped, Level.WARN,
+            f"{clipped} points exceeded {' and '.join(full) or 'a capacity'}; thinned out evenly",
+        ),
+        (
+            dropped > received / 2, Level.WARN,
+            f"{dropped} of {received} clouds dropped: slower than the sensor",
+        ),
+        (
+            late > limit.latency_budget_ms, Level.WARN,
+            f"{latency}, above diagnostics.latency_budget_ms ({limit.latency_budget_ms:g})",
+        ),
+    ]  # fmt: skip
+    values: dict[str, object] = {
+        **_times(timings, [name for name in timings if name != AGE]),
+        **{name: now.events.get(name, 0) for name in _EVENTS},
+        "busy (s)": round(busy_s, 2),
+    }
+    return _worst(findings, "detecting", values)
+
+
+def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: bool) -> Health:
+    """Judge what goes out; ``empty_s``: how long no answer has had a box."""
+    hint = "is the checkpoint meant for this sensor and place?" if content_is_good else (
+        "see the status about the content of the clouds"
+    )  # fmt: skip
+    findings = (
+        (
+            empty_s > limit.no_boxes_s,
+            Level.WARN,
+            f"no boxes for {empty_s:.0f} s; {hint} Or lower postprocess.score_threshold.default",
+        ),
+    )
+    mean = now.boxes / max(now.processed, 1)
+    values: dict[str, object] = {
+        "boxes": now.boxes,
+        "mean boxes per cloud": round(mean, 2),
+        f"{OWN_VEHICLE}, left out": now.events.get(OWN_VEHICLE, 0),
+        "without boxes for (s)": round(empty_s, 1),
+    }
+    return _worst(findings, "publishing", values)
+
+
+def _grown(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
+    """What was added to each count."""
+    added = {name: count - before.get(name, 0) for name, count in now.items()}
+    return {name: count for name, count in added.items() if count}
+
+
+def _times(timings: Mapping[str, Percentiles], names: Sequence[str]) -> dict[str, object]:
+    return {
+        f"{name} (ms): p50, p95, highest": (
+            f"{timings[name].p50:.1f}, {timings[name].p95:.1f}, {timings[name].highest:.1f}"
+        )
+        for name in names
+        if name in timings
+    }
+
+
+def _worst(findings: Sequence[_Finding], good: str, values: dict[str, object]) -> Health:
+    level, text = next(
+        ((level, text) for found, level, text in findings if found), (Level.OK, good)
+    )
+    return Health(level, text, values)

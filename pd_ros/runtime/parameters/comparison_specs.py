@@ -1,0 +1,68 @@
+"""The comparison node's ROS parameters; all are read once, at the start."""
+
+from collections.abc import Mapping
+
+from pd_ros.runtime.parameters.specs import Spec
+
+
+def _spec(
+    name: str,
+    default: bool | int | float | str,
+    description: str,
+    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+) -> Spec:
+    return Spec(name, default, description, read_only=True, limits=limits, choices=choices)
+
+
+COMPARISON_SPECS = (
+    _spec(
+        "teacher.checkpoint", "",
+        "Checkpoint (.safetensors) of the teacher; empty: the one that comes with pd_ros.",
+    ),
+    _spec(
+        "teacher.device", "cpu", "Where the teacher runs: cpu, cuda:N or auto; on the student's"
+        " GPU it costs the student time.",
+    ),
+    _spec("teacher.score_threshold", 0.3, "Least score of a box that the student is asked for.",
+          limits=(0.0, 1.0)),
+    _spec("every", 5, "Compare every so many clouds of those that the student answers.",
+          limits=(1, 100_000)),
+    _spec("classes", "", "Classes that are compared, as in 'car, truck'; empty: the teacher's."),
+    _spec(
+        "input.reliability", "best_effort", "How clouds are asked for; with best effort nothing"
+        " that happens here can hold up their publisher.", choices=("best_effort", "reliable"),
+    ),
+    _spec("input.intensity.scale", 1.0, "As the student's.", limits=(0.0, 1e6)),
+    _spec("input.z_offset", 0.0, "As the student's, in metres.", limits=(-10.0, 10.0)),
+    _spec("postprocess.ego_distance", 0.3, "As the student's, in metres.", limits=(-1.0, 10.0)),
+    _spec("process.nice", 10, "How far this process steps back for others.", limits=(0, 19)),
+    _spec("process.threads", 1, "Threads of the teacher on a CPU.", limits=(1, 256)),
+    _spec("window", 100, "Over how many compared clouds the diagnostics look.",
+          limits=(1, 100_000)),
+    _spec("limits.recall", 0.5, "Diagnostics warn if the student finds less than this share of a"
+          " class' boxes.", limits=(0.0, 1.0)),
+    _spec("limits.precision", 0.5, "Diagnostics warn if less than this share of the student's"
+          " boxes of a class is the teacher's, too.", limits=(0.0, 1.0)),
+    _spec("limits.teacher_time", 10.0, "Seconds that the teacher may take for one cloud.",
+          limits=(0.1, 3600.0)),
+    _spec("record.folder", "", "Where the clouds of the largest disagreement are kept, one"
+          " recording each; empty: nowhere."),
+    _spec("record.count", 50, "Most recordings kept.", limits=(1, 100_000)),
+    _spec("record.megabytes", 500, "Most that they take together.", limits=(1, 10_000_000)),
+    _spec("record.min_disagreement", 1.0, "Least disagreement that is worth it: about the number"
+          " of boxes that one side has alone.", limits=(0.0, 1e6)),
+    _spec("output.markers", True, "Publish ~/markers while somebody subscribes to it."),
+    _spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
+          limits=(0.05, 60.0)),
+)  # fmt: skip
+
+
+def check_values(values: Mapping[str, object]) -> None:
+    """Raise ``ValueError`` for a value that rclpy accepts and that makes no sense."""
+    for spec in COMPARISON_SPECS:
+        value = values[spec.name]
+        if spec.choices and value not in spec.choices:
+            raise ValueError(
+                f"parameter {spec.name}: expected one of {', '.join(spec.choices)}, got {value!r}"
+            )

@@ -1,0 +1,216 @@
+"""The work on one cloud, from its bytes to boxes; runs on the worker's thread, knows no ROS."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pd_ros.detection.bev.voxelize import inside_range
+from pd_ros.detection.config.point_fields import TIME_LAG
+from pd_ros.detection.device import StageClock
+from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
+from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Detections
+from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
+from pd_ros.pointcloud.decode import Float32, decode_points
+from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
+from pd_ros.runtime.model_loading import model_sweeps
+from pd_ros.runtime.roi import OFF, crop, thin_out
+from pd_ros.runtime.settings import Settings, Setup
+from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
+from pd_ros.runtime.sweeps import Sweep, SweepBuffer, with_age
+from pd_ros.runtime.transforms import (
+    Matrix,
+    TransformError,
+    TransformSource,
+    count_points,
+    inverse,
+    move_boxes,
+    move_points,
+)
+
+Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
+
+
+class Answer(NamedTuple):
+    """What is published for one cloud."""
+
+    found: Detections
+    frame_id: str
+    stages_ms: dict[str, float]
+
+
+class Answerer:
+    """A detector with what stands before it and after it: frames, regions, sweeps, thresholds."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        setup: Setup,
+        transforms: TransformSource | None,
+        statistics: Statistics,
+        say: Say,
+    ) -> None:
+        self.predictor = predictor
+        self._setup = setup
+        self._transforms = transforms
+        self._statistics = statistics
+        self._say = say
+        features = predictor.config.features
+        self._extras = extra_fields(features)
+        self._columns = model_columns(features, self._extras)
+        self.joins = TIME_LAG in features
+        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps))
+        self._last_ns: int | None = None
+        self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
+
+    def __call__(self, cloud: CloudMessage, settings: Settings) -> Answer:
+        """Boxes of one cloud, in its own frame or in the one that the site wants.
+
+        Where the place of the cloud must be known and is not, there are none.
+        """
+        began_s = time.perf_counter()
+        self._notice_jump(cloud.header.stamp.ns)
+        try:
+            moved = self._lookup(self._setup.sensor_frame, cloud.header, settings)
+            self.model_from_cloud = moved
+            points = self._prepare(cloud, moved, settings)
+        except TransformError as error:
+            self._note("no transform", str(error))
+            return Answer(Detections.empty(), cloud.header.frame_id, {})
+        decode_ms = 1000 * (time.perf_counter() - began_s)
+        found, detect_ms = self._detect(points)
+        stages_ms = {"decode": decode_ms, **detect_ms}
+        found = self._without_own(found, moved, settings)
+        found = self._select(found, points, settings)
+        if moved is not None:
+            found = found._replace(boxes=move_boxes(found.boxes, inverse(moved)))
+        return self._in_output_frame(found, cloud.header, settings, stages_ms)
+
+    def _prepare(
+        self, cloud: CloudMessage, model_from_cloud: Matrix | None, settings: Settings
+    ) -> Float32:
+        """Points ``[N, 3 + C]`` as the model wants them."""
+        points = self._read(cloud, settings)
+        if model_from_cloud is not None:
+            points = move_points(points, model_from_cloud)
+        points = crop(points, settings.region, settings.ego_box)
+        thinned = thin_out(points, self._setup.max_points)
+        self._note_clipped("input.max_points", len(points) - len(thinned))
+        joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
+        if settings.z_offset_m:
+            joined[:, 2] += settings.z_offset_m
+        if self._columns == list(range(joined.shape[1])):
+            return joined
+        return np.ascontiguousarray(joined[:, self._columns])
+
+    def _read(self, cloud: CloudMessage, settings: Settings) -> Float32:
+        if not self._extras:
+            return decode_points(cloud.layout, cloud.data, settings.reading)
+        if missing := missing_fields(cloud.layout, self._extras):
+            self._say("missing field", missing)
+        reading = replace(settings.reading, extras=self._extras)
+        return decode_points(cloud.layout, cloud.data, reading)
+
+    def _join(self, points: Float32, header: CloudHeader, settings: Settings) -> Float32:
+        """Join the last sweeps to this one, or leave it alone where its place is not known."""
+        sensor = self._setup.sensor_frame or header.frame_id
+        try:
+            pose = self._ask(self._setup.fixed_frame, sensor, header, settings)
+        except TransformError as error:
+            if not settings.single_sweep:
+                raise
+            self._note("single sweep", f"detecting in single sweeps: {error}")
+            return with_age(points, 0.0)
+        return self._sweeps.join(Sweep(points, header.stamp.ns, pose), settings.max_gap_s)
+
+    def _lookup(self, target: str, header: CloudHeader, settings: Settings) -> Matrix | None:
+        """Return what brings the cloud to a frame; None where it is there already."""
+        if not target or target == header.frame_id:
+            return None
+        return self._ask(target, header.frame_id, header, settings)
+
+    def _ask(self, target: str, source: str, header: CloudHeader, settings: Settings) -> Matrix:
+        if self._transforms is None:
+            raise TransformError(f"{target} from {source}: tf2_ros is not installed")
+        return self._transforms.lookup(target, source, header.stamp.ns, settings.tf_timeout_s)
+
+    def _detect(self, points: Float32) -> tuple[Detections, dict[str, float]]:
+        """Boxes, where memory is full those of every second point; milliseconds by stage."""
+        clock = StageClock(self.predictor.device)
+        try:
+            found = self.predictor(points, clock.mark)
+        except torch.OutOfMemoryError:
+            self._note("out of memory", "out of memory; trying once more with half of the points")
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            clock = StageClock(self.predictor.device)
+            found = self.predictor(np.ascontiguousarray(points[::2]), clock.mark)
+        self._note_clipped("capacity.max_points", self.predictor.clipped.points)
+        self._note_clipped("capacity.max_pillars", self.predictor.clipped.pillars)
+        if self.predictor.not_finite:
+            self._note(
+                NOT_FINITE, f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}"
+            )
+        return found, clock.read_ms()
+
+    def _without_own(
+        self, found: Detections, model_from_cloud: Matrix | None, settings: Settings
+    ) -> Detections:
+        """Boxes that are not the own vehicle's; the sensor is where the cloud's frame begins."""
+        x, y, z = (0.0, 0.0, 0.0) if model_from_cloud is None else model_from_cloud[:3, 3].tolist()
+        place = (x, y, z + settings.z_offset_m)
+        own = on_sensor(found.boxes, settings.ego_distance_m, place)
+        if settings.ego_box != OFF:
+            lift = found.boxes.new_tensor((0, 0, settings.z_offset_m))
+            own |= inside_range(found.boxes[:, :3] - lift, settings.ego_box)
+        if own.any():
+            self._statistics.note(OWN_VEHICLE, int(own.sum()))
+        return found.select(~own)
+
+    def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:
+        """Boxes that are to be published, with the offset taken out again."""
+        found = settings.select(found)
+        if settings.min_points_in_box and len(found.scores):
+            held = count_points(points, found.boxes)
+            found = found.select(held >= settings.min_points_in_box)
+        lift = found.boxes.new_tensor([0, 0, settings.z_offset_m, 0, 0, 0, 0])
+        return found._replace(boxes=found.boxes - lift)
+
+    def _in_output_frame(
+        self,
+        found: Detections,
+        header: CloudHeader,
+        settings: Settings,
+        stages_ms: dict[str, float],
+    ) -> Answer:
+        """Move the boxes there; where that is not possible they stay, and the header says so."""
+        target = self._setup.output_frame
+        try:
+            output_from_cloud = self._lookup(target, header, settings)
+        except TransformError as error:
+            self._note("no output frame", f"boxes stay in the cloud's frame: {error}")
+            return Answer(found, header.frame_id, stages_ms)
+        if output_from_cloud is None:
+            return Answer(found, header.frame_id, stages_ms)
+        moved = move_boxes(found.boxes, output_from_cloud)
+        return Answer(found._replace(boxes=moved), target, stages_ms)
+
+    def _notice_jump(self, stamp_ns: int) -> None:
+        if self._last_ns is not None and stamp_ns < self._last_ns:
+            self._note("time went back", "stamps went back: a recording began again?")
+            self._sweeps.clear()
+        self._last_ns = stamp_ns
+
+    def _note_clipped(self, capacity: str, points: int) -> None:
+        if points:
+            self._statistics.add(clipped=points)
+            self._statistics.note(BEYOND + capacity, points)
+
+    def _note(self, event: str, text: str) -> None:
+        self._statistics.note(event)
+        self._say(event, text)

@@ -1,0 +1,71 @@
+"""The weights that ship: where they come from, and that they find what is there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.predictor import Predictor
+from pd_ros.evaluation.lidar import MIN_POINTS
+from pd_ros.recordings.sources import open_source
+from pd_ros.replay.run import Scores, replay, score
+from training.config.run import SourceConfig
+from training.profile.cost.operations import count_operations
+from training.scoring import score_source
+from training.simulate.frames import simulate_frame, write_frame
+from training.simulate.lidar.sensor import HDL_64E
+
+WEIGHTS = Path("pd_ros/weights")
+NAMES = ("sim_teacher", "sim_student", "real_teacher", "real_student")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_record_says_how_they_were_trained(name) -> None:
+    record = load_checkpoint(WEIGHTS / f"{name}.safetensors").training
+    run = record["run"]
+    assert run["out"] == f"runs/{name}"
+    assert isinstance(run["seed"], int)
+    assert record["epoch"] == run["schedule"]["epochs"]
+    assert ("KITTI" in record["licence"]) == name.startswith("real")
+
+
+def test_all_together_are_small() -> None:
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10e6
+
+
+def test_the_student_costs_at_most_a_quarter_of_its_teacher() -> None:
+    cloud = simulated_cloud()
+    costs = []
+    for name in ("sim_student", "sim_teacher"):
+        checkpoint = load_checkpoint(WEIGHTS / f"{name}.safetensors")
+        costs.append(count_operations(checkpoint.model, cloud, checkpoint.config)[0])
+    assert costs[0] <= costs[1] / 4
+
+
+def simulated_cloud():
+    return torch.from_numpy(simulate_frame(99, HDL_64E).points)
+
+
+@pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 70.0)])
+def test_cars_of_kitti_frames_that_they_were_not_trained_on(data_dir, name, least) -> None:
+    """AP from above at IoU 0.5, moderate; the README has the exact figures."""
+    predictor = Predictor.from_checkpoint(WEIGHTS / f"{name}.safetensors", "cpu", "fp32")
+    source = open_source(data_dir / "kitti_object/training", None, 1.0, None, with_truth=True)
+    result = replay(predictor, source, predictor.config)
+    assert kitti_moderate(score(result, source, predictor.config.classes)) > least
+
+
+def kitti_moderate(scores: Scores) -> float:
+    return scores.to_json()["Car"]["bev"]["loose"]["R40"][1]
+
+
+def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
+    """On simulated sweeps that no training has seen; the README has the exact shares."""
+    predictor = Predictor.from_checkpoint(WEIGHTS / "sim_student.safetensors", "cpu", "fp32")
+    for seed in (991, 992, 993):
+        write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, HDL_64E))
+    source = SourceConfig(path=str(tmp_path))
+    car = score_source(predictor, predictor.config, source, MIN_POINTS).loose["car"]
+    assert car.true_positives > 20
+    assert car.facing > 0.7

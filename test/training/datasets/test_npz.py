@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.config.run import SourceConfig
+from training.datasets.npz import read_frame
+from training.datasets.source import open_source
+
+BOXES = np.array([[5, 1, -1, 4, 2, 1.5, 0.3], [9, 2, -1, 1, 1, 2, 0], [0, 0, 0, 9, 3, 3, 0]])
+
+
+def write_sweep(path: Path, **changes: object) -> None:
+    arrays = {
+        "points": np.array([[5, 1, -1, 0.5], [7, 7, 0, 0.25]], np.float32),
+        "boxes": BOXES.astype(np.float32),
+        "cls": np.array([0, 1, -1], np.int8),
+        "num_points": np.array([1, 0, 1], np.int32),
+    }
+    np.savez(path, **{**arrays, **changes})
+
+
+def opened(path: Path, classes=("pedestrian", "car"), **keys: object):
+    return open_source(SourceConfig(path=str(path), **keys), classes)
+
+
+def test_sweeps_by_name_as_they_were_written(tmp_path: Path) -> None:
+    for name in ("b", "a", "c"):
+        write_sweep(tmp_path / f"{name}.npz")
+    frames = opened(tmp_path)
+    assert [Path(frames.name(i)).stem for i in range(len(frames))] == ["a", "b", "c"]
+    frame = frames[0]
+    np.testing.assert_array_equal(frame.boxes, BOXES.astype(np.float32))
+    assert frame.points.tolist() == [[5, 1, -1, 0.5], [7, 7, 0, 0.25]]
+    assert frame.labels.tolist() == frames.labels(0).tolist() == [1, 0, -1]
+    assert frame.num_points.tolist() == [1, 0, 1]
+
+
+def test_class_numbers_that_nobody_knows_are_ignored(tmp_path: Path) -> None:
+    for cls in ([7, -2, 1], np.array([[255], [3], [1]], np.uint8)):
+        write_sweep(tmp_path / "a.npz", cls=cls)
+        frames = opened(tmp_path)
+        assert frames[0].labels.tolist() == frames.labels(0).tolist() == [-1, -1, 0]
+
+
+@pytest.mark.parametrize("cls", [["car"] * 3, [0.5, 1, 2], [np.nan, 1, 2]])
+def test_class_numbers_that_are_none_name_the_file(tmp_path: Path, cls) -> None:
+    write_sweep(tmp_path / "a.npz", cls=cls)
+    with pytest.raises(ValueError, match=r"a\.npz: cls: expected whole numbers"):
+        opened(tmp_path)[0]
+
+
+def test_a_source_is_raised_and_limited(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_sweep(tmp_path / f"{name}.npz")
+    frames = opened(tmp_path, z_shift_m=-1.25, limit=1)
+    assert len(frames) == 1
+    assert frames[0].points[:, 2].tolist() == [-2.25, -1.25]
+    assert frames[0].boxes[:, 2].tolist() == [-2.25, -2.25, -1.25]
+    assert len(opened(tmp_path, limit=9)) == 2
+
+
+def test_classes_can_be_mapped(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "a.npz")
+    frames = opened(tmp_path, ("vehicle",), class_map={"car": "vehicle"})
+    assert frames[0].labels.tolist() == frames.labels(0).tolist() == [0, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("classes", "class_map", "expected"),
+    [
+        (("car",), {"van": "car"}, "class_map.van: expected one of the format's names"),
+        (("car",), {"car": "cra"}, "class_map.car: expected a class of the model"),
+        (("boat",), {}, "for some class of the model (boat), got none"),
+    ],
+)
+def test_class_maps_that_cannot_be_meant(tmp_path: Path, classes, class_map, expected) -> None:
+    write_sweep(tmp_path / "a.npz")
+    with pytest.raises(ValueError) as error:
+        opened(tmp_path, classes, class_map=class_map)
+    assert expected in str(error.value)
+    assert str(error.value).startswith(str(tmp_path))
+
+
+def test_features_that_are_not_there(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match="time_lag as the model wants, the format npz has int"):
+        open_source(SourceConfig(path=str(tmp_path)), ("car",), ("intensity", "time_lag"))
+    frames = open_source(SourceConfig(path=str(tmp_path)), ("car",), ())
+    assert frames[0].points.tolist() == [[5, 1, -1], [7, 7, 0]]
+
+
+def test_a_sweep_without_an_array_is_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", points=np.zeros((3, 4)))
+    with pytest.raises(ValueError, match=r"a\.npz: expected a labelled sweep"):
+        read_frame(tmp_path / "a.npz")
+
+
+def test_the_corpus_is_read_as_it_is(data_dir: Path) -> None:
+    frames = opened(data_dir / "corpus" / "kitti_raw_0001", ("car",))
+    with np.load(frames.name(2)) as file:
+        frame = frames[2]
+        np.testing.assert_array_equal(frame.points, file["points"])
+        np.testing.assert_array_equal(frame.boxes, file["boxes"])
+        np.testing.assert_array_equal(frame.num_points, file["num_points"])
+        np.testing.assert_array_equal(frame.labels == 0, file["cls"] == 0)

@@ -1,0 +1,69 @@
+"""Which frames are drawn for the batches of a run."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from training.config.run import TrainConfig
+
+
+class Draw(NamedTuple):
+    """One sample to be made: which frame, and the seed of everything random about it."""
+
+    source: int
+    number: int
+    seed: int
+
+
+class DrawSampler(Sampler[list[Draw]]):
+    """Draws batches from the sources by their shares, the same for the same seed and epoch.
+
+    Each process of a distributed run takes its own batches. ``skip`` batches are left out, so that
+    a resumed epoch goes on where it stopped. ``weights``: chances of the frames, by the number of
+    the source; elsewhere all frames are alike.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        config: TrainConfig,
+        rank: int = 0,
+        processes: int = 1,
+        weights: Mapping[int, NDArray[np.float64]] | None = None,
+    ) -> None:
+        self._sizes = sizes
+        self._ends = {source: chances.cumsum() for source, chances in (weights or {}).items()}
+        self._config = config
+        self._rank = rank
+        self._processes = processes
+        self.epoch = 0
+        self.skip = 0
+
+    def __len__(self) -> int:
+        schedule = self._config.schedule
+        return schedule.frames_per_epoch // (schedule.batch_size * self._processes)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rng = np.random.default_rng((self._config.seed, self.epoch))
+        shares = np.array([source.share for source in self._config.data])
+        count = len(self) * self._processes * self._config.schedule.batch_size
+        sources = rng.choice(len(shares), size=count, p=shares / shares.sum())
+        seeds = rng.integers(2**62, size=count)
+        places = rng.random(count)
+        draws = [
+            Draw(int(s), self._number(int(s), place), int(seed))
+            for s, place, seed in zip(sources, places, seeds, strict=True)
+        ]
+        size = self._config.schedule.batch_size
+        batches = [draws[i : i + size] for i in range(0, count, size)]
+        yield from batches[self._rank :: self._processes][self.skip :]
+
+    def _number(self, source: int, place: float) -> int:
+        """The frame at a place in [0, 1) of a source, the more of it the more it weighs."""
+        if source not in self._ends:
+            return int(place * self._sizes[source])
+        ends = self._ends[source]
+        return int(np.searchsorted(ends, place * ends[-1], side="right"))

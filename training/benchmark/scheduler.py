@@ -1,0 +1,116 @@
+"""The order of a benchmark: teachers and plain students, searches of weights, then the rest."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from training.benchmark.grid import Grid, Row
+from training.benchmark.jobs.job import Job, read_result
+from training.benchmark.jobs.pool import Crew, Failure
+from training.benchmark.jobs.progress import Progress
+from training.benchmark.results.csv_table import write_tables
+from training.benchmark.search import choose_factor, read_tried, search_jobs
+from training.benchmark.suite import PLAIN
+
+
+class Skipped(NamedTuple):
+    """A method that could not be trained, because something before it failed."""
+
+    name: str
+    reason: str
+
+
+class Conductor:
+    """Runs what is missing of a grid and rewrites the tables after each job.
+
+    Raises ``ValueError`` if something there is of another config than the suite's.
+    """
+
+    def __init__(self, grid: Grid, crew: Crew, name: str) -> None:
+        self.grid = grid
+        self.crew = crew
+        self.skipped: list[Skipped] = []
+        jobs = all_jobs(grid)
+        finished = sum(job.steps for job in jobs if read_result(job) is not None)
+        self.progress = Progress(name, sum(job.steps for job in jobs), finished)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """Jobs that did not end well."""
+        return self.crew.failures
+
+    def run(self) -> None:
+        """Run every phase to its end."""
+        try:
+            self._run([*self._teachers(), *self._students(Row(p, PLAIN) for p in self.grid.pairs)])
+            taught = [
+                row for row in self.grid.rows if row.method != PLAIN and self._has_teacher(row)
+            ]
+            self._search(taught)
+            self._run(self._students(row for row in taught if self._has_factor(row)))
+        finally:
+            self.progress.close()
+
+    def _search(self, rows: Sequence[Row]) -> None:
+        """Try all factors, and where the best is at an end, further ones."""
+        search, begun = self.grid.suite.search, set[Path]()
+        for number in range(1 + search.extend if search else 0):
+            # By folder: pairs may share a search.
+            found = {job.folder: job for row in rows for job in search_jobs(self.grid, row)}
+            jobs = [job for folder, job in found.items() if folder not in begun]
+            begun |= found.keys()
+            if number:
+                self.progress.expect(sum(job.steps for job in jobs if not _is_done(job)))
+            self._run(jobs)
+
+    def _run(self, jobs: Iterable[Job]) -> None:
+        missing = [job for job in jobs if not _is_done(job)]
+        self.crew.run(missing, self.progress.show, self._done)
+
+    def _done(self, job: Job) -> None:
+        self.progress.finish(job)
+        write_tables(self.grid)
+
+    def _teachers(self) -> list[Job]:
+        return list({job.folder: job for job in self.grid.teachers.values()}.values())
+
+    def _students(self, rows: Iterable[Row]) -> list[Job]:
+        """Runs of all methods, pair by pair, and in each seed by seed."""
+        jobs: dict[tuple[str, int], list[Job]] = {}
+        for row in rows:
+            for seed, job in self.grid.students(row, self._factor(row) or 1.0).items():
+                jobs.setdefault((row.pair.name, seed), []).append(job)
+        return [job for part in jobs.values() for job in part]
+
+    def _factor(self, row: Row) -> float | None:
+        return choose_factor(read_tried(self.grid, row))
+
+    def _has_teacher(self, row: Row) -> bool:
+        job = self.grid.teachers[row.pair.name]
+        if read_result(job) is not None:
+            return True
+        self.skipped.append(Skipped(row.name, f"{job.name} failed"))
+        return False
+
+    def _has_factor(self, row: Row) -> bool:
+        if self._factor(row) is not None:
+            return True
+        self.skipped.append(Skipped(row.name, "all runs of its search failed"))
+        return False
+
+
+def all_jobs(grid: Grid) -> list[Job]:
+    """Every job once; students with the factor that the search says so far, or 1."""
+    jobs = [*grid.teachers.values()]
+    for row in grid.rows:
+        tried = read_tried(grid, row)
+        jobs += grid.searches(row, [each.factor for each in tried]).values()
+        jobs += grid.students(row, choose_factor(tried) or 1.0).values()
+    return list({job.folder: job for job in jobs}.values())
+
+
+def _is_done(job: Job) -> bool:
+    try:
+        return read_result(job) is not None
+    except ValueError:  # said again by the crew, as this job's failure
+        return False

@@ -1,0 +1,98 @@
+"""Folders of ``.npz`` sweeps: the simulator's, and real ones in the same format."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pd_ros.recordings.npz_classes import CLASSES, class_numbers
+from training.datasets.class_map import ClassMap
+from training.datasets.frame import IGNORED, Frame, without_labels
+
+# Class numbers of the files in the order of these names; any other number is any other object.
+FILE_CLASSES = CLASSES
+_LABELLED = "labelled"
+
+
+class NpzFrames:
+    """The sweeps of a folder by name, or those given; ``ValueError`` if there are none.
+
+    ``labelled`` False: nobody said what is in them, whatever boxes the files hold.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        class_map: ClassMap,
+        files: Sequence[Path] | None = None,
+        labelled: bool = True,
+    ) -> None:
+        self._files = sorted(folder.glob("*.npz")) if files is None else list(files)
+        self._labels = tuple(class_map.label(name, str(folder)) for name in FILE_CLASSES)
+        self._labelled = labelled
+        if not self._files:
+            raise ValueError(
+                f"{folder}: expected .npz sweeps, found none; check the path, or write some"
+                " with: python -m training.simulate frames"
+            )
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int) -> Frame:
+        frame = read_frame(self._files[index], self._labels)
+        return frame if self._labelled else without_labels(frame.points)
+
+    def name(self, index: int) -> str:
+        """The file."""
+        return str(self._files[index])
+
+    def labels(self, index: int) -> NDArray[np.int64]:
+        """Labels of the boxes; the points stay packed."""
+        if not self._labelled:
+            return np.array([IGNORED], dtype=np.int64)
+        (numbers,) = _read_arrays(self._files[index], ("cls",))
+        return _to_labels(self._files[index], numbers, self._labels)
+
+
+def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES)) -> Frame:
+    """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
+
+    Raises ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
+    """
+    names = ("points", "boxes", "cls", "num_points", _LABELLED)
+    points, boxes, numbers, num_points, labelled = _read_arrays(path, names)
+    if not labelled:
+        return without_labels(points.astype(np.float32))
+    return Frame(
+        points.astype(np.float32),
+        boxes.reshape(-1, 7).astype(np.float32),
+        _to_labels(path, numbers, labels),
+        num_points.astype(np.int64),
+    )
+
+
+def _read_arrays(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
+    try:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            whole = np.array(True)  # files say only where nobody labelled them
+            return [
+                whole if name == _LABELLED and name not in file else file[name] for name in names
+            ]
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: expected a labelled sweep (.npz with points, boxes, cls, num_points),"
+            f" got {error}; write it again or take it out of the folder"
+        ) from None
+
+
+def _to_labels(path: Path, column: np.ndarray, labels: Sequence[int]) -> NDArray[np.int64]:
+    try:
+        numbers = class_numbers(column)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}; write the sweep again") from None
+    found: NDArray[np.int64] = np.array([*labels, IGNORED], dtype=np.int64)[numbers]
+    return found

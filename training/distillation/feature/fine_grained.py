@@ -1,0 +1,56 @@
+"""Fine-grained feature imitation near objects (FG, Wang et al. 2019)."""
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.bev.anchors import level_anchors, nearest_bev_iou
+from pd_ros.detection.config.parts import AnchorHeadConfig
+from training.config.compared import FineGrainedConfig
+from training.distillation.maps import channel_adapter, resize_to, tapped_widths
+from training.distillation.method import Lesson, Pair, Term
+from training.distillation.response.logit import gaussian_mask
+from training.objectives.center_targets import Targets
+
+
+class FineGrained(Term):
+    """Half the squared error of the neck's map, summed over channels, mean over a mask."""
+
+    reads = ("neck",)
+
+    def __init__(self, config: FineGrainedConfig, pair: Pair) -> None:
+        super().__init__()
+        self.config = config
+        network = pair.teacher
+        self._anchors = None  # of the neck's (finest) map
+        if isinstance(network.head, AnchorHeadConfig):
+            self._anchors = level_anchors(network)[0].flatten(0, 2)
+        (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
+        self.adapter = channel_adapter(mine, theirs, config.kernel)
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Loss of a batch; 0 without objects."""
+        teacher = lesson.teacher.neck.float()
+        student = resize_to(self.adapter(lesson.student.neck.float()), teacher)
+        mask = self._mask(lesson).to(teacher)
+        error = ((student - teacher) ** 2).sum(dim=1)
+        return (mask * error).sum() / (2 * mask.sum()).clamp(min=1e-6)
+
+    def _mask(self, lesson: Lesson) -> Tensor:
+        if self._anchors is None:
+            targets = lesson.batch.teacher_targets
+            assert isinstance(targets, Targets)
+            return gaussian_mask(targets.heatmap, self.config.gaussian)
+        size = lesson.teacher.heatmap.shape[-2:]
+        masks = [
+            anchor_mask(self._anchors, labels.boxes, self.config.overlap)
+            for labels in lesson.batch.labels
+        ]
+        return torch.stack(masks).view(len(masks), *size, -1).any(dim=3)
+
+
+def anchor_mask(anchors: Tensor, boxes: Tensor, share: float) -> Tensor:
+    """Anchors ``[N]`` that overlap one of the boxes ``[M, 7]`` more than a share of its best."""
+    if not len(boxes):
+        return torch.zeros(len(anchors), dtype=torch.bool)
+    iou = nearest_bev_iou(anchors, boxes)
+    return (iou > share * iou.amax(dim=0)).any(dim=1)

@@ -1,0 +1,162 @@
+"""Reweighted local distillation (PointDistiller sections 3.2 and 3.3)."""
+
+import torch
+from torch import Tensor, nn
+
+from training.config.point import LocalConfig
+from training.distillation.feature.local_graph import GraphConvolution, build_graph, node_weights
+from training.distillation.maps import (
+    match_cells,
+    pillar_width,
+    tapped_maps,
+    tapped_widths,
+    to_table,
+)
+from training.distillation.method import Lesson, Pair, PointLesson, PointPair, PointTerm, Term
+
+
+class LocalComparison(nn.Module):
+    """Local graphs of two tables whose rows are the same nodes, compared.
+
+    ``pool``: only the maximum over each node's neighbours is compared; a node then weighs by the
+    largest channel of the teacher's graph instead of its importance (nodes that are points).
+    """
+
+    def __init__(
+        self, config: LocalConfig, student: int, teacher: int, pool: bool = False
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.pool = pool
+        self.student = GraphConvolution(student, config.width)
+        self.teacher = GraphConvolution(teacher, config.width)
+
+    def forward(
+        self, student: Tensor, teacher: Tensor, importance: Tensor, scene: Tensor
+    ) -> Tensor:
+        """Loss of tables ``[T, C]``, ``[T, C']`` with importance and scene ``[T]``; 0 of no rows.
+
+        Neighbours are the teacher's, of both. Both graph convolutions learn.
+        """
+        config = self.config
+        graph = build_graph(teacher, importance, scene, config.nodes, config.neighbours)
+        if graph.neighbour.numel() < 2:  # batch norm needs two
+            return student.sum() * 0.0
+        learnt, taught = self.student(student, graph), self.teacher(teacher, graph)
+        score = importance[graph.centre]
+        if self.pool:
+            learnt, taught = learnt.amax(dim=1, keepdim=True), taught.amax(dim=1, keepdim=True)
+            score = taught.detach().amax(dim=(1, 2))
+        weight = torch.ones_like(score)
+        if config.reweight == "paper" or (config.reweight == "released" and not self._inert()):
+            weight = node_weights(score, graph.scene, config.temperature)
+        return local_loss(learnt, taught, weight)
+
+    def _inert(self) -> bool:
+        """Whether the released code's softmax runs over one element, and so gives 1."""
+        return self.pool or self.config.tap != "pillars"
+
+
+def local_loss(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
+    """Twice the mean of weighted squared differences of ``[N, K, C]``; weights ``[N]``."""
+    return 2 * (weight[:, None, None] * (student - teacher) ** 2).mean()
+
+
+class PillarLocal(Term):
+    """Pillars before they are put on the canvas; a pillar is as important as it has points."""
+
+    reads = ("pillar_features",)
+
+    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+        super().__init__()
+        self._mixed = config.batch_mixing == "released"
+        self.comparison = LocalComparison(
+            config, pillar_width(pair.student), pillar_width(pair.teacher)
+        )
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Loss over the pillars that both networks have."""
+        assert lesson.batch.teacher is not None
+        mine, theirs = match_cells(lesson.student.pillar_cells, lesson.teacher.pillar_cells)
+        scene = lesson.teacher.pillar_cells[theirs, 0]
+        loss: Tensor = self.comparison(
+            lesson.student.pillar_features[mine].float(),
+            lesson.teacher.pillar_features[theirs].float(),
+            lesson.batch.teacher.counts[theirs].float(),
+            torch.zeros_like(scene) if self._mixed else scene,
+        )
+        return loss
+
+
+class MapLocal(Term):
+    """Cells of the backbone's stages or of the neck; important by the largest channel."""
+
+    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+        super().__init__()
+        assert config.tap in ("stages", "neck")
+        self.reads = (config.tap,)
+        self._tap = config.tap
+        self._numbers = config.stages if config.tap == "stages" else (0,)
+        # The released code multiplies the loss of the stages by the batch.
+        self._times_batch = config.tap == "stages" and config.reweight == "released"
+        widths = zip(*(tapped_widths(network, config.tap) for network in pair), strict=True)
+        chosen = [width for number, width in enumerate(widths) if number in self._numbers]
+        self.comparisons = nn.ModuleList(LocalComparison(config, *each) for each in chosen)
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Sum over the maps."""
+        pairs = list(
+            zip(
+                tapped_maps(lesson.student, self._tap),
+                tapped_maps(lesson.teacher, self._tap),
+                strict=True,
+            )
+        )
+        losses = [
+            self._compare(comparison, *pairs[number])
+            for number, comparison in zip(sorted(self._numbers), self.comparisons, strict=True)
+        ]
+        total = torch.stack(losses).sum()
+        return total * len(lesson.student.neck) if self._times_batch else total
+
+    def _compare(self, comparison: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
+        assert student.shape[-2:] == teacher.shape[-2:]
+        batch, _, rows, columns = teacher.shape
+        scene = torch.arange(batch, device=teacher.device).repeat_interleave(rows * columns)
+        table = to_table(teacher)
+        loss: Tensor = comparison(to_table(student), table, table.amax(dim=1), scene)
+        return loss
+
+
+class PointLocal(PointTerm):
+    """Points after the last propagation, the same of both networks (PointRCNN).
+
+    As the released code does, only each node's maximum over its neighbours is compared.
+    """
+
+    reads = ("points.features",)
+
+    def __init__(self, config: LocalConfig, pair: PointPair) -> None:
+        super().__init__()
+        student, teacher = (network.propagation[0][-1] for network in pair)
+        self.comparison = LocalComparison(config, student, teacher, pool=True)
+
+    def forward(self, lesson: PointLesson) -> Tensor:
+        """Loss over the points of all clouds."""
+        mine, theirs = lesson.student.points, lesson.teacher.points
+        assert mine.points.shape == theirs.points.shape
+        batch, _, count = theirs.features.shape
+        scene = torch.arange(batch, device=theirs.features.device).repeat_interleave(count)
+        student, teacher = (_of_points(each.features) for each in (mine, theirs))
+        loss: Tensor = self.comparison(student, teacher, teacher.amax(dim=1), scene)
+        return loss
+
+
+def _of_points(features: Tensor) -> Tensor:
+    """``[B, C, N]`` -> one row per point ``[B * N, C]``, cloud by cloud."""
+    return features.float().mT.flatten(0, 1)
+
+
+def build_local(config: LocalConfig, pair: Pair) -> Term:
+    """The term for a tap."""
+    return PillarLocal(config, pair) if config.tap == "pillars" else MapLocal(config, pair)

@@ -1,0 +1,76 @@
+"""Logit and regression KD of anchor heads (SparseKD's released code, for SECOND)."""
+
+import torch
+from torch import Tensor
+
+from pd_ros.detection.bev.anchor_head import by_anchor
+from pd_ros.detection.bev.anchors import anchor_head
+from training.config.sparse import AnchorLogitConfig
+from training.distillation.method import Lesson, Pair, Term
+from training.distillation.response.logit import masked_mean
+from training.objectives.anchor_losses import box_error, share_of_match
+from training.objectives.anchor_targets import NOT_COUNTED, AnchorTargets
+from training.objectives.center_targets import covered_cells
+
+
+class AnchorLogit(Term):
+    """Squared error of class probabilities, summed over a cell's anchors, at pivotal cells."""
+
+    reads = ("heatmap",)
+
+    def __init__(self, config: AnchorLogitConfig, pair: Pair) -> None:
+        super().__init__()
+        self.config = config
+        self._network = pair.teacher
+        self._per_cell = anchor_head(pair.teacher).per_cell
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Loss of a batch; maps of the same size."""
+        student, teacher = (
+            self._by_cell(by_anchor(output.maps).classes.sigmoid())
+            for output in (lesson.student, lesson.teacher)
+        )
+        assert student.shape == teacher.shape
+        mask = self._positions(lesson).to(teacher)
+        best = teacher.amax(dim=2)
+        if self.config.gated:
+            mask = mask * best
+        if self.config.threshold > 0:
+            mask = mask * (best > self.config.threshold)
+        return masked_mean(((student - teacher) ** 2).sum(dim=2), mask)
+
+    def _positions(self, lesson: Lesson) -> Tensor:
+        """Which cells count: ``[B, cells]``."""
+        targets = lesson.batch.teacher_targets
+        assert isinstance(targets, AnchorTargets)
+        if self.config.positions == "inside":
+            inside = [covered_cells(each.boxes, self._network) for each in lesson.batch.labels]
+            return torch.stack(inside).flatten(1)
+        label = self._by_cell(targets.label)
+        wanted = label >= 0
+        if self.config.positions == "positive_or_uncounted":
+            wanted |= label == NOT_COUNTED
+        return wanted.any(dim=2)
+
+    def _by_cell(self, values: Tensor) -> Tensor:
+        """From all levels' anchors ``[B, N, ...]`` to their cells ``[B, cells, values]``."""
+        return values.reshape(len(values), values.shape[1] // self._per_cell, -1)
+
+
+class AnchorRegression(Term):
+    """Smooth L1 of the two networks' differences at matched anchors; of the yaw, the sine.
+
+    Velocities are not compared.
+    """
+
+    reads = ("box",)
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Mean over each sample's matched anchors, averaged over the batch."""
+        targets = lesson.batch.teacher_targets
+        assert isinstance(targets, AnchorTargets)
+        learnt, taught = (
+            by_anchor(output.maps).box[targets.sample, targets.anchor, :7]
+            for output in (lesson.student, lesson.teacher)
+        )
+        return (box_error(learnt, taught) * share_of_match(targets)[targets.sample]).sum()

@@ -1,0 +1,81 @@
+"""Logit KD of heatmaps at pivotal positions (SparseKD section 3.3)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.config.sparse import Gaussian, LogitConfig
+from training.distillation.maps import resize_to
+from training.distillation.method import Lesson, Term
+from training.objectives.center_loss import probabilities
+from training.objectives.center_targets import Targets
+
+
+class Logit(Term):
+    """Difference of probabilities, weighted by a mask of positions."""
+
+    reads = ("heatmap",)
+
+    def __init__(self, config: LogitConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, lesson: Lesson) -> Tensor:
+        """Loss of a batch; the mask's ground truth has the size at which maps are compared."""
+        config = self.config
+        student = probabilities(lesson.student.heatmap)
+        teacher = probabilities(lesson.teacher.heatmap)
+        targets = lesson.batch.teacher_targets
+        if config.resolution == "student":
+            teacher, targets = resize_to(teacher, student), lesson.batch.targets
+        assert isinstance(targets, Targets)
+        student = resize_to(student, teacher)
+        mask = position_mask(teacher, targets.heatmap, config)
+        if config.loss == "focal":
+            target, learnt = (student, teacher) if config.swapped else (teacher, student)
+            return soft_focal_loss(learnt, target, mask, config.positive_score)
+        measure = F.mse_loss if config.loss == "mse" else F.smooth_l1_loss
+        error = measure(student, teacher, reduction="none").sum(dim=1)
+        return masked_mean(error, mask)
+
+
+def position_mask(teacher: Tensor, gaussians: Tensor, config: LogitConfig) -> Tensor:
+    """How much each cell counts: ``[B, H, W]``, from maps ``[B, K, H, W]`` of the same size."""
+    best = teacher.amax(dim=1)
+    mask = best if config.gated else torch.ones_like(best)
+    mask = mask * gaussian_mask(gaussians, config.gaussian)
+    if config.threshold > 0:
+        mask = mask * (best > config.threshold)
+    return mask if config.rank is None else mask * top_positions(teacher, config.rank)
+
+
+def gaussian_mask(gaussians: Tensor, kind: Gaussian) -> Tensor:
+    """Mask ``[B, H, W]`` of the objects' Gaussians ``[B, K, H, W]``."""
+    highest = gaussians.amax(dim=1)
+    if kind == "soft":
+        return highest
+    return (highest > 0).to(highest.dtype) if kind == "hard" else torch.ones_like(highest)
+
+
+def top_positions(scores: Tensor, rank: int) -> Tensor:
+    """1 in the cells ``[B, H, W]`` that hold one of the ``rank`` best scores of their sample."""
+    flat = scores.flatten(1)
+    best = flat.topk(min(rank, flat.shape[1]), dim=1).indices
+    return torch.zeros_like(flat).scatter_(1, best, 1.0).view_as(scores).amax(dim=1)
+
+
+def masked_mean(error: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the cells ``[B, ...]`` with weights of the same shape; 0 where all of them are."""
+    return (mask * error).sum() / (mask.sum() + 1e-6)
+
+
+def soft_focal_loss(learnt: Tensor, target: Tensor, mask: Tensor, positive: float) -> Tensor:
+    """CornerNet's focal loss against a probability map; what reaches ``positive`` is an object.
+
+    Maps ``[B, K, H, W]``, mask ``[B, H, W]``; divided by the number of objects, at least 1.
+    """
+    objects = target >= positive
+    missed = torch.log(learnt) * (1 - learnt) ** 2
+    false = torch.log(1 - learnt) * learnt**2 * (1 - target) ** 4
+    loss = torch.where(objects, missed, false) * mask[:, None]
+    return -loss.sum() / objects.sum().clamp(min=1)

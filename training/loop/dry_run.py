@@ -1,0 +1,164 @@
+"""What a run would do, shown and not done: ``training.train --dry-run``."""
+
+import logging
+from collections.abc import Iterator
+from operator import attrgetter
+
+import torch
+from torch import Tensor, nn
+
+from pd_ros.detection.config.point_rcnn import PointRcnnConfig
+from pd_ros.detection.families import AnyModelConfig
+from pd_ros.detection.types import AnyOutput, PointBatch
+from training.batches.collate import Batch
+from training.batches.transfer import move_batch
+from training.config.area import rebuild
+from training.config.run import TrainConfig
+from training.distillation.distiller import Tutor
+from training.distributed import World
+from training.loop.build_run import Prepared, prepare
+from training.loop.memory import estimate_memory
+from training.loop.step_loss import shares
+from training.scoring import validate
+
+_LOG = logging.getLogger("training.loop.dry_run")
+
+
+def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
+    """Prepare a run, look at its first batch, and log what there is; nothing learns or is written.
+
+    Returns the same as numbers. Raises ``ValueError`` for what a run would not start with.
+    """
+    parts = prepare(config, world)
+    draws = next(iter(parts.sampler), None)
+    if draws is None:
+        raise ValueError("schedule.frames_per_epoch: too few for one batch; raise it")
+    batch = parts.collate([parts.frames[draw] for draw in draws])
+    batch = move_batch(batch, world.device)
+    parts.model.train()
+    losses, memory = estimate_memory(parts, batch, config)
+    scores = _worth(parts, config, world) if parts.copied else {}
+    values = {name: float(term.detach()) for name, term in losses.items()}
+    lines = [
+        *_networks(parts),
+        *_data(batch),
+        *(_distillation(parts.tutor, parts.model, batch) if parts.tutor else ()),
+        *_initialised(parts),
+        *(f"begins at  {name}: {score:.1f}" for name, score in scores.items()),
+        *_losses(values, shares(values, config)),
+        *(f"memory     {name}: {size / 2**20:,.0f} MiB" for name, size in memory.items()),
+    ]
+    for line in lines:
+        _LOG.info("%s", line)
+    return {"losses": values, "scores": scores, "memory_bytes": memory, "plan": lines}
+
+
+def count_parameters(module: nn.Module) -> int:
+    """How many numbers a module learns or learnt."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _networks(parts: Prepared) -> Iterator[str]:
+    yield (
+        f"student    {parts.network.name}: {count_parameters(parts.model):,} parameters,"
+        f" {_sees(parts.trained_on)} in training"
+    )
+    if parts.tutor is None:
+        return
+    teacher = parts.tutor.teacher
+    yield (
+        f"teacher    {teacher.config.name}: {count_parameters(teacher.model):,} parameters, frozen"
+        " and not in the checkpoint"
+    )
+    for name, term in parts.tutor.distillation.members.items():
+        if count_parameters(term):
+            yield (
+                f"adapters   {name}: {count_parameters(term):,} parameters, learnt and not in the"
+                " checkpoint"
+            )
+
+
+def _sees(network: AnyModelConfig) -> str:
+    if isinstance(network, PointRcnnConfig):
+        return f"{network.points:,} points of a cloud"
+    rows, columns = network.output_size
+    levels = len(network.level_strides)
+    return f"a head map of {rows} x {columns}" + (f", the finest of {levels}," * (levels > 1))
+
+
+def _data(batch: Batch) -> Iterator[str]:
+    seen = batch.student
+    if isinstance(seen, PointBatch):
+        drawn = seen.points.shape[1]
+        points = f"{int(seen.counts.sum()):,} points in range, of which {drawn:,} of each"
+    else:
+        points = f"{len(seen.points):,} points in {len(seen.cells):,} pillars or voxels"
+    objects = sum(len(labels.boxes) for labels in batch.labels)
+    yield f"batch      {len(batch.labels)} clouds with {points}, {objects} objects"
+
+
+@torch.no_grad()
+def _distillation(tutor: Tutor, model: nn.Module, batch: Batch) -> Iterator[str]:
+    was_training = model.training
+    student: AnyOutput = model.eval()(batch.student)
+    model.train(was_training)
+    teacher = tutor.ask(batch)
+    for name, term in tutor.distillation.members.items():
+        settings = tutor.distillation.settings[name]
+        for field in term.reads:
+            for place, mine, theirs in _fields(field, student, teacher):
+                yield (
+                    f"compares   {name} x {settings.weight:g}: {place} {list(mine.shape)} with"
+                    f" {list(theirs.shape)}"
+                )
+    relabelled = tutor.relabel(batch, teacher)
+    if relabelled is not batch:
+        yield (
+            f"labels     {_count(batch)} places learn a box by the ground truth,"
+            f" {_count(relabelled)} with the teacher's boxes"
+        )
+
+
+def _fields(
+    name: str, student: AnyOutput, teacher: AnyOutput
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    mine, theirs = map(attrgetter(name), (student, teacher))
+    if not isinstance(mine, tuple):
+        yield name, mine, theirs
+        return
+    for number, pair in enumerate(zip(mine, theirs, strict=True)):
+        yield f"{name}.{number}", *pair
+
+
+def _count(batch: Batch) -> int:
+    return len(batch.targets.sample)
+
+
+def _initialised(parts: Prepared) -> Iterator[str]:
+    if not parts.copied:
+        return
+    for layer in parts.copied:
+        (outputs, of_outputs), (inputs, of_inputs) = layer.outputs, layer.inputs
+        fitted = "" if layer.explained is None else f", explains {layer.explained:.1%} of them"
+        yield (
+            f"starts     {layer.name}: {outputs} of {of_outputs} outputs, {inputs} of {of_inputs}"
+            f" inputs of the teacher's{fitted}"
+        )
+    copied = {layer.name for layer in parts.copied}
+    for name, module in parts.model.named_modules():
+        weight = getattr(module, "weight", None)
+        norm = isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)
+        if isinstance(weight, Tensor) and not norm and name not in copied:
+            yield f"fresh      {name}: {list(weight.shape)}"
+
+
+def _worth(parts: Prepared, config: TrainConfig, world: World) -> dict[str, float]:
+    """What the student scores with what it has of a teacher, before it has learnt anything."""
+    whole = rebuild(parts.model, parts.network).to(world.device)
+    return validate(whole, parts.network, config, world.device).figures
+
+
+def _losses(values: dict[str, float], parts: dict[str, float]) -> Iterator[str]:
+    yield f"loss       {values['total']:.4g} on this batch, before the first step"
+    for name, share in parts.items():
+        yield f"           {name}: {values[name]:.4g}, {share:.1%} of it"

@@ -1,0 +1,86 @@
+"""The state of a run on disk: what a killed run needs to go on as if nothing had happened."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from pydantic import ValidationError
+
+from pd_ros.process.unfinished import whole_file
+from training.config.run import TrainConfig
+
+
+@dataclass
+class Progress:
+    """How far a run is: ``step`` optimiser steps into ``epoch`` (both from 0)."""
+
+    epoch: int = 0
+    step: int = 0
+
+
+class Stateful(Protocol):
+    """A part of a run that has a state: network, optimizer, schedule."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What there is to keep."""
+        ...
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
+        """The inverse."""
+        ...
+
+
+def save_state(
+    path: Path,
+    progress: Progress,
+    config_json: str,
+    processes: int,
+    parts: Mapping[str, Stateful],
+) -> None:
+    """Write the state, whole or not at all: a run may be killed at any moment."""
+    state: dict[str, object] = {"epoch": progress.epoch, "step": progress.step}
+    state |= {"config": config_json, "processes": processes}
+    with whole_file(path) as place:
+        torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
+
+
+def load_state(
+    path: Path, config: TrainConfig, processes: int, parts: Mapping[str, Stateful]
+) -> Progress:
+    """Take a run up again; ``ValueError`` if the file belongs to another run.
+
+    Steps, and with them the learning rate, are counted for one number of processes:
+    another one would end too early or too late. What a config of an older version does not say is
+    as it was then: off, or at its default.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f"{path}: cannot be read ({error}); delete it to start the run again"
+        ) from None
+    if _read(state["config"]) != config:
+        raise ValueError(
+            f"{path}: belongs to a run with another config; give the run another `out`, or delete"
+            " the file to start again"
+        )
+    before = state.get("processes", processes)  # older versions did not say
+    if before != processes:
+        raise ValueError(
+            f"{path}: belongs to a run of {before} processes, expected to go on with as many, got"
+            f" {processes}; start it with torchrun --nproc-per-node {before}, or give the run"
+            " another `out` and this one's checkpoint as initialise_from"
+        )
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    return Progress(state["epoch"], state["step"])
+
+
+def _read(config_json: str) -> TrainConfig | None:
+    """The config that was written down; None if it is none of this version."""
+    try:
+        return TrainConfig.model_validate_json(config_json)
+    except ValidationError:
+        return None
