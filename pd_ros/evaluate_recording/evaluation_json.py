@@ -7,7 +7,7 @@ from typing import Any
 from pd_ros.evaluate_recording.frames import ChosenFrames, PicturedFrame, RecordingResult
 from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, RealTime, quantiles, total
 from pd_ros.evaluation import distance_bins as distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import ClassScores
 
 

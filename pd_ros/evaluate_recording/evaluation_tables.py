@@ -7,7 +7,7 @@ from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.page import Table
 from pd_ros.evaluate_recording.summary import ALL_RANGES, Accuracy, ModelSummary, quantiles, total
 from pd_ros.evaluation import distance_bins as distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.matching import reachable_r40
 
 _NONE = "–"

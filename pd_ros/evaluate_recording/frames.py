@@ -10,13 +10,8 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.agreement import (
-    Agreement,
-    count_agreement,
-    disagreement,
-    pair_boxes,
-    teacher_truth,
-)
+from pd_ros.evaluation.agreement import count_agreement, disagreement, pair_boxes, teacher_truth
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.kitti.camera import Calibration
 from pd_ros.evaluation.lidar import GroundTruth, centre_in_range
 from pd_ros.pointcloud.decode import Float32

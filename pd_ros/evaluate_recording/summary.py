@@ -9,7 +9,7 @@ import numpy as np
 from pd_ros.detection.types import Detections
 from pd_ros.evaluate_recording.frames import ClassAgreement, FrameResult, RecordingResult
 from pd_ros.evaluation import distance_bins as distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.curves import PrecisionCurve
 from pd_ros.evaluation.lidar import (
     ClassScores,

@@ -13,7 +13,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pd_ros.evaluation import distance_bins as distance
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.recordings.box_shapes import (
     LIFETIME_S,
     LINE_WIDTH_M,

@@ -19,19 +19,12 @@ from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
 from pd_ros.runtime.model_loading import model_sweeps
+from pd_ros.runtime.placed_boxes import count_points, move_boxes
 from pd_ros.runtime.roi import OFF, crop, thin_out
 from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.runtime.sweeps import Sweep, SweepBuffer, with_age
-from pd_ros.runtime.transforms import (
-    Matrix,
-    TransformError,
-    TransformSource,
-    count_points,
-    inverse,
-    move_boxes,
-    move_points,
-)
+from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, inverse, move_points
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
 

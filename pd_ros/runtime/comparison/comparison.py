@@ -13,13 +13,13 @@ from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import (
-    Agreement,
     Pairing,
     count_agreement,
     disagreement,
     pair_boxes,
     teacher_truth,
 )
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import extra_fields, model_points

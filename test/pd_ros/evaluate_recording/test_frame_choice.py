@@ -15,7 +15,7 @@ from pd_ros.evaluate_recording.frames import (
     Reference,
     choose_frames,
 )
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 
 NOTHING = Reference.labels(

@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance_bins as distance
-from pd_ros.evaluation.agreement import (
-    Agreement,
-    count_agreement,
-    disagreement,
-    pair_boxes,
-    teacher_truth,
-)
+from pd_ros.evaluation.agreement import count_agreement, disagreement, pair_boxes, teacher_truth
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import GroundTruth
 
 CLASSES = ("car", "pedestrian")

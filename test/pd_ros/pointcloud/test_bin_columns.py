@@ -41,7 +41,9 @@ def test_other_columns_are_refused_by_what_they_are_and_read_if_told(
     expected = points.copy()
     if number == 3:
         expected[:, 3] = 0
-    np.testing.assert_array_equal(read_cloud(path, 1.0, parse_columns(text)).points, expected)
+    np.testing.assert_array_equal(
+        read_cloud(path, 1.0, columns=parse_columns(text)).points, expected
+    )
 
 
 @pytest.mark.parametrize("kind", ["<f4", ">f4"])
@@ -78,10 +80,10 @@ def test_numbers_that_are_no_coordinates_are_refused_even_if_told(tmp_path) -> N
     path.write_bytes(np.random.default_rng(0).bytes(16 * 1000))
     for columns in (None, Columns(4), Columns(5)):
         with pytest.raises(ValueError, match="expected coordinates of up to 1e"):
-            read_cloud(path, 1.0, columns)
+            read_cloud(path, 1.0, columns=columns)
     path.write_bytes(as_columns(scan(), 4).astype("<f8").tobytes())
     with pytest.raises(ValueError, match="columns 4:f8 as it seems"):
-        read_cloud(path, 1.0, Columns(4))
+        read_cloud(path, 1.0, columns=Columns(4))
 
 
 @pytest.mark.parametrize("text", ["", "2", "17", "4:f2", "x y z", "-4", "4.0"])
@@ -94,7 +96,7 @@ def test_what_names_no_columns(text) -> None:
 def test_only_bare_numbers_need_columns(tmp_path) -> None:
     np.save(tmp_path / "a.npy", cloud_points())
     with pytest.raises(ValueError, match=r"columns: expected none for \.npy.*got 5, leave it out"):
-        read_cloud(tmp_path / "a.npy", 1.0, Columns(5))
+        read_cloud(tmp_path / "a.npy", 1.0, columns=Columns(5))
 
 
 def test_commands_take_columns(model_path, tmp_path, capsys) -> None:
@@ -113,3 +115,12 @@ def test_commands_take_columns(model_path, tmp_path, capsys) -> None:
     assert inspect([str(folder / "a.bin"), "--columns", "7"]) == 2
     (folder / "a.bin").write_bytes(rows.tobytes())
     assert inspect([str(folder / "a.bin"), "--columns", "6"]) in (0, 1)
+
+
+def test_chance_makes_no_good_file_a_bad_one(tmp_path) -> None:
+    """Points in no order: numbers a few points apart differ as much as neighbours do."""
+    for seed in range(60):
+        rows = cloud_points(300 if seed % 2 else 1500, seed=seed)
+        path = tmp_path / f"{seed}.bin"
+        path.write_bytes(rows.tobytes())
+        assert len(read_cloud(path, 1.0).points) == len(rows)

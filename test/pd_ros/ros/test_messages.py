@@ -10,7 +10,7 @@ from some_detections import CLASSES, HEADER, found
 from visualization_msgs.msg import Marker, MarkerArray
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.recordings.box_shapes import class_groups
 from pd_ros.recordings.detections import message_header
 from pd_ros.recordings.typestore import jazzy_typestore

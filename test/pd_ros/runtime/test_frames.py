@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pd_ros.runtime.transforms import inverse, move_boxes, move_points, rigid
+from pd_ros.runtime.placed_boxes import move_boxes
+from pd_ros.runtime.transforms import inverse, move_points, rigid
 
 QUARTER = (0.0, 0.0, math.sqrt(0.5), math.sqrt(0.5))  # to the left about z
 

@@ -18,9 +18,10 @@ from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.runtime.pipeline import Answerer
+from pd_ros.runtime.placed_boxes import count_points
 from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics
-from pd_ros.runtime.transforms import TransformError, count_points, move_points, rigid
+from pd_ros.runtime.transforms import TransformError, move_points, rigid
 
 STILL = (0.0, 0.0, 0.0, 1.0)
 ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)

@@ -75,7 +75,7 @@ def test_unreadable_files_are_named(tmp_path, text, expected) -> None:
         ("name: x".encode("utf-16-be"), "model.yaml"),  # without a mark, its zeros are UTF-8
         ("name: größe".encode("latin-1"), "expected text in UTF-8"),
         (b"name: 2026-13-01", "month must be in 1..12"),
-        (b"[" * 100_000, "recursion depth"),
+        (b"[" * 100_000, "nested too deeply"),
     ],
     ids=["utf-16", "utf-16 without mark", "latin-1", "month 13", "brackets"],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from pd_ros.evaluation.agreement import Agreement
+from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.runtime.comparison.window import (
     AgreementLimits,
     AgreementWindow,
