@@ -5,6 +5,7 @@ Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (the networ
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,7 +148,7 @@ def _parse_metadata(
             " metadata; use a file written by training.train"
         )
     version = metadata.get("version", "")
-    if not version.isdigit() or int(version) > FORMAT_VERSION:
+    if not re.fullmatch("[0-9]{1,9}", version) or int(version) > FORMAT_VERSION:
         raise ValueError(
             f"{path}: format version {version!r} is newer than {FORMAT_VERSION}, the newest this"
             " pd_ros reads; update pd_ros"

@@ -47,7 +47,8 @@ def true_layout(
     xyz = used_fields(layout, names).xyz
     if not all(DATATYPES[field.datatype][0] == "f" for field in xyz):
         return layout  # whole numbers of any size may be metres
-    few = layout.every(min(max(1, layout.points // _SAMPLE), max(layout.width, layout.height)))
+    # An odd step: lasers and returns come in even numbers, and none may be looked at alone.
+    few = layout.every(min(layout.points // _SAMPLE | 1, max(layout.width, layout.height)))
     if implausible_share(_coordinates(few, data, xyz)) <= _MANY:
         return layout
     other = layout._replace(is_bigendian=not layout.is_bigendian)

@@ -52,6 +52,12 @@ def read_pcd(path: Path) -> PcdCloud:
             f"{path}: expected {needed} bytes for {header.points} points, got {len(body)};"
             " the file is cut, copy it again"
         )
+    if header.points and len(body) >= needed + header.points:
+        raise ValueError(
+            f"{path}: expected {needed} bytes for {header.points} points of"
+            f" {header.dtype.itemsize} bytes each, got {len(body)}; SIZE or COUNT in the header is"
+            " wrong"
+        )
     return PcdCloud(layout, body)
 
 
@@ -88,6 +94,8 @@ def _point_type(values: dict[str, list[str]]) -> np.dtype[np.void]:
     ):
         # "_" is padding and may occur more than once.
         unique = f"_{index}" if name == "_" else name
+        if int(count) < 1:
+            raise ValueError(f"COUNT {count} of {name}")
         fields.append((unique, f"<{_KINDS[kind]}{int(size)}", (int(count),)))
     return np.dtype(fields)
 

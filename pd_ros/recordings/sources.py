@@ -95,6 +95,12 @@ class RecordingSource:
                 yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
             if not seen:
                 raise ValueError(recording.empty(self.topic))
+        if self.truth and not seen & self.truth.keys():
+            _LOG.warning(
+                "%s: none of the %d stamps of its labels is that of a cloud on %s, as %d and %d;"
+                " nothing is measured: publish labels with the header of their cloud",
+                self.path, len(self.truth), self.topic, min(self.truth), min(seen),
+            )  # fmt: skip
 
     def raw_clouds(self) -> Iterator[tuple[str, CloudLayout, CloudBytes]]:
         """Read one cloud after another as it is, with the names of recording and topic."""
@@ -166,7 +172,7 @@ def with_features(source: Source, features: Iterable[str]) -> Source:
 
 def _first_layout(source: Source) -> CloudLayout:
     if isinstance(source, FolderSource):
-        return read_raw(source.files[0]).layout
+        return read_raw(source.files[0], source.columns).layout
     with open_recording(source.path) as recording:
         for _, message in recording.messages(source.topic):
             return cloud_layout(message)

@@ -50,6 +50,7 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
+    eye = Eye.of(predictor.config, predictor.training)  # a damaged record is said before the work
     source = with_features(source, predictor.config.features)
     refuse_all_unknown(names_of((source.truth or {}).values()), classes)
     calibration = calibration_of(source) if options.kitti_results else None
@@ -70,7 +71,6 @@ def _run(options: argparse.Namespace) -> str:
     if options.picture:
         title = picture_title(options.points, result, classes)
         save_birdseye(options.out / "birdseye.png", result.panels, title)
-    eye = Eye.of(predictor.config, predictor.training)
     parts = [
         format_report(result, scores, classes, published),
         *remarks_on(source, {options.model.stem: eye}),

@@ -1,5 +1,6 @@
 """The state of a run on disk: what a killed run needs to go on as if nothing had happened."""
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +58,16 @@ def load_state(
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError) as error:
+    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        first = str(error).partition("\n")[0]
         raise ValueError(
-            f"{path}: cannot be read ({error}); delete it to start the run again"
+            f"{path}: cannot be read ({first}); delete it to start the run again"
         ) from None
+    if not isinstance(state, dict) or not {"config", "epoch", "step", *parts} <= state.keys():
+        raise ValueError(
+            f"{path}: expected the state of a run, got something else; delete it to start the run"
+            " again"
+        )
     if _read(state["config"]) != config:
         raise ValueError(
             f"{path}: belongs to a run with another config; give the run another `out`, or delete"
