@@ -128,9 +128,9 @@ def _repeats(data: bytes, columns: Columns, other: Columns) -> bool:
     rows = values[: len(values) // other.number * other.number].astype(np.float64)
     parts = rows.reshape(-1, other.number // columns.number, columns.number)[..., :2]
     with np.errstate(over="ignore", invalid="ignore"):
-        spread = np.abs(np.nan_to_num(parts)).mean(axis=(0, 2))
-    first, *between = spread.tolist()
-    return all(first / _ALIKE <= each <= first * _ALIKE or each == 0 for each in between)
+        size = np.abs(np.nan_to_num(parts)).mean(axis=0)  # [points, 2]
+    alike = (size >= size[0] / _ALIKE) & (size <= size[0] * _ALIKE)
+    return bool((alike.all(axis=1) | (size == 0).all(axis=1)).all())
 
 
 def _can_be(data: bytes, columns: Columns) -> bool:

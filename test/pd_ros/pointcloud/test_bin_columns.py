@@ -20,7 +20,8 @@ def scan() -> np.ndarray:
 def as_columns(points: np.ndarray, number: int) -> np.ndarray:
     rng = np.random.default_rng(1)
     more = [rng.integers(0, 64, len(points)), np.linspace(0, 0.1, len(points)),
-            rng.uniform(0, 255, len(points)), rng.integers(0, 2, len(points))]  # fmt: skip
+            rng.uniform(0, 255, len(points)), rng.integers(0, 2, len(points)),
+            *rng.uniform(0, 1, (5, len(points)))]  # fmt: skip
     return np.column_stack([points, *more])[:, :number].astype(np.float32)
 
 
@@ -124,3 +125,26 @@ def test_chance_makes_no_good_file_a_bad_one(tmp_path) -> None:
         path = tmp_path / f"{seed}.bin"
         path.write_bytes(rows.tobytes())
         assert len(read_cloud(path, 1.0).points) == len(rows)
+
+
+def test_points_that_come_in_turn_are_no_columns(tmp_path) -> None:
+    """Two lasers in turn, an echo and none in turn: each second point is like the last but one."""
+    rows = cloud_points(4000)
+    rows = rows[np.lexsort((rows[:, 1], rows[:, 0]))]
+    turn = rows.copy()
+    turn[0::2], turn[1::2] = rows[:2000], rows[2000:]
+    nulls = rows.copy()
+    nulls[1::2] = 0
+    for name, cloud in (("turn", turn), ("nulls", nulls)):
+        path = tmp_path / f"{name}.bin"
+        path.write_bytes(cloud.tobytes())
+        assert len(read_cloud(path, 1.0).points) == (cloud[:, :3] != 0).any(axis=1).sum()
+
+
+@pytest.mark.parametrize(("number", "order"), [(10, "<"), (13, "<"), (5, ">")])
+def test_many_columns_and_the_other_byte_order_are_seen_too(number, order, tmp_path) -> None:
+    rows = as_columns(cloud_points(3000), number).astype(f"{order}f4")
+    path = tmp_path / "a.bin"
+    path.write_bytes(rows.tobytes())
+    with pytest.raises(ValueError, match=f"columns {number} as it seems"):
+        read_cloud(path, 1.0)

@@ -147,3 +147,15 @@ def test_a_batch_that_norm_cannot_take_is_named_and_left_out(tmp_path, caplog) -
     assert caplog.text.count("the batch is left out") == 2
     assert str(path) in caplog.text
     assert read_log(tmp_path)[0]["total"] == 0
+
+
+@pytest.mark.parametrize("content", [{}, [1], "text", {"config": "{}"}])
+def test_what_is_no_state_is_said(content, tmp_path, caplog) -> None:
+    run = write_run(tmp_path)
+    (tmp_path / "out").mkdir()
+    torch.save(content, tmp_path / "out/state.pt")
+    assert main(["--config", str(run)]) == 2
+    assert "state.pt: expected the state of a run" in caplog.text
+    (tmp_path / "out/state.pt").write_text("no zip, no pickle")
+    assert main(["--config", str(run)]) == 2
+    assert "state.pt: cannot be read" in caplog.text

@@ -192,3 +192,22 @@ def test_real_clouds_against_the_simulated_sensor(data_dir, name) -> None:
     found = verdict(examine_cloud(layout, data, eye, Reading()))
     assert found[0] == level
     assert text in found[1]
+
+
+def test_shares_do_not_depend_on_which_laser_or_return_comes_when() -> None:
+    """Every second, third or 32nd slot of a large cloud is bad: as many are said to be."""
+    rows = np.concatenate([good(seed) for seed in range(0, 60, 4)])[:240_000]
+    for period in (2, 3, 6, 32):
+        for first in (0, 1):
+            points = rows.copy()
+            points[first::period, :3] = 0
+            text = str(examine(points))
+            share = 100 / period
+            wrong = examine(points)
+            content = measure_cloud(points, RANGE_M)
+            assert content.at_origin == pytest.approx(share / 100, abs=1e-3)
+            ranged = next(each for each in wrong if each.name == "points in range")
+            assert float(ranged.text.split()[0]) == pytest.approx(
+                content.points_in_range, rel=0.03
+            )
+            assert "are usable" not in text
