@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from programs import programs
 from small_model import save_eager_model
 from small_recording import drive, write_clouds
 
@@ -21,14 +22,6 @@ from pd_ros.process.stop_signals import Terminated
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = {"pd_ros.node", "pd_ros.comparison_node"}  # which have ROS's options
-
-
-def programs() -> Iterator[str]:
-    """Every module that is a program, as ``python -m`` takes it."""
-    for path in [*ROOT.glob("pd_ros/**/*.py"), *ROOT.glob("training/**/*.py")]:
-        if '\nif __name__ == "__main__":' in path.read_text():
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            yield name.removesuffix(".__main__").replace("pd_ros.commands.", "pd_ros.")
 
 
 PROGRAMS = sorted(programs())
