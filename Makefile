@@ -38,7 +38,7 @@ lint: environment-test ## ruff, mypy, links of the pages
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
-	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -q $(PLUGINS) test/product/test_pages.py
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -q $(PLUGINS) test/product/test_links.py
 
 docs: environment-docs ## the site of docs/, every link checked: out/site
 	$(PYTHON) -m mkdocs build --strict

@@ -13,7 +13,7 @@ from pd_ros.detection.config.base import parse_config
 from training.batches.loader import TrainingFrames
 from training.batches.sampler import Draw
 from training.config.run import TrainConfig
-from training.evaluate import main
+from training.evaluate.__main__ import main
 
 QUIET = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0}
 CAR_POINTS = np.array([[10.0 + i / 50, -2, -1, 0.5] for i in range(50)])

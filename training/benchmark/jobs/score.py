@@ -18,8 +18,8 @@ from pd_ros.process.run_command import run_command
 from training.benchmark.jobs.job import Result, Scores, Task, read_task, write_result
 from training.config.run import SourceConfig
 from training.datasets.source import open_source
+from training.evaluate.scoring import score_source
 from training.profile.cost.operations import Operations, count_operations
-from training.scoring import score_source
 
 _LOG = logging.getLogger("training.benchmark.jobs.score")
 
