@@ -1,0 +1,102 @@
+"""The pages: links lead somewhere, what is named exists, tables are as the sources have them."""
+
+import re
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def write_pages():
+    spec = spec_from_file_location("write_pages", ROOT / "packaging" / "write_pages.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def anchor(heading: str) -> str:
+    """The name that GitHub and MkDocs give a heading, for headings of these pages."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}
+
+
+@each_page
+def test_links_lead_to_what_exists(page) -> None:
+    targets = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    for target in (target for target in targets if "://" not in target):
+        path, _, heading = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.is_file(), target
+        assert not heading or heading in anchors(file), target
+
+
+@each_page
+def test_files_that_are_named_exist(page) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:config|packaging|launch|pd_ros|training|docs)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_readme_and_the_index_lead_to_every_page() -> None:
+    for start in (ROOT / "README.md", ROOT / "docs" / "index.md"):
+        targets = re.findall(r"\]\(([^)\s#]+)", start.read_text(encoding="utf-8"))
+        linked = {(start.parent / target).resolve() for target in targets}
+        pages = {page for page in PAGES[1:] if page.name != "index.md"}
+        assert pages - linked == set()
+
+
+def test_the_tables_of_parameters_are_those_of_the_sources() -> None:
+    tool = write_pages()
+    page = tool.PAGE.read_text(encoding="utf-8")
+    assert tool.with_tables(page) == page
+    written = set(re.findall(r"<!-- table: (\S+) -->", page))
+    assert written == set(tool.tables())
+
+
+def test_a_table_that_is_out_of_date_is_written_anew_and_the_text_is_left_alone() -> None:
+    tool = write_pages()
+    page = "before\n<!-- table: roi -->\n| old |\n<!-- end -->\nafter\n"
+    text = tool.with_tables(page)
+    assert text.startswith("before\n<!-- table: roi -->\n| name | default |")
+    assert "| `roi.range` | `[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]` |" in text
+    assert text.endswith("|\n<!-- end -->\nafter\n")
+    assert "old" not in text
+    assert tool.with_tables(text) == text
+    with pytest.raises(KeyError, match="unknown"):
+        tool.with_tables(page.replace("roi", "unknown"))
+
+
+def test_tables_are_written_without_torch_and_ros() -> None:
+    code = "import sys; sys.argv = ['x', '--check']; import runpy\n" \
+           "try:\n    runpy.run_path('packaging/write_pages.py', run_name='__main__')\n" \
+           "except SystemExit as end:\n" \
+           "    print(end.code, *{'torch', 'rclpy'} & set(sys.modules))"  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.split() == ["0"]
+
+
+@each_page
+def test_python_and_yaml_on_pages_can_be_read(page) -> None:
+    text = page.read_text(encoding="utf-8")
+    for kind, block in re.findall(r"```(python|yaml)\n(.*?)```", text, re.DOTALL):
+        if kind == "python":
+            compile(block, str(page), "exec")
+        else:
+            yaml.safe_load(block)
