@@ -1,7 +1,7 @@
-"""Write the tables of docs/ that follow from the sources: the parameters of both nodes.
+"""Write the tables of docs/node/parameters.md that follow from the specs of both nodes.
 
-.venv/bin/python packaging/write_pages.py            # writes them
-.venv/bin/python packaging/write_pages.py --check    # exit code 1 where a page is out of date
+.venv/bin/python packaging/write_parameters.py            # write them
+.venv/bin/python packaging/write_parameters.py --check    # exit code 1: out of date
 
 Each table stands between a line ``<!-- table: NAME -->`` and a line ``<!-- end -->``; the text
 around it is written by hand. Neither ROS nor torch is needed.
