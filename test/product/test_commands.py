@@ -57,7 +57,7 @@ def main_of(program: str):
 
 
 def commands_in(page: Path) -> set[str]:
-    named = re.findall(r"-m ((?:pd_ros|training)[\w.]*)", page.read_text(encoding="utf-8"))
+    named = re.findall(r"-m ((?:pd_ros|training)\.[\w.]+)", page.read_text(encoding="utf-8"))
     return {name.rstrip(".") for name in named if name.islower()}  # not of pd_ros.NAME
 
 
@@ -70,7 +70,7 @@ def test_what_a_page_runs_is_a_program(page) -> None:
 
 
 def test_the_page_of_commands_has_them_all_and_the_readme_the_most_used() -> None:
-    assert commands_in(ROOT / "docs/commands.md") == set(PROGRAMS)
+    assert commands_in(ROOT / "docs/commands.md") == set(PROGRAMS) - {"pd_ros"}  # which runs them
     assert len(commands_in(ROOT / "README.md")) > 5
 
 
