@@ -49,12 +49,22 @@ def main_of(program: str):
     return importlib.import_module(name).main
 
 
-def test_what_the_readme_runs_is_a_program() -> None:
-    named = set(
-        re.findall(r"python -m ((?:pd_ros|training)[\w.]*)", (ROOT / "README.md").read_text())
-    )
-    assert len(named) > 15
-    assert named <= set(PROGRAMS)
+def commands_in(page: Path) -> set[str]:
+    named = re.findall(r"-m ((?:pd_ros|training)\.[\w.]+)", page.read_text(encoding="utf-8"))
+    return {name.rstrip(".") for name in named if name.islower()}  # not of pd_ros.NAME
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)  # fmt: skip
+def test_what_a_page_runs_is_a_program(page) -> None:
+    assert commands_in(page) <= set(PROGRAMS)
+
+
+def test_the_page_of_commands_has_them_all_and_the_readme_the_most_used() -> None:
+    assert commands_in(ROOT / "docs/commands.md") == set(PROGRAMS) - {"pd_ros"}  # which runs them
+    assert len(commands_in(ROOT / "README.md")) > 5
 
 
 @pytest.mark.parametrize("program", COMMANDS)

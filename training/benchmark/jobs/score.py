@@ -1,6 +1,6 @@
 """Score the checkpoint of one job of a benchmark and count what it computes.
 
-python -m training.benchmark.score runs/benchmark/smoke/students/pillars/none/seed_1
+python -m training.benchmark.jobs.score runs/benchmark/smoke/students/pillars/none/seed_1
 """
 
 import json
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(
         "training.benchmark.jobs.score",
         "Score the checkpoint of one job of a benchmark; writes its result.json.",
-        "example: python -m training.benchmark.score"
+        "example: python -m training.benchmark.jobs.score"
         " runs/benchmark/smoke/students/pillars/none/seed_1",
     )
     parser.add_argument("folder", type=Path, help="of the job")
