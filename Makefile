@@ -18,7 +18,7 @@ unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE
 demo test: export ROS_AUTOMATIC_DISCOVERY_RANGE := $(or $(ROS_AUTOMATIC_DISCOVERY_RANGE),LOCALHOST)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean environment-demo environment-test
+.PHONY: help demo test lint docs clean environment-demo environment-test environment-docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,16 +34,23 @@ $(DRIVE): | environment-demo
 test: environment-test ## all tests; ARGS="-k node -x" goes to pytest
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest $(PLUGINS) $(ARGS)
 
-lint: environment-test ## ruff and mypy
+lint: environment-test ## ruff, mypy, links of the pages
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest -q $(PLUGINS) test/product/test_links.py
+
+docs: environment-docs ## the site of docs/, every link checked: out/site
+	$(PYTHON) -m mkdocs build --strict
 
 environment-demo:
 	@packaging/environment.sh run ros train
 
 environment-test:
 	@packaging/environment.sh run ros train test
+
+environment-docs:
+	@packaging/environment.sh run docs
 
 clean: ## remove .venv and out
 	rm -rf .venv out

@@ -9,6 +9,7 @@ import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 from setuptools import setup
 from setuptools.command.develop import develop
@@ -87,7 +88,7 @@ class Develop(develop):  # colcon build --symlink-install
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version=ElementTree.parse(HERE / "package.xml").findtext("version"),
     description="3D boxes from LiDAR clouds: a small distilled detector as a ROS 2 lifecycle node",
     maintainer="pd_ros maintainers",
     maintainer_email="maintainers@pd-ros.invalid",
@@ -121,6 +122,7 @@ setup(
             "inspect_cloud = pd_ros.inspect_cloud.__main__:main",
             "live_bag = pd_ros.ros.bag.live_bag:main",
             "live_replay = pd_ros.ros.tools.live_replay:main",
+            "pd_ros = pd_ros.__main__:main",
             "replay = pd_ros.replay.__main__:main",
         ],
     },

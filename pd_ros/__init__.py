@@ -1,9 +1,22 @@
 """3D boxes from LiDAR clouds."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pd_ros.process.openmp import wait_briefly
 
 # Programs without a folder of their own lie in commands/, and are called pd_ros.NAME.
 __path__.append(str(Path(__file__).parent / "commands"))
 wait_briefly()  # whatever is imported from here, and every program's first line, comes after it
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """Read the version when it is asked for: that takes as long as all other lines here."""
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from pd_ros.version import read_version  # noqa: PLC0415
+
+        return read_version()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from programs import programs
 from small_model import save_eager_model
 from small_recording import drive, write_clouds
 
@@ -21,14 +22,6 @@ from pd_ros.process.stop_signals import Terminated
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = {"pd_ros.node", "pd_ros.comparison_node"}  # which have ROS's options
-
-
-def programs() -> Iterator[str]:
-    """Every module that is a program, as ``python -m`` takes it."""
-    for path in [*ROOT.glob("pd_ros/**/*.py"), *ROOT.glob("training/**/*.py")]:
-        if '\nif __name__ == "__main__":' in path.read_text():
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            yield name.removesuffix(".__main__").replace("pd_ros.commands.", "pd_ros.")
 
 
 PROGRAMS = sorted(programs())
@@ -56,12 +49,22 @@ def main_of(program: str):
     return importlib.import_module(name).main
 
 
-def test_what_the_readme_runs_is_a_program() -> None:
-    named = set(
-        re.findall(r"python -m ((?:pd_ros|training)[\w.]*)", (ROOT / "README.md").read_text())
-    )
-    assert len(named) > 15
-    assert named <= set(PROGRAMS)
+def commands_in(page: Path) -> set[str]:
+    named = re.findall(r"-m ((?:pd_ros|training)\.[\w.]+)", page.read_text(encoding="utf-8"))
+    return {name.rstrip(".") for name in named if name.islower()}  # not of pd_ros.NAME
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)  # fmt: skip
+def test_what_a_page_runs_is_a_program(page) -> None:
+    assert commands_in(page) <= set(PROGRAMS)
+
+
+def test_the_page_of_commands_has_them_all_and_the_readme_the_most_used() -> None:
+    assert commands_in(ROOT / "docs/commands.md") == set(PROGRAMS) - {"pd_ros"}  # which runs them
+    assert len(commands_in(ROOT / "README.md")) > 5
 
 
 @pytest.mark.parametrize("program", COMMANDS)

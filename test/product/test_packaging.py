@@ -97,8 +97,12 @@ def small_checkout(folder: Path) -> Path:
     for place in ("pd_ros", "resource", "config", "launch"):
         (folder / place).mkdir()
     (folder / "resource" / "pd_ros").touch()
+    (folder / "pd_ros" / "commands").mkdir()
     (folder / "pd_ros" / "__init__.py").touch()
-    (folder / "pd_ros" / "node.py").write_text("import sys\nprint(sys.argv, sys.orig_argv[0])\n")
+    (folder / "pd_ros" / "commands" / "__init__.py").touch()
+    (folder / "pd_ros" / "commands" / "node.py").write_text(
+        "import sys\nprint(sys.argv, sys.orig_argv[0])\n"
+    )
     return folder
 
 
@@ -125,8 +129,9 @@ def test_programs_start_with_the_python_of_the_environment(way: str, tmp_path: P
     result = build(checkout, way, *more, PYTHONPATH=str(site))
     assert result.returncode == 0, result.stderr
     program = programs / "detector_node"
-    (tmp_path / "pd_ros").mkdir()  # not what is started, wherever that is
-    (tmp_path / "pd_ros" / "node.py").write_text("raise SystemExit('the wrong one')")
+    wrong = tmp_path / "pd_ros" / "commands"  # not what is started, wherever that is
+    wrong.mkdir(parents=True)
+    (wrong / "node.py").write_text("raise SystemExit('the wrong one')")
     answer = subprocess.run(
         [program, "--one", "two words"], cwd=tmp_path, capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": str(checkout)},
@@ -235,7 +240,7 @@ def test_what_lies_beside_the_modules_is_installed_with_them(declared: dict[str,
     given = {path for glob in declared["package_data"]["pd_ros"] for path in package.glob(glob)}
     files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert given == {path for path in files if path.suffix != ".py"}
-    assert package / "replay" / "templates" / "evaluation.html" in given
+    assert package / "evaluate_recording" / "templates" / "evaluation.html" in given
 
 
 def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
@@ -243,6 +248,7 @@ def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
     scripts = {path.name: path for path in (ROOT / "packaging" / "libexec").iterdir()}
     expected = {
         "detector_node", "comparison_node", "evaluate_recording", "inspect_cloud", "live_bag",
+        "pd_ros",
     }  # fmt: skip
     assert scripts.keys() == expected
     assert scripts.keys() <= commands
@@ -254,7 +260,7 @@ def test_what_ros_starts_is_there_for_pip_too(declared: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "variables", "message"),
     [
-        (["fish"], {}, "expected run, ros, train or test, got 'fish'"),
+        (["fish"], {}, "expected run, ros, train, test or docs, got 'fish'"),
         (["run"], {"ROS_DISTRO": "humble"}, "ROS_DISTRO=humble"),
     ],
 )

@@ -14,7 +14,7 @@ from pd_ros.evaluate_recording.__main__ import main as evaluate_recording
 from pd_ros.inspect_cloud.inspection import inspect
 from pd_ros.replay.__main__ import main as replay
 from pd_ros.runtime.model_loading import CheckpointFile
-from training.evaluate import main as evaluate
+from training.evaluate.__main__ import main as evaluate
 from training.profile.__main__ import main as profile
 
 WEIGHTS = Path(__file__).parents[2] / "pd_ros" / "weights"

@@ -11,8 +11,8 @@ from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.recordings.sources import open_source
 from pd_ros.replay.run import Scores, replay, score
 from training.config.run import SourceConfig
+from training.evaluate.scoring import score_source
 from training.profile.cost.operations import count_operations
-from training.scoring import score_source
 from training.simulate.frames import simulate_frame, write_frame
 from training.simulate.lidar.sensor import HDL_64E
 
@@ -49,7 +49,7 @@ def simulated_cloud():
 
 @pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 70.0)])
 def test_cars_of_kitti_frames_that_they_were_not_trained_on(data_dir, name, least) -> None:
-    """AP from above at IoU 0.5, moderate; the README has the exact figures."""
+    """AP from above at IoU 0.5, moderate; docs/results/accuracy.md has the exact figures."""
     predictor = Predictor.from_checkpoint(WEIGHTS / f"{name}.safetensors", "cpu", "fp32")
     source = open_source(data_dir / "kitti_object/training", None, 1.0, None, with_truth=True)
     result = replay(predictor, source, predictor.config)
@@ -61,7 +61,7 @@ def kitti_moderate(scores: Scores) -> float:
 
 
 def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
-    """On simulated sweeps that no training has seen; the README has the exact shares."""
+    """On simulated sweeps not seen in training; docs/results/accuracy.md has the exact shares."""
     predictor = Predictor.from_checkpoint(WEIGHTS / "sim_student.safetensors", "cpu", "fp32")
     for seed in (991, 992, 993):
         write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, HDL_64E))

@@ -1,8 +1,11 @@
 """Batches to the device."""
 
-import torch
+from typing import Any
 
-from pd_ros.detection.types import AnyBatch, PointBatch
+import torch
+from torch import Tensor
+
+from pd_ros.detection.types import AnyBatch
 from training.batches.collate import Batch
 from training.objectives.target_assigner import AnyTargets
 
@@ -19,16 +22,10 @@ def move_batch(batch: Batch, device: torch.device) -> Batch:
 
 
 def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:
-    points, counts = batch.points.to(device), batch.counts.to(device)
-    if isinstance(batch, PointBatch):
-        return batch._replace(points=points, counts=counts)
-    return batch._replace(
-        points=points,
-        point_pillar=batch.point_pillar.to(device),
-        cells=batch.cells.to(device),
-        counts=counts,
-        layers=batch.layers.to(device),
-    )
+    """All tensors of a network's input on a device, whatever else is in it."""
+    fields = batch._asdict().items()
+    moved: dict[str, Any] = {n: v.to(device) for n, v in fields if isinstance(v, Tensor)}
+    return batch._replace(**moved)
 
 
 def move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:

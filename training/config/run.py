@@ -10,35 +10,23 @@ from pd_ros.detection.config.base import FrozenConfig, PositiveInt, Probability
 from pd_ros.detection.config.point_rcnn import ProposalConfig
 from training.config.base import Positive, Weight
 from training.config.distillation import DistillConfig
+from training.config.formats import Format, formats_that_take
 
 Beta = Annotated[float, Field(ge=0.1, lt=1)]
-
-
-# What only some formats can do something with; elsewhere it is refused, not overlooked.
-_KEYS_OF_FORMATS = {
-    "split": ("kitti", "nuscenes", "waymo"),
-    "hardest": ("kitti",),
-    "sweeps": ("nuscenes",),
-    "topic": ("recording",),
-    "intensity_scale": ("recording",),
-    "labelled": ("recording", "npz"),
-    "files": ("npz",),
-    "only": ("npz",),
-    "drives": ("npz",),
-}
 
 
 class SourceConfig(FrozenConfig):
     """Labelled sweeps of one data set and their share of what the network sees.
 
-    What ``path`` holds in each format is said in ``training/data/FORMAT.py``.
+    What ``path`` holds in each format is said in the module of its reader, in
+    ``training/datasets``; which keys a format takes, in ``training/config/formats.py``.
     """
 
     path: str  # environment variables are expanded
     share: Positive = 1.0
     z_shift_m: float = 0.0
     limit: PositiveInt | None = None  # the first sweeps by name
-    format: Literal["npz", "kitti", "nuscenes", "waymo", "recording"] = "npz"
+    format: Format = "npz"
     # kitti: a list in ImageSets; nuscenes: train, val, mini_train, mini_val; waymo: a folder.
     split: str | None = None  # None: all there is
     class_map: dict[str, str | None] = {}  # name in the data: class of the model, null to ignore
@@ -71,9 +59,10 @@ class SourceConfig(FrozenConfig):
 
     @model_validator(mode="after")
     def _keys_belong_to_the_format(self) -> Self:
-        for key, formats in _KEYS_OF_FORMATS.items():
-            default = type(self).model_fields[key].default
-            if getattr(self, key) != default and self.format not in formats:
+        for key, field in type(self).model_fields.items():
+            formats = formats_that_take(key)
+            given = getattr(self, key) != field.default
+            if given and formats and self.format not in formats:
                 raise ValueError(
                     f"{key}: belongs to the format {' or '.join(formats)}, this source is of"
                     f" {self.format}; remove it or correct the format"

@@ -1,12 +1,14 @@
 """Opens what a run's YAML names as data, whatever its format."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from training.config.formats import Format
 from training.config.run import SourceConfig
-from training.datasets.class_map import map_classes
+from training.datasets.class_map import ClassMap, map_classes
 from training.datasets.file_lists import listed_files
 from training.datasets.frame import Frame, Frames
 from training.datasets.kitti import KITTI_CLASSES, KittiFrames
@@ -15,14 +17,48 @@ from training.datasets.nuscenes.reader import NUSCENES_CLASSES, NuScenesFrames
 from training.datasets.recording import RecordingFrames, recording_classes
 from training.datasets.waymo.reader import WAYMO_CLASSES, WaymoFrames
 
-# What follows x, y, z in the points of each format.
-_FEATURES: Mapping[str, tuple[str, ...]] = {
-    "npz": ("intensity",),
-    "kitti": ("intensity",),
-    "nuscenes": ("intensity", "time_lag"),
-    "waymo": ("intensity", "elongation"),
-    "recording": ("intensity",),
-}
+
+class Reader(NamedTuple):
+    """How the sources of one format are read."""
+
+    features: tuple[str, ...]  # what follows x, y, z in its points
+    # Names of its objects and the class that each is by default, for a model of these classes.
+    known: Callable[[Sequence[str]], Mapping[str, str | None]]
+    closed: bool  # whether it has no other names
+    open: Callable[[SourceConfig, ClassMap], Frames]
+
+
+def _open_npz(source: SourceConfig, class_map: ClassMap) -> NpzFrames:
+    folder = source.folder
+    listed = listed_files(folder, source.files, source.only) if source.files else None
+    return NpzFrames(folder, class_map, listed, source.labelled)
+
+
+def _open_recording(source: SourceConfig, class_map: ClassMap) -> RecordingFrames:
+    return RecordingFrames(
+        source.folder, class_map, source.topic, source.intensity_scale, source.labelled
+    )
+
+
+# The keys that only some formats take are in ``training.config.formats``.
+READERS: Mapping[Format, Reader] = {
+    "npz": Reader(
+        ("intensity",), lambda _: {name: name for name in FILE_CLASSES}, True, _open_npz
+    ),
+    "kitti": Reader(
+        ("intensity",), lambda _: KITTI_CLASSES, False,
+        lambda source, names: KittiFrames(source.folder, names, source.split, source.hardest),
+    ),
+    "nuscenes": Reader(
+        ("intensity", "time_lag"), lambda _: NUSCENES_CLASSES, False,
+        lambda source, names: NuScenesFrames(source.folder, names, source.split, source.sweeps),
+    ),
+    "waymo": Reader(
+        ("intensity", "elongation"), lambda _: WAYMO_CLASSES, True,
+        lambda source, names: WaymoFrames(source.folder, names, source.split),
+    ),
+    "recording": Reader(("intensity",), recording_classes, False, _open_recording),
+}  # fmt: skip
 
 
 def open_source(
@@ -33,39 +69,17 @@ def open_source(
     Raises ``ValueError`` for data that is missing, that lacks a feature, or that has nothing of
     the model's classes.
     """
-    given = _FEATURES[source.format]
+    reader = READERS[source.format]
+    given = reader.features
     if not set(features) <= set(given):
         raise ValueError(
             f"{source.path}: expected points with {', '.join(features)} as the model wants, the"
             f" format {source.format} has {', '.join(given)}; take another source or model"
         )
     columns = (0, 1, 2, *(3 + given.index(name) for name in features))
-    return _FittedFrames(_open(source, classes), source, columns)
-
-
-def _open(source: SourceConfig, classes: Sequence[str]) -> Frames:
-    path, override = source.folder, source.class_map
-    where = source.path
-    match source.format:
-        case "npz":
-            known = {name: name for name in FILE_CLASSES}
-            class_map = map_classes(known, classes, override, where, closed=True)
-            listed = listed_files(path, source.files, source.only) if source.files else None
-            return NpzFrames(path, class_map, listed, source.labelled)
-        case "kitti":
-            class_map = map_classes(KITTI_CLASSES, classes, override, where)
-            return KittiFrames(path, class_map, source.split, source.hardest)
-        case "nuscenes":
-            class_map = map_classes(NUSCENES_CLASSES, classes, override, where)
-            return NuScenesFrames(path, class_map, source.split, source.sweeps)
-        case "waymo":
-            class_map = map_classes(WAYMO_CLASSES, classes, override, where, closed=True)
-            return WaymoFrames(path, class_map, source.split)
-        case "recording":
-            class_map = map_classes(recording_classes(classes), classes, override, where)
-            return RecordingFrames(
-                path, class_map, source.topic, source.intensity_scale, source.labelled
-            )
+    known = reader.known(classes)
+    names = map_classes(known, classes, source.class_map, source.path, reader.closed)
+    return _FittedFrames(reader.open(source, names), source, columns)
 
 
 class _FittedFrames:

@@ -14,7 +14,7 @@ from pd_ros.detection.bev.center_head import widest
 from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import AnchorHeadConfig, SparseEncoderConfig
-from training.openpcdet_multihead import join_heads
+from training.import_checkpoint.openpcdet_multihead import join_heads
 
 _CENTER_BRANCHES = {
     "offset": "center",

@@ -16,10 +16,10 @@ from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Tutor
 from training.distributed import World
+from training.evaluate.scoring import validate
 from training.loop.build_run import Prepared, prepare
 from training.loop.memory import estimate_memory
 from training.loop.step_loss import shares
-from training.scoring import validate
 
 _LOG = logging.getLogger("training.loop.dry_run")
 

@@ -24,6 +24,7 @@ from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Tutor
 from training.distributed import World, any_over_world, mean_over_world
+from training.evaluate.scoring import validate
 from training.loop.interrupts import (
     OutOfMemoryError,
     StopRequest,
@@ -36,7 +37,6 @@ from training.loop.state import Progress, Stateful, load_state, save_state
 from training.loop.step_loss import in_half, shares, step_losses
 from training.loop.tensorboard import Events
 from training.norm import freeze_statistics
-from training.scoring import validate
 
 _LOG = logging.getLogger("training.loop.run")
 

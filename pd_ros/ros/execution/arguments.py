@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rclpy.utilities import remove_ros_args
 
 _OF_ROS = """arguments of ROS:
-  -p NAME:=VALUE        set a parameter; the README has them all, with their defaults
+  -p NAME:=VALUE        set a parameter; docs/node/parameters.md has them all
   --params-file FILE    set those of a YAML file
   -r FROM:=TO           remap a topic, or __ns:=/NAMESPACE, __node:=NAME
 

@@ -15,7 +15,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.recordings.cloud_files import read_cloud
 from training.config.run import SourceConfig
-from training.scoring import score_source
+from training.evaluate.scoring import score_source
 from training.simulate.frames import simulate_frame
 from training.simulate.lidar.sensor import HDL_64E
 

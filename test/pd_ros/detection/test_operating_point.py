@@ -16,7 +16,7 @@ from pd_ros.detection.operating_point import (
     read_operating_point,
 )
 from pd_ros.detection.predictor import Predictor
-from training.evaluate import main as evaluate
+from training.evaluate.__main__ import main as evaluate
 from training.train import main as train
 
 CAR = {"threshold": 0.62, "precision": 0.9, "recall": 0.8, "ghosts_per_frame": 0.5}

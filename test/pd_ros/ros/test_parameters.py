@@ -9,6 +9,7 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packagi
 
 from pd_ros.pointcloud.decode import Reading  # noqa: E402
 from pd_ros.ros.parameters import declare, descriptor, make_check, read_settings, read_setup  # noqa: E402
+from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS  # noqa: E402
 from pd_ros.runtime.parameters.rules import check_names, why_not  # noqa: E402
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs  # noqa: E402
 from pd_ros.runtime.settings import Settings  # noqa: E402
@@ -290,11 +291,12 @@ def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
     assert descriptor(Spec("a", 1, "text")).integer_range == []
 
 
-def test_the_readme_has_every_parameter_with_its_description() -> None:
-    text = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
-    for spec in SPECS:
-        assert f"`{spec.name}`" in text
-        assert spec.description in text or spec.name.startswith("input.field_map.")
+def test_the_page_has_every_parameter_with_its_description() -> None:
+    page = Path(__file__).parents[3] / "docs" / "node" / "parameters.md"
+    text = page.read_text(encoding="utf-8")
+    for spec in (*SPECS, *COMPARISON_SPECS):
+        assert f"| `{spec.name}` |" in text
+        assert f"| {spec.description} |" in text
 
 
 def test_the_checkpoint_chooses_where_nobody_else_does(make_node) -> None:

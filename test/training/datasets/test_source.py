@@ -3,6 +3,7 @@
 import json
 import pickle
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from small_kitti import CAR, write_kitti
@@ -12,8 +13,10 @@ from small_recording import STAMP, a_car, drive, write_clouds
 from pd_ros.detection.config.base import parse_config
 from training.batches.loader import TrainingFrames
 from training.batches.sampler import Draw
-from training.config.run import TrainConfig
-from training.evaluate import main
+from training.config.formats import KEYS, Format
+from training.config.run import SourceConfig, TrainConfig
+from training.datasets.source import READERS
+from training.evaluate.__main__ import main
 
 QUIET = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "scale": 0, "shift_z_m": 0}
 CAR_POINTS = np.array([[10.0 + i / 50, -2, -1, 0.5] for i in range(50)])
@@ -49,3 +52,9 @@ def test_a_checkpoint_is_scored_on_a_kitti_folder(tmp_path: Path, caplog) -> Non
     assert scores["strict"]["car"]["num_truth"] == 0  # 10.3 m ahead; the model sees 8 m far
     assert main([*common, "--split", "val"]) == 2
     assert "split: belongs to the format kitti" in caplog.text
+
+
+def test_every_format_has_its_keys_and_its_reader() -> None:
+    assert set(get_args(Format)) == set(KEYS) == set(READERS)
+    keys = {key for taken in KEYS.values() for key in taken}
+    assert keys <= set(SourceConfig.model_fields)

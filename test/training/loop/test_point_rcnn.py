@@ -16,9 +16,10 @@ from pd_ros.detection.config.base import load_config
 from pd_ros.detection.families import build_model
 from pd_ros.detection.predictor import Predictor
 from pd_ros.replay.__main__ import main as replay
-from training import evaluate, inspect_data
+from training import inspect_data
 from training.config.run import TrainConfig
 from training.distributed import World
+from training.evaluate import __main__ as evaluate
 from training.import_checkpoint import __main__ as import_checkpoint
 from training.profile import __main__ as profile
 from training.train import main, train

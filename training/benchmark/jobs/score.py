@@ -1,6 +1,6 @@
 """Score the checkpoint of one job of a benchmark and count what it computes.
 
-python -m training.benchmark.score runs/benchmark/smoke/students/pillars/none/seed_1
+python -m training.benchmark.jobs.score runs/benchmark/smoke/students/pillars/none/seed_1
 """
 
 import json
@@ -18,8 +18,8 @@ from pd_ros.process.run_command import run_command
 from training.benchmark.jobs.job import Result, Scores, Task, read_task, write_result
 from training.config.run import SourceConfig
 from training.datasets.source import open_source
+from training.evaluate.scoring import score_source
 from training.profile.cost.operations import Operations, count_operations
-from training.scoring import score_source
 
 _LOG = logging.getLogger("training.benchmark.jobs.score")
 
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = command_parser(
         "training.benchmark.jobs.score",
         "Score the checkpoint of one job of a benchmark; writes its result.json.",
-        "example: python -m training.benchmark.score"
+        "example: python -m training.benchmark.jobs.score"
         " runs/benchmark/smoke/students/pillars/none/seed_1",
     )
     parser.add_argument("folder", type=Path, help="of the job")

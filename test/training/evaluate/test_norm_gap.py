@@ -7,8 +7,8 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import load_config
 from training.config.run import SourceConfig, TrainConfig
 from training.distributed import World
+from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
 from training.norm import norms
-from training.norm_gap import format_norm_gap, measure_norm_gap
 from training.train import train
 
 CPU = torch.device("cpu")

@@ -19,8 +19,8 @@ from pd_ros.evaluation.operating_point import format_operating_point
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from training.config.run import SourceConfig
-from training.norm_gap import format_norm_gap, measure_norm_gap
-from training.scoring import Scores, score_source, to_operating_point
+from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
+from training.evaluate.scoring import Scores, score_source, to_operating_point
 
 _LOG = logging.getLogger("training.evaluate")
 

@@ -1,0 +1,1 @@
+"""Score a checkpoint on a data set of labelled sweeps."""
