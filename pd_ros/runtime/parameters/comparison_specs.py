@@ -24,9 +24,9 @@ COMPARISON_SPECS = (
         "teacher.device", "cpu", "Where the teacher runs: cpu, cuda:N or auto; on the student's"
         " GPU it costs the student time.",
     ),
-    _spec("teacher.score_threshold", 0.3, "Least score of a box that the student is asked for.",
+    _spec("teacher.score_threshold", 0.3, "Lowest score of a box that the student should find.",
           limits=(0.0, 1.0)),
-    _spec("every", 5, "Compare every so many clouds of those that the student answers.",
+    _spec("every", 5, "Compare every n-th cloud of those that the student answers.",
           limits=(1, 100_000)),
     _spec("classes", "", "Classes that are compared, as in 'car, truck'; empty: the teacher's."),
     _spec(
@@ -38,7 +38,7 @@ COMPARISON_SPECS = (
     _spec("postprocess.ego_distance", 0.3, "As the student's, in metres.", limits=(-1.0, 10.0)),
     _spec("process.nice", 10, "How far this process steps back for others.", limits=(0, 19)),
     _spec("process.threads", 1, "Threads of the teacher on a CPU.", limits=(1, 256)),
-    _spec("window", 100, "Over how many compared clouds the diagnostics look.",
+    _spec("window", 100, "Compared clouds that the diagnostics are computed over.",
           limits=(1, 100_000)),
     _spec("limits.recall", 0.5, "Diagnostics warn if the student finds less than this share of a"
           " class' boxes.", limits=(0.0, 1.0)),
@@ -46,11 +46,12 @@ COMPARISON_SPECS = (
           " boxes of a class is the teacher's, too.", limits=(0.0, 1.0)),
     _spec("limits.teacher_time", 10.0, "Seconds that the teacher may take for one cloud.",
           limits=(0.1, 3600.0)),
-    _spec("record.folder", "", "Where the clouds of the largest disagreement are kept, one"
-          " recording each; empty: nowhere."),
+    _spec("record.folder", "", "Folder for the clouds of the largest disagreement, one"
+          " recording each; empty: keep none."),
     _spec("record.count", 50, "Most recordings kept.", limits=(1, 100_000)),
-    _spec("record.megabytes", 500, "Most that they take together.", limits=(1, 10_000_000)),
-    _spec("record.min_disagreement", 1.0, "Least disagreement that is worth it: about the number"
+    _spec("record.megabytes", 500, "Most megabytes that they take together.",
+          limits=(1, 10_000_000)),
+    _spec("record.min_disagreement", 1.0, "Least disagreement to keep a cloud: about the number"
           " of boxes that one side has alone.", limits=(0.0, 1e6)),
     _spec("output.markers", True, "Publish ~/markers while somebody subscribes to it."),
     _spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",

@@ -42,8 +42,9 @@ _MODEL = (
         " cuda:N.", at_configure=True,
     ),
     Spec(
-        "model.precision", "auto", "auto: half precision where the hardware multiplies in it.",
-        at_configure=True, choices=("auto", "fp32", "bf16", "fp16"),
+        "model.precision", "auto",
+        "Arithmetic of the network. auto: fp16 on a GPU, bf16 on a CPU with bf16 arithmetic, else"
+        " fp32.", at_configure=True, choices=("auto", "fp32", "bf16", "fp16"),
     ),
     Spec(
         "model.backend", "torch", "What runs backbone, neck and head. openvino: on a CPU, needs"
@@ -52,12 +53,12 @@ _MODEL = (
         at_configure=True, choices=("torch", "openvino", "cuda_graph", "tensorrt"),
     ),
     Spec(
-        "model.warmup_iterations", 1, "Rounds over made-up clouds of several sizes in configure,"
-        " so that the first real one is not slow.", at_configure=True, limits=(0, 50),
+        "model.warmup_iterations", 1, "Warm-up runs on made-up clouds of several sizes in"
+        " configure, so that the first real cloud is not slow.", at_configure=True, limits=(0, 50),
     ),
     Spec(
         "model.cudnn_benchmark", False,
-        "Let cuDNN try its algorithms; the first cloud of each size is slow then.",
+        "Let cuDNN time its algorithms; the first cloud of each size is then slow.",
         at_configure=True,
     ),
 )  # fmt: skip
@@ -70,12 +71,12 @@ _INPUT = (
         at_configure=True, choices=("auto", "best_effort", "reliable"),
     ),
     Spec(
-        "input.depth", 1, "Clouds that the middleware keeps; more than 1 means older answers.",
+        "input.depth", 1, "Subscription queue depth; above 1, detections may be stale.",
         at_configure=True, limits=(1, 10),
     ),
     Spec(
         "input.raw_subscription", True,
-        "Read the header of a cloud from its bytes, without a copy of its points.",
+        "Read the header from the serialized cloud, without copying its points.",
         at_configure=True,
     ),
     *(
@@ -90,34 +91,34 @@ _INPUT = (
     ),
     Spec(
         "input.intensity.mode", "auto",
-        "auto: whole numbers are divided by their type's maximum, then as scale: times"
-        " input.intensity.scale plus input.intensity.offset; constant: input.intensity.constant;"
-        " zero: 0.", choices=INTENSITY_MODES,
+        "auto: divide integers by the maximum of their type, then as scale: multiply by"
+        " input.intensity.scale and add input.intensity.offset; constant: take"
+        " input.intensity.constant; zero: take 0.", choices=INTENSITY_MODES,
     ),
     Spec(
-        "input.intensity.scale", 1.0, "Intensities are multiplied by it, to bring them to [0, 1].",
+        "input.intensity.scale", 1.0, "Factor that brings intensities to [0, 1].",
         limits=(0.0, 1e6),
     ),
-    Spec("input.intensity.offset", 0.0, "Added to intensities after that.", limits=(-1e6, 1e6)),
+    Spec("input.intensity.offset", 0.0, "Added to intensities after scaling.", limits=(-1e6, 1e6)),
     Spec("input.intensity.constant", 0.0, "Intensity of all points in mode constant.",
          limits=(0.0, 1e6)),
     Spec(
         "input.z_offset", 0.0,
-        "Metres added to z before detection and taken from the boxes after; set it where the"
-        " sensor is mounted higher or lower than the one the detector was trained with: its height"
-        " above the ground - 1.73 m, for what ships.",
+        "Metres added to z before detection and subtracted from the boxes after. Set it where the"
+        " sensor is mounted higher or lower than in training: its height above the ground - 1.73"
+        " m, for the weights that ship.",
         limits=(-10.0, 10.0),
     ),
     Spec(
         "input.max_points", 2_000_000,
-        "Clouds of more points are thinned out evenly; the rest counts as clipped.",
+        "Thin out clouds of more points evenly; the rest counts as clipped.",
         at_configure=True, limits=(1, 100_000_000),
     ),
     Spec(
-        "input.max_age", 0.0, "Seconds; clouds whose stamp is older on arrival are rejected."
-        " 0: none are (recordings carry old stamps).", limits=(0.0, 3600.0),
+        "input.max_age", 0.0, "Reject clouds whose stamp is older than this on arrival, in"
+        " seconds. 0: never (recordings carry old stamps).", limits=(0.0, 3600.0),
     ),
-    Spec("input.timeout", 1.0, "Seconds without a cloud after which the diagnostics say so.",
+    Spec("input.timeout", 1.0, "Seconds without a cloud after which the diagnostics report it.",
          limits=(0.05, 3600.0)),
     Spec(
         "input.sensor_frame", "",
@@ -129,58 +130,59 @@ _INPUT = (
 
 _SIX = "six numbers: x, y, z minimum, x, y, z maximum, each minimum below its maximum; all 0: off"
 _REGION = (
-    Spec("roi.range", OFF, "Metres; points outside of it are left out, in the model's frame.",
+    Spec("roi.range", OFF, "Drop points outside of this box, in metres, in the model's frame.",
          limits=(-1000.0, 1000.0), constraints=_SIX),
-    Spec("roi.ego_box", OFF, "Metres; points inside of it are left out, and so are boxes whose"
-         " centre is inside: the own vehicle.",
+    Spec("roi.ego_box", OFF, "The own vehicle, in metres: drop points inside of this box, and"
+         " detections whose centre is inside.",
          limits=(-1000.0, 1000.0), constraints=_SIX),
     Spec(
-        "sweeps.count", -1, "Clouds joined into one, for a model of several sweeps (with the"
-        " feature time_lag); -1: as many as in its training.", at_configure=True, limits=(-1, 50),
+        "sweeps.count", -1, "Sweeps joined into one cloud, for a model with the feature"
+        " time_lag; -1: as many as in its training.", at_configure=True, limits=(-1, 50),
     ),
     Spec(
         "sweeps.fixed_frame", "odom",
-        "Frame that stands still while the vehicle moves, without jumps (REP 105); for several"
-        " sweeps.", at_configure=True,
+        "World-fixed frame without jumps (REP 105), in which several sweeps are joined.",
+        at_configure=True,
     ),
     Spec("sweeps.tf_timeout", 0.05, "Seconds to wait for a transform.", limits=(0.0, 1.0)),
     Spec(
-        "sweeps.max_gap", 0.3, "Seconds between two clouds after which sweeps are joined anew.",
+        "sweeps.max_gap", 0.3,
+        "Seconds between two clouds after which the joined sweeps start anew.",
         limits=(0.0, 60.0),
     ),
     Spec(
-        "sweeps.on_tf_error", "single_sweep", "What to do with a cloud whose place is not known:"
-        " detect in it alone, or answer with no boxes.", choices=("single_sweep", "drop"),
+        "sweeps.on_tf_error", "single_sweep", "If the pose of a cloud is unknown: detect in it"
+        " alone, or publish no boxes.", choices=("single_sweep", "drop"),
     ),
 )  # fmt: skip
 
 _POSTPROCESS = (
     Spec(
         THRESHOLD + "default", -1.0,
-        "Least score of a published box; -1: the operating point that the checkpoint brings for"
-        " each class (0.3 where it brings none). What the network's decoding has left out does"
-        " not come back.", limits=(-1.0, 1.0), constraints="-1, or 0 to 1",
+        "Lowest score of a published box; -1: the checkpoint's threshold for each class (0.3 where"
+        " it has none). Boxes that the network's decoding dropped do not come back.",
+        limits=(-1.0, 1.0), constraints="-1, or 0 to 1",
     ),
     Spec(
-        BINS, (0.0,), "Metres from the sensor at which the distance bins of the classes' score"
-        " thresholds begin; set it together with these.", limits=(0.0, 1000.0),
+        BINS, (0.0,), "Distances in metres at which the bins of the classes' score thresholds"
+        " begin; set it together with these.", limits=(0.0, 1000.0),
         constraints="rising, from 0.0 on",
     ),
     Spec(
-        NMS, -1.0, "Overlap from above from which on the weaker of two"
-        " boxes goes; -1: the checkpoint's.", at_configure=True, limits=(-1.0, 1.0),
+        NMS, -1.0, "BEV IoU above which the lower-scoring of two boxes is suppressed; -1: the"
+        " checkpoint's.", at_configure=True, limits=(-1.0, 1.0),
         constraints="-1, or 0 to 1",
     ),
     Spec(
-        "postprocess.max_detections", 200, "Most boxes published for one cloud, the best ones.",
+        "postprocess.max_detections", 200, "Most boxes published for one cloud, by score.",
         limits=(1, 2000),
     ),
     Spec(
-        "postprocess.ego_distance", 0.3, "Metres; boxes that come nearer to the sensor than this"
-        " are the own vehicle's and left out; -1: none are.", limits=(-1.0, 10.0),
+        "postprocess.ego_distance", 0.3, "Drop boxes that come nearer to the sensor than this, in"
+        " metres: the own vehicle; -1: keep all.", limits=(-1.0, 10.0),
     ),
     Spec(
-        "postprocess.min_points_in_box", 0, "Boxes with fewer points in them are left out.",
+        "postprocess.min_points_in_box", 0, "Drop boxes with fewer points inside.",
         limits=(0, 1000),
     ),
 )  # fmt: skip
@@ -190,25 +192,26 @@ _OUTPUT = (
         "output.frame_id", "", "Frame of the published boxes, by tf2 at the cloud's stamp; empty:"
         " the cloud's own.", at_configure=True,
     ),
-    Spec("output.depth", 1, "Answers that the middleware keeps for slow listeners.",
+    Spec("output.depth", 1, "Publisher queue depth, for slow subscribers.",
          at_configure=True, limits=(1, 100)),
-    Spec("output.class_id_format", "name", "What class_id says: the class' name or its index.",
+    Spec("output.class_id_format", "name",
+         "What class_id holds: the name of the class or its index.",
          at_configure=True, choices=("name", "index")),
-    Spec("output.markers", True, "Publish ~/markers for RViz while somebody subscribes to it."),
+    Spec("output.markers", True, "Publish ~/markers for RViz while it has subscribers."),
     Spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
          at_configure=True, limits=(0.05, 60.0)),
-    Spec("diagnostics.latency_budget_ms", 100.0, "A p95 of arrival to answer above it is a"
-         " warning.", limits=(0.0, 60_000.0)),
-    Spec("diagnostics.latency_error_ms", 200.0, "One above this is an error.",
+    Spec("diagnostics.latency_budget_ms", 100.0, "Warn if the p95 latency from arrival to"
+         " answer is above this.", limits=(0.0, 60_000.0)),
+    Spec("diagnostics.latency_error_ms", 200.0, "Report an error if it is above this.",
          limits=(0.0, 60_000.0)),
-    Spec("diagnostics.min_rate_hz", 0.0, "Clouds a second below it are a warning; 0: never.",
+    Spec("diagnostics.min_rate_hz", 0.0, "Warn below this many clouds a second; 0: never.",
          limits=(0.0, 1000.0)),
-    Spec("diagnostics.zero_detection_warn_s", 30.0, "Seconds of clouds without any box after which"
-         " the diagnostics warn.", limits=(0.0, 3600.0)),
+    Spec("diagnostics.zero_detection_warn_s", 30.0, "Warn after this many seconds of clouds"
+         " without any box.", limits=(0.0, 3600.0)),
     Spec(
         "autostart", True,
-        "Configure and activate without being asked, and end with exit code 1 if that fails;"
-        " false under a lifecycle manager.", read_only=True,
+        "Configure and activate at the start, and exit with code 1 if that fails; set it to false"
+        " under a lifecycle manager.", read_only=True,
     ),
 )  # fmt: skip
 
@@ -228,16 +231,16 @@ def class_specs(classes: Sequence[str]) -> list[Spec]:
         )
     thresholds = [
         Spec(
-            THRESHOLD + name.lower(), -1.0, f"Least score of a published {name.lower()}: one"
-            f" number, or one for each of {BINS}; -1: the default one.", limits=(-1.0, 1.0),
+            THRESHOLD + name.lower(), -1.0, f"Lowest score of a published {name.lower()}: one"
+            f" number, or one for each of {BINS}; -1: the default threshold.", limits=(-1.0, 1.0),
             constraints="-1, or 0 to 1", number_or_list=True,
         )
         for name in classes
     ]  # fmt: skip
     names = [
         Spec(
-            CLASS_MAP + name.lower(), "", f"What a {name.lower()} is called on the topics; empty:"
-            " so; drop: not published.",
+            CLASS_MAP + name.lower(), "", f"Name of a {name.lower()} on the topics; empty:"
+            " unchanged; drop: not published.",
         )
         for name in classes
     ]  # fmt: skip

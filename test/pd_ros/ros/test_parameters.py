@@ -9,7 +9,6 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packagi
 
 from pd_ros.pointcloud.decode import Reading  # noqa: E402
 from pd_ros.ros.parameters import declare, descriptor, make_check, read_settings, read_setup  # noqa: E402
-from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS  # noqa: E402
 from pd_ros.runtime.parameters.rules import check_names, why_not  # noqa: E402
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs  # noqa: E402
 from pd_ros.runtime.settings import Settings  # noqa: E402
@@ -294,7 +293,7 @@ def test_there_are_a_threshold_and_a_name_for_each_class() -> None:
 def test_the_page_has_every_parameter_with_its_description() -> None:
     page = Path(__file__).parents[3] / "docs" / "node" / "parameters.md"
     text = page.read_text(encoding="utf-8")
-    for spec in (*SPECS, *COMPARISON_SPECS):
+    for spec in SPECS:
         assert f"| `{spec.name}` |" in text
         assert f"| {spec.description} |" in text
 
