@@ -148,6 +148,8 @@ FAULTS: Mapping[str, Fault] = {
     "no z": _without_field("z"),
     "no intensity": _without_field("intensity"),
     "short": _cut,
+    "height 0": _set(height=0),
+    "width 0": _set(width=0),
     "back": _hour_back,
     **READABLE,
 }

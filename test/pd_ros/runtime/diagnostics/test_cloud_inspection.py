@@ -192,3 +192,15 @@ def test_real_clouds_against_the_simulated_sensor(data_dir, name) -> None:
     found = verdict(examine_cloud(layout, data, eye, Reading()))
     assert found[0] == level
     assert text in found[1]
+
+
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"width": 0}])
+def test_points_that_the_header_does_not_count_are_no_empty_cloud(wrong) -> None:
+    points = good(99)
+    layout = CloudLayout(len(points), 1, 16, 16 * len(points), False, FIELDS)
+    data = points.astype("<f4").tobytes()
+    (finding,) = examine_cloud(layout._replace(**wrong), data, EYE, AS_IT_IS)
+    assert (finding.name, finding.level) == ("layout", Level.ERROR)
+    assert f"expected those of {len(data)} bytes of data" in finding.value
+    assert "correct the header" in finding.value
+    assert "sensor" not in finding.text
