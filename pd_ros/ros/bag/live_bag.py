@@ -77,8 +77,10 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
     finally:
         rclpy.try_shutdown()
     if not answers:
-        raise ValueError(f"{options.bag}: expected answers, the detector gave none for"
-                         f" {contents.clouds} clouds; see its log and its diagnostics")  # fmt: skip
+        raise ValueError(
+            f"{options.bag}: expected answers, the detector gave none for {contents.clouds}"
+            " clouds; see its log and its diagnostics"
+        )
     clouds = f"{contents.clouds} clouds in the recording"
     return f"{options.bag}: {clouds}, {answers} answers{kept}"
 
