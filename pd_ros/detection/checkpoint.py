@@ -32,6 +32,7 @@ from pd_ros.process.unfinished import whole_file
 FORMAT_VERSION = 1
 _MOST_METADATA = 16_000_000  # characters of config or training record; ours have some thousands
 _MOST_NAMES = 5  # of tensors in a message
+_WEIGHT_TYPES = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
 
 
 class Checkpoint(NamedTuple):
@@ -176,7 +177,10 @@ def _parse_json(path: Path, metadata: Mapping[str, str], key: str) -> object:
 
 
 def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
-    """Raise ``ValueError`` where a file has not the tensors of its config; reads its header."""
+    """Raise ``ValueError`` where a file has not the tensors of its config, or not as floats.
+
+    Reads its header only.
+    """
     try:
         outline = outline_model(config)
     except ValueError as error:
@@ -190,6 +194,13 @@ def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
         raise ValueError(
             f"{path}: weights do not fit the config in the same file: missing {_some(missing)},"
             f" unknown {_some(unknown)}, of another shape {_some(shapes)}; train it again"
+        )
+    types = {name: file.get_slice(name).get_dtype() for name in sorted(got)}
+    others = [f"{name} ({kind})" for name, kind in types.items() if kind not in _WEIGHT_TYPES]
+    if others:
+        raise ValueError(
+            f"{path}: expected weights of {', '.join(_WEIGHT_TYPES)}, got {_some(others)};"
+            " quantised weights are not read: save them as floats"
         )
 
 
