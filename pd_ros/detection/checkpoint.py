@@ -41,6 +41,12 @@ class Checkpoint(NamedTuple):
     model: AnyModel
     config: AnyModelConfig
     training: dict[str, object]
+    path: Path | None = None  # as it was given; None: of no file
+
+    @property
+    def where(self) -> str:
+        """What errors about it begin with: the file, or the name of the network."""
+        return self.config.name if self.path is None else str(self.path)
 
 
 def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:
@@ -98,7 +104,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         model = build_model(config)
         _fill(model, file)
     _check_values(path, trained_state(model))
-    return Checkpoint(model.eval(), config, training)
+    return Checkpoint(model.eval(), config, training, path)
 
 
 def read_config(path: Path) -> AnyModelConfig:

@@ -48,7 +48,7 @@ class Diagnosis:
         self._time = time_now()
         self._sensor_frame = sensor_frame
         self._ahead_s = 0.0
-        self.eye = Eye.of(predictor.config, predictor.training)
+        self.eye = Eye.of(predictor.config, predictor.training, predictor.where)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []
@@ -135,7 +135,7 @@ class Diagnosis:
         return Health(Level.OK, str(device), values)
 
     def _chosen_on(self) -> str:
-        point = read_operating_point(self._predictor.training, self._predictor.config.name)
+        point = read_operating_point(self._predictor.training, self._predictor.where)
         return point.data if point is not None else f"not recorded: {FALLBACK} for all classes"
 
     def _judge_model(self, settings: Settings) -> Health:
