@@ -65,6 +65,14 @@ class Diagnosis:
         self._last, self._arrived_s = cloud, time.monotonic()
         self._ahead_s = max(self._ahead_s, (cloud.header.stamp.ns - self._time_now().ns) / 1e9)
 
+    def saw_unreadable(self, text: str) -> None:
+        """Have the newest message be none of a cloud; ``text``: why."""
+        self._last, self._arrived_s = None, time.monotonic()
+        advice = "such messages are rejected; look at the driver, and at who publishes the topic"
+        self._findings = [
+            Finding("message", text, "a whole sensor_msgs/msg/PointCloud2", Level.ERROR, advice)
+        ]
+
     def report(
         self, publishers: Sequence[Publisher], reliability: str, busy_s: float, settings: Settings,
         model_from_cloud: Matrix | None,
