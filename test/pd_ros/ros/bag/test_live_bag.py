@@ -109,6 +109,19 @@ def test_told_to_stop_it_leaves_a_whole_recording(detector, bag, variables, tmp_
     assert (out / "metadata.yaml").is_file()
 
 
+def test_killed_it_leaves_no_player_and_a_whole_recording(
+    detector, bag, variables, tmp_path
+) -> None:
+    out = tmp_path / "answers"
+    with playing(variables, "--bag", bag, "--out", out, "--rate", "0.05") as process:
+        while "playing" not in process.stderr.readline():
+            assert process.poll() is None
+        assert len(children_of(process.pid)) == 2
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)  # both hold its pipes until they end
+    assert (out / "metadata.yaml").is_file()
+
+
 def test_a_player_that_is_ended_early_is_an_error_whatever_its_exit_code(
     detector, bag, variables
 ) -> None:
