@@ -42,6 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("pd_ros.benchmark", lambda: _run(options))
 
 
+def _eye(path: Path) -> Eye:
+    network = load_network(path)
+    return Eye.of(network.config, network.training, network.where)
+
+
 def _run(options: argparse.Namespace) -> str:
     effort = Effort(
         options.rounds, options.seconds, tuple(options.threads), options.precision,
@@ -50,7 +55,7 @@ def _run(options: argparse.Namespace) -> str:
     effort.check()
     models = [find_model(name) for name in options.model]
     # What is wrong with the last should not come up after all the others.
-    eyes = {path.stem: Eye.of(*load_network(path)[1:]) for path in models}
+    eyes = {path.stem: _eye(path) for path in models}
     devices = [choose_device(name) for name in options.device or _devices()]
     points = options.points or _real_sweeps()
     columns = parse_columns(options.columns)

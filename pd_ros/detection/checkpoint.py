@@ -32,6 +32,7 @@ from pd_ros.process.unfinished import whole_file
 FORMAT_VERSION = 1
 _MOST_METADATA = 16_000_000  # characters of config or training record; ours have some thousands
 _MOST_NAMES = 5  # of tensors in a message
+_WEIGHT_TYPES = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
 
 
 class Checkpoint(NamedTuple):
@@ -40,6 +41,12 @@ class Checkpoint(NamedTuple):
     model: AnyModel
     config: AnyModelConfig
     training: dict[str, object]
+    path: Path | None = None  # as it was given; None: of no file
+
+    @property
+    def where(self) -> str:
+        """What errors about it begin with: the file, or the name of the network."""
+        return self.config.name if self.path is None else str(self.path)
 
 
 def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:
@@ -97,7 +104,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         model = build_model(config)
         _fill(model, file)
     _check_values(path, trained_state(model))
-    return Checkpoint(model.eval(), config, training)
+    return Checkpoint(model.eval(), config, training, path)
 
 
 def read_config(path: Path) -> AnyModelConfig:
@@ -176,7 +183,10 @@ def _parse_json(path: Path, metadata: Mapping[str, str], key: str) -> object:
 
 
 def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
-    """Raise ``ValueError`` where a file has not the tensors of its config; reads its header."""
+    """Raise ``ValueError`` where a file has not the tensors of its config, or not as floats.
+
+    Reads its header only.
+    """
     try:
         outline = outline_model(config)
     except ValueError as error:
@@ -190,6 +200,13 @@ def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
         raise ValueError(
             f"{path}: weights do not fit the config in the same file: missing {_some(missing)},"
             f" unknown {_some(unknown)}, of another shape {_some(shapes)}; train it again"
+        )
+    types = {name: file.get_slice(name).get_dtype() for name in sorted(got)}
+    others = [f"{name} ({kind})" for name, kind in types.items() if kind not in _WEIGHT_TYPES]
+    if others:
+        raise ValueError(
+            f"{path}: expected weights of {', '.join(_WEIGHT_TYPES)}, got {_some(others)};"
+            " quantised weights are not read: save them as floats"
         )
 
 

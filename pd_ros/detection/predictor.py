@@ -31,10 +31,11 @@ class Predictor:
     ) -> None:
         self.config = checkpoint.config
         self.training = checkpoint.training
+        self.where = checkpoint.where  # what errors about the checkpoint begin with
         self.device = device
         self.precision = precision
         self.clipped = Clipped()  # of the last cloud
-        point = read_operating_point(self.training, self.config.name)
+        point = read_operating_point(self.training, self.where)
         self.thresholds = class_thresholds(point, self.config.classes)  # by class
         self.not_finite = 0  # values of its answer that are none: NaN, infinite
         self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)

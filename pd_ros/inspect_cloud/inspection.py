@@ -52,7 +52,7 @@ def _inspect(options: argparse.Namespace) -> int:
     cloud = _receive(options) if options.source is None else find_cloud(
         options.source, options.topic, options.cloud, parse_columns(options.columns)
     )  # fmt: skip
-    eye = Eye.of(checkpoint.config, checkpoint.training)
+    eye = Eye.of(checkpoint.config, checkpoint.training, checkpoint.where)
     expected = eye.expected
     findings = examine_cloud(cloud.layout, cloud.data, eye, _reading(options), options.z_offset)
     findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows

@@ -101,9 +101,10 @@ def check_cloud(
 
     That is ``layout``, unless its ``row_step`` is wrong and the rows follow each other without a
     gap. Raises :class:`CloudError` for bytes that cannot be read. Costs microseconds: nothing is
-    read. A cloud of no points is a good one, fields or not.
+    read. A cloud of no points is a good one, fields or not, unless its data has some.
     """
     if layout.points == 0:
+        _check_empty(layout, num_bytes)
         return layout
     used = used_fields(layout, names)
     for field in (*used.xyz, used.intensity):
@@ -127,6 +128,17 @@ def check_cloud(
             " header is wrong",
         )
     return layout
+
+
+def _check_empty(layout: CloudLayout, num_bytes: int) -> None:
+    """Raise :class:`CloudError` for a cloud of no points that has the bytes of some."""
+    if num_bytes >= max(layout.point_step, 1):
+        raise CloudError(
+            "width or height 0",
+            f"width, height: expected those of {num_bytes} bytes of data, got width"
+            f" {layout.width} and height {layout.height}, which are no points; correct the header"
+            " (points in no rows have height 1)",
+        )
 
 
 def used_fields(layout: CloudLayout, names: FieldNames = USUAL_NAMES) -> UsedFields:

@@ -58,14 +58,14 @@ def summarise(contents: Sequence[CloudContent]) -> CloudRecord | None:
     )
 
 
-def expected_clouds(training: Mapping[str, object]) -> Expected:
+def expected_clouds(training: Mapping[str, object], where: str = "checkpoint") -> Expected:
     """Return what a checkpoint's training record says, or what the simulated sensor gives.
 
-    Raises ``ValueError`` for a record that is damaged.
+    Raises ``ValueError`` that names ``where`` for a record that is damaged.
     """
     if training.get(KEY) is None:
         return Expected(SIMULATED, recorded=False)
-    return Expected(parse_config(training[KEY], CloudRecord, f"checkpoint (training.{KEY})"), True)
+    return Expected(parse_config(training[KEY], CloudRecord, f"{where} (training.{KEY})"), True)
 
 
 def _spread(values: Sequence[float]) -> Spread:

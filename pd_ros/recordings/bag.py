@@ -25,6 +25,7 @@ DETECTIONS = "vision_msgs/msg/Detection3DArray"
 TRUTH_TOPIC = "/ground_truth"
 
 _FILE_SUFFIXES = (".mcap", ".db3", ".bag")
+_LOOK_BACK_S = (1, 60)  # from the end, for the last message
 
 
 class StampedMessage(NamedTuple):
@@ -77,6 +78,37 @@ class Recording:
     def count(self, topic: str) -> int:
         """Return how many messages a topic has; 0 if there is no such topic."""
         return sum(connection.msgcount for connection in self._connections(topic))
+
+    def span_ns(
+        self, topic: str, start_ns: int | None = None, stop_ns: int | None = None
+    ) -> tuple[int, int] | None:
+        """When the first and the last message of a topic were recorded; None without messages.
+
+        Only those recorded from ``start_ns`` on and before ``stop_ns``, where these are given. A
+        long recording is not read whole. Raises ``ValueError`` where the file is damaged.
+        """
+        first_ns = next(self._times(topic, start_ns, stop_ns), None)
+        if first_ns is None:
+            return None
+        end_ns = self._reader.end_time if stop_ns is None else min(stop_ns, self._reader.end_time)
+        for seconds in _LOOK_BACK_S:
+            times = self._times(topic, max(first_ns, end_ns - 10**9 * seconds), end_ns)
+            last_ns = max(times, default=None)
+            if last_ns is not None:
+                return first_ns, last_ns
+        return first_ns, max(self._times(topic, first_ns, end_ns))
+
+    def _times(self, topic: str, start_ns: int | None, stop_ns: int | None) -> Iterator[int]:
+        connections = self._connections(topic)
+        if connections:
+            with _reading(f"{self.path}: {topic}"):
+                for _, received_ns, _ in self._reader.messages(connections, start_ns, stop_ns):
+                    yield received_ns
+
+    @property
+    def start_ns(self) -> int:
+        """When the first message of all topics was recorded."""
+        return self._reader.start_time
 
     def cloud_topic(self, asked: str | None = None) -> str:
         """Return the topic of the point clouds: the one asked for, or the only one there is.

@@ -50,7 +50,8 @@ def _run(options: argparse.Namespace) -> str:
     )  # fmt: skip
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
-    eye = Eye.of(predictor.config, predictor.training)  # a damaged record is said before the work
+    # A damaged record is said before the work.
+    eye = Eye.of(predictor.config, predictor.training, predictor.where)
     source = with_features(source, predictor.config.features)
     refuse_all_unknown(names_of((source.truth or {}).values()), classes)
     calibration = calibration_of(source) if options.kitti_results else None

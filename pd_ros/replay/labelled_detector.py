@@ -36,7 +36,7 @@ class NamedDetector:
         ego_distance_m: float = EGO_DISTANCE_M,
     ) -> None:
         self.name = name
-        self.eye = Eye.of(predictor.config, predictor.training)
+        self.eye = Eye.of(predictor.config, predictor.training, predictor.where)
         self._ego_distance_m = ego_distance_m
         self._own_boxes = 0
         self.device = str(predictor.device)

@@ -133,6 +133,7 @@ class Engine:
 
     def _on_unreadable(self, text: str) -> None:
         self._statistics.add(received=1)
+        self._diagnosis.saw_unreadable(text)
         self._reject("no PointCloud2", text)
 
     def _reject(self, reason: str, text: str) -> None:

@@ -81,7 +81,7 @@ def model_sweeps(predictor: Predictor, asked: int) -> int:
     run = predictor.training.get("run")
     if run is None:
         return 1
-    record = parse_config(run, _RunRecord, "checkpoint (training.loop.run)")
+    record = parse_config(run, _RunRecord, f"{predictor.where} (training.run)")
     return max((source.sweeps for source in record.data), default=1)
 
 

@@ -22,7 +22,7 @@ def load_teacher(path: Path, area_m: Area | None = None) -> Teacher:
     A network on raw points looks at its own range in any case. Raises ``ValueError`` for a
     checkpoint that cannot be read, and as ``training.config.area.over_area`` does.
     """
-    model, config, _ = load_checkpoint(path)
+    model, config, *_ = load_checkpoint(path)
     if isinstance(config, ModelConfig) and area_m is not None and area_m != area_of(config):
         config = over_area(config, area_m)
         model = rebuild(model, config).eval()

@@ -6,20 +6,23 @@ import signal
 import subprocess
 from collections.abc import Sequence
 
+from pd_ros.process.parent_death import ending_with_parent
+
 _KILL_S = 5.0
 
 
 class ChildProcess:
     """A program in a process group of its own: Ctrl-C in the shell reaches it only from here.
 
-    Raises ``ValueError`` where there is no such program.
+    It ends with this process, also where that is killed. Raises ``ValueError`` where there is no
+    such program.
     """
 
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
         try:
             self._process = subprocess.Popen(
-                command, start_new_session=True, stdin=subprocess.DEVNULL
+                ending_with_parent(command), start_new_session=True, stdin=subprocess.DEVNULL
             )
         except OSError as error:
             raise ValueError(

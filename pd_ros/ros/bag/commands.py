@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from pd_ros.recordings.bag import POINT_CLOUD, open_recording
+from pd_ros.recordings.bag import POINT_CLOUD, Recording, open_recording
 
 PLAYER, RECORDER = "rosbag2_player", "pd_ros_recorder"
 # The player leaves when reliable subscribers have all it sent, or after this.
@@ -63,20 +64,37 @@ def topics_of_others(
     return [name for name in recorded if name in topics or name.startswith(below)]
 
 
-def look_at_recording(bag: Path, clouds: str) -> tuple[int, list[str]]:
-    """Return how many clouds a rosbag2 recording has on a topic, and all of its topics.
+class Contents(NamedTuple):
+    """What there is to play."""
+
+    clouds: int  # in the whole recording, on the topic that is listened to
+    topics: list[str]  # all of them
+    length_s: float  # recorded seconds that pass at least until the last of these clouds is played
+
+
+def look_at_recording(playback: Playback, clouds: str) -> Contents:
+    """Return what a rosbag2 recording has to play on a topic.
 
     Raises ``ValueError`` where there is no such recording, or nothing to play on that topic.
     """
+    bag = playback.bag
     with open_recording(bag) as recording:
         topics = recording.topics
         next(recording.raw_messages(*topics), None)  # only rosbag2's has such messages
         count = recording.count(clouds)
-    if topics.get(clouds) == POINT_CLOUD and count:
-        return count, list(topics)
+        if topics.get(clouds) == POINT_CLOUD and count:
+            return Contents(count, list(topics), _length_s(recording, playback, clouds))
     others = [name for name, kind in topics.items() if kind == POINT_CLOUD and name != clouds]
     advice = f"let it listen to {' or '.join(others)}" if others else "there are none on others"
     raise ValueError(
         f"{bag}: expected clouds on {clouds}, where the detector listens, the recording has"
         f" {count} messages of {topics.get(clouds, 'no type')} there; {advice}"
     )
+
+
+def _length_s(recording: Recording, playback: Playback, clouds: str) -> float:
+    """As ``ros2 bag play`` counts: offset and duration from the start of the whole recording."""
+    start_ns = recording.start_ns + int(1e9 * playback.start_offset_s)
+    stop_ns = start_ns + int(1e9 * playback.duration_s) if playback.duration_s > 0 else None
+    span_ns = recording.span_ns(clouds, start_ns, stop_ns)
+    return 0.0 if span_ns is None else (span_ns[1] - span_ns[0]) / 1e9

@@ -65,8 +65,8 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
     rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
     try:
         client = LiveBagClient(options.compare)
-        count, topics = look_at_recording(options.bag, client.clouds)
-        play_to_detector(client, playback, topics, options.out, children, options.wait)
+        contents = look_at_recording(playback, client.clouds)
+        play_to_detector(client, playback, contents, options.out, children, options.wait)
         answers, kept = client.answers, ""
         if options.out is not None:
             recorder = children[0]
@@ -77,9 +77,12 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
     finally:
         rclpy.try_shutdown()
     if not answers:
-        raise ValueError(f"{options.bag}: expected answers, the detector gave none for {count}"
-                         " clouds; see its log and its diagnostics")  # fmt: skip
-    return f"{options.bag}: {count} clouds in the recording, {answers} answers{kept}"
+        raise ValueError(
+            f"{options.bag}: expected answers, the detector gave none for {contents.clouds}"
+            " clouds; see its log and its diagnostics"
+        )
+    clouds = f"{contents.clouds} clouds in the recording"
+    return f"{options.bag}: {clouds}, {answers} answers{kept}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,13 @@ from pathlib import Path
 from pd_ros.recordings.bag import open_recording
 from pd_ros.ros.bag.child_process import ChildProcess
 from pd_ros.ros.bag.client import ACTIVE, LiveBagClient
-from pd_ros.ros.bag.commands import Playback, play_command, record_command, topics_of_others
+from pd_ros.ros.bag.commands import (
+    Contents,
+    Playback,
+    play_command,
+    record_command,
+    topics_of_others,
+)
 from pd_ros.ros.execution.timers import spinning
 
 _LOOK_S, _SERVICE_S = 0.05, 5.0
@@ -22,14 +28,14 @@ _QUIET_S, _DRAIN_S = 2.0, 30.0  # the last answers come while clouds are in work
 def play_to_detector(
     client: LiveBagClient,
     playback: Playback,
-    topics: Sequence[str],
+    contents: Contents,
     out: Path | None,
     children: list[ChildProcess],
     wait_s: float,
 ) -> None:
     """Start recorder and player, let it play when all are connected, and wait for the answers.
 
-    ``topics``: all of the recording. What is started is appended to ``children``, the recorder
+    What is started is appended to ``children``, the recorder
     first; it goes on recording. Raises ``ValueError`` where one of them ends before its time, and
     ``TimeoutError`` where the detector is not active within ``wait_s`` or the rest not connected.
     """
@@ -41,7 +47,7 @@ def play_to_detector(
         if out is not None:
             command = record_command(out, client.outputs)
             children.append(ChildProcess("ros2 bag record", command))
-        left_out = topics_of_others(topics, client.outputs, client.nodes)
+        left_out = topics_of_others(contents.topics, client.outputs, client.nodes)
         if left_out:
             names = ", ".join(left_out)
             client.get_logger().info(f"not played, as it is published anew: {names}")
@@ -49,8 +55,10 @@ def play_to_detector(
         children.append(player)
         _wait_until_connected(client, children, out is not None)
         client.get_logger().info("all are connected: playing")
+        began_s = time.monotonic()
         client.resume(_SERVICE_S)
         _wait_until_played(player, children)
+        _check_length(time.monotonic() - began_s, contents.length_s / playback.rate)
         _wait_until_answered(client)
 
 
@@ -107,6 +115,18 @@ def _wait_until_played(player: ChildProcess, children: Sequence[ChildProcess]) -
         time.sleep(_LOOK_S)
     if player.exit_code != 0:
         player.check()
+
+
+def _check_length(played_s: float, length_s: float) -> None:
+    """Raise ``ValueError`` for a player that was ended early, of which its exit code says nothing.
+
+    It never plays faster than it was told to.
+    """
+    if played_s < length_s:
+        raise ValueError(
+            f"ros2 bag play: ended after {played_s:.1f} s, expected {length_s:.1f} s until the"
+            " last cloud; it was stopped, or the recording is damaged: see its log above"
+        )
 
 
 def _wait_until_answered(client: LiveBagClient) -> None:

@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace) -> str:
     watch = LoadWatch()
     run = _replay(options, source)
     load = watch.load()
-    point = read_operating_point(checkpoint.training, str(options.model))
+    point = read_operating_point(checkpoint.training, checkpoint.where)
     thresholds = class_thresholds(point, config.classes)
     result = collect(run, source, config, thresholds)
     scores = score(result, source, config.classes)
@@ -91,7 +91,7 @@ def _run(options: argparse.Namespace) -> str:
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
     if published:
         table += f"\n\n{format_operating_point(published)}"
-    eye = Eye.of(config, checkpoint.training)
+    eye = Eye.of(config, checkpoint.training, checkpoint.where)
     remarks = remarks_on(source, {options.model.stem: eye})
     unknown = unknown_names(result.label_names, config.classes)
     remarks += [describe_unknown(unknown, config.classes)] if unknown else []

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from pd_ros.process.parent_death import ending_with_parent
+
 _STOP_S = 60.0
 _LOOK_S = 0.05
 
@@ -17,10 +19,12 @@ def node_process(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a node in a namespace with further arguments of ROS; SIGINT ends it.
 
+    So does the end of this process, also where that is killed.
+
     Raises ``TimeoutError`` if it does not end, and ``ValueError`` if its exit code is not 0.
     """
     command = [sys.executable, "-m", module, "--ros-args", "-r", f"__ns:={namespace}"]
-    process = subprocess.Popen([*command, *arguments])
+    process = subprocess.Popen(ending_with_parent([*command, *arguments]))
     try:
         yield process
     finally:

@@ -37,14 +37,16 @@ class Eye(NamedTuple):
     room: Room | None = None  # None: for any cloud
 
     @classmethod
-    def of(cls, config: AnyModelConfig, training: Mapping[str, object]) -> "Eye":
-        """Of a checkpoint; ``ValueError`` for a training record that is damaged."""
+    def of(
+        cls, config: AnyModelConfig, training: Mapping[str, object], where: str = "checkpoint"
+    ) -> "Eye":
+        """Of a checkpoint; ``ValueError`` that names ``where`` for a damaged training record."""
         room = None
         if isinstance(config, ModelConfig):
             low, high = config.grid.range_m[2::3]
             height = config.grid.voxel_height_m or high - low
             room = Room(config.capacity, (*config.grid.pillar_size_m, height))
-        return cls(config.range_m, config.features, expected_clouds(training), room)
+        return cls(config.range_m, config.features, expected_clouds(training, where), room)
 
 
 def examine_cloud(

@@ -5,8 +5,11 @@ import re
 from pd_ros.runtime.diagnostics.cloud_checks import Finding
 from pd_ros.runtime.diagnostics.status import Level
 
-# REP 103: frames of cameras with z forward end on _optical, after which usually _frame follows.
-_OPTICAL = re.compile(r"(^|[_/])optical(_frame|_link)?$", re.IGNORECASE)
+# REP 103: frames of cameras with z forward are called optical, whatever stands around the word;
+# but there are other devices that are optical.
+_OPTICAL = re.compile(
+    r"(?<!fibre_)(?<!fiber_)([Oo]ptical|OPTICAL)(?![a-z])(?!_?(flow|gyro|encoder|fibre|fiber))"
+)
 
 
 def judge_frame(frame_id: str) -> list[Finding]:

@@ -48,7 +48,7 @@ class Diagnosis:
         self._time = time_now()
         self._sensor_frame = sensor_frame
         self._ahead_s = 0.0
-        self.eye = Eye.of(predictor.config, predictor.training)
+        self.eye = Eye.of(predictor.config, predictor.training, predictor.where)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []
@@ -64,6 +64,14 @@ class Diagnosis:
         """Keep the newest cloud, to be examined with the next report."""
         self._last, self._arrived_s = cloud, time.monotonic()
         self._ahead_s = max(self._ahead_s, (cloud.header.stamp.ns - self._time_now().ns) / 1e9)
+
+    def saw_unreadable(self, text: str) -> None:
+        """Have the newest message be none of a cloud; ``text``: why."""
+        self._last, self._arrived_s = None, time.monotonic()
+        advice = "such messages are rejected; look at the driver, and at who publishes the topic"
+        self._findings = [
+            Finding("message", text, "a whole sensor_msgs/msg/PointCloud2", Level.ERROR, advice)
+        ]
 
     def report(
         self, publishers: Sequence[Publisher], reliability: str, busy_s: float, settings: Settings,
@@ -135,7 +143,7 @@ class Diagnosis:
         return Health(Level.OK, str(device), values)
 
     def _chosen_on(self) -> str:
-        point = read_operating_point(self._predictor.training, self._predictor.config.name)
+        point = read_operating_point(self._predictor.training, self._predictor.where)
         return point.data if point is not None else f"not recorded: {FALLBACK} for all classes"
 
     def _judge_model(self, settings: Settings) -> Health:

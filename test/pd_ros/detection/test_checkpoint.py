@@ -190,3 +190,26 @@ def test_missing_and_unknown_weights_are_listed(written) -> None:
     rewrite(path)
     with pytest.raises(ValueError, match=r"missing \['dense.head.shared.0.bias'\].*'stray'"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [(torch.int8, "I8"), (torch.bool, "BOOL"), (torch.int64, "I64"), (torch.uint8, "U8"),
+     (torch.float8_e4m3fn, "F8_E4M3")],
+)  # fmt: skip
+def test_weights_that_are_no_floats_are_refused_by_their_type(written, kind, text) -> None:
+    path, _ = written
+    save_file(load_file(path) | {WEIGHT: load_file(path)[WEIGHT].to(kind)}, path)
+    rewrite(path)
+    with pytest.raises(ValueError, match=rf"small\.safetensors: .*{WEIGHT} \({text}\)"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_floats_are_read(written, kind) -> None:
+    path, model = written
+    save_file(load_file(path) | {WEIGHT: load_file(path)[WEIGHT].to(kind)}, path)
+    rewrite(path)
+    read = load_checkpoint(path).model.state_dict()[WEIGHT]
+    assert read.dtype == torch.float32
+    torch.testing.assert_close(read, model.state_dict()[WEIGHT], rtol=0.01, atol=0.01)

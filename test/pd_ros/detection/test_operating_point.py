@@ -1,6 +1,7 @@
 """Thresholds that a checkpoint brings along."""
 
 import json
+import re
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from pd_ros.detection.operating_point import (
     read_operating_point,
 )
 from pd_ros.detection.predictor import Predictor
+from pd_ros.replay.labelled_detector import NamedDetector
 from training.evaluate.__main__ import main as evaluate
 from training.train import main as train
 
@@ -44,6 +46,20 @@ def test_it_is_put_into_a_file_without_touching_its_weights(tmp_path) -> None:
     for one, other in zip(before.model.parameters(), after.model.parameters(), strict=True):
         assert torch.equal(one, other)
     assert Predictor.from_checkpoint(path, "cpu").thresholds[0] == 0.62
+
+
+DAMAGED = {
+    "operating_point": {KEY: {"data": "", "classes": {"car": {**CAR, "threshold": 2}}}},
+    "training.cloud": {"cloud": {"sweeps": "many"}},
+}
+
+
+@pytest.mark.parametrize("record", DAMAGED)
+def test_a_damaged_record_is_said_with_the_name_of_its_file(tmp_path, record) -> None:
+    path = save_eager_model(tmp_path)
+    add_to_record(path, DAMAGED[record])
+    with pytest.raises(ValueError, match=rf"{re.escape(str(path))} \({record}\): "):
+        NamedDetector("it", Predictor.from_checkpoint(path, "cpu"), ["car"])
 
 
 def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None:

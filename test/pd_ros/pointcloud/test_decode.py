@@ -54,7 +54,7 @@ def clouds(draw: st.DrawFn) -> tuple[CloudLayout, bytes]:
         offset += struct.calcsize(CODES[code])
     step = offset + draw(st.integers(0, 5))
     width, height = draw(st.integers(0, 5)), draw(st.integers(0, 3))
-    row_step = width * step + (draw(st.integers(0, 9)) if height > 1 else 0)
+    row_step = width * step + (draw(st.integers(0, 9)) if height > 1 and width else 0)
     layout = CloudLayout(width, height, step, row_step, draw(st.booleans()), tuple(fields))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     data = bytearray(rng.bytes(row_step * height))
@@ -200,6 +200,9 @@ def test_no_points_are_a_good_cloud(width: int, height: int, fields) -> None:
         (plain(2**32 - 1, 2**32 - 1, 2**32 - 1), 99, "row_step", "expected at least"),
         (plain(2**27, 2**32 - 1, 2**31), 99, "short data", r"got 99"),
         (plain(2**32 - 1), 99, "short data", "expected 68719476720 bytes"),
+        (plain(3, height=0), 48, "width or height 0", "those of 48 bytes .* width 3 and height 0"),
+        (plain(0), 48, "width or height 0", "those of 48 bytes of data, got width 0 and height 1"),
+        (plain(0, step=0), 1, "width or height 0", "no points; correct the header"),
         (plain(1, step=0), 0, "point_step", "field x: expected its 4 bytes within point_step 0"),
         (plain(1, step=15), 99, "point_step", "field intensity: .*point_step 15, got offset 12"),
         (plain(1, fields=XYZI[1:]), 99, "no field x", "expected x, y, z, got y, z, intensity"),
@@ -268,6 +271,7 @@ def test_fields_can_be_named() -> None:
 @given(clouds(), st.integers(1, 4))
 def test_every_nth_point_is_one_of_them_and_within_the_bytes(cloud, step: int) -> None:
     layout, data = cloud
+    step = min(step, max(layout.width, layout.height, 1))  # there is one
     all_points = decode_all(layout, data).reshape(layout.height, layout.width, 4)
     some = decode_all(layout.every(step), data)
     kept = all_points[:, ::step] if layout.width >= layout.height else all_points[::step]

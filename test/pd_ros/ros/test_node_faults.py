@@ -95,6 +95,19 @@ def test_bytes_that_are_no_cloud_are_rejected_and_the_node_goes_on(node, case) -
     assert node.statistics.read().received == 3
 
 
+def test_the_content_is_judged_by_the_newest_message_also_where_it_is_none(node) -> None:
+    good = cloud(POINTS, 1)
+    with active(node) as client:
+        assert client.ask(good).detections
+        client.send(serialize_message(good)[:40])
+        status = client.hear("content", "message: PointCloud2: expected whole CDR")
+        assert status.level == bytes([Level.ERROR.value])
+        assert "a whole sensor_msgs/msg/PointCloud2" in status.message
+        assert client.ask(cloud(POINTS, 2)).detections
+        client.statuses.clear()
+        assert "message" not in values_of(client.hear("content", ""))
+
+
 def test_a_network_whose_answers_are_not_finite_is_an_error_not_silence(tmp_path) -> None:
     with node_here(save_overflowing_model(tmp_path)) as node, active(node) as client:
         assert not client.ask(cloud(POINTS, 1)).detections

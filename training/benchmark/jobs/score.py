@@ -75,7 +75,7 @@ def _score(predictor: Predictor, source: SourceConfig, min_points: int) -> Score
 
 def _cost(path: Path, source: SourceConfig) -> Operations:
     # Loaded again: the predictor changes its network.
-    model, config, _ = load_checkpoint(path)
+    model, config, *_ = load_checkpoint(path)
     sweep = open_source(source, config.classes, config.features)[0]
     return count_operations(model, torch.from_numpy(sweep.points), config)
 

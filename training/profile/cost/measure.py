@@ -59,7 +59,7 @@ def measure(path: Path, points: Float32, device: torch.device, effort: Effort) -
 def _measure_here(path: Path, points: Float32, device: torch.device, effort: Effort) -> Profile:
     # Loaded twice: the predictor changes its network, and all libraries are there when memory is
     # first looked at.
-    model, config, _ = load_network(path)
+    model, config, *_ = load_network(path)
     cloud = with_features(points, config)
     precision = choose_precision("auto", device)
     memory = PeakMemory(device)

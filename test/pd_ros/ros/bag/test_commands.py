@@ -40,7 +40,18 @@ def test_what_the_nodes_publish_now_is_left_out() -> None:
 
 def test_a_recording_with_clouds_is_counted(tmp_path) -> None:
     path = write_drive(tmp_path / "drive", 3, "/velodyne", "/boxes")
-    assert look_at_recording(path, "/velodyne") == (3, ["/boxes", "/velodyne"])
+    contents = look_at_recording(Playback(path), "/velodyne")
+    assert contents == (3, ["/boxes", "/velodyne"], 0.2)
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "duration_s", "length_s"),
+    [(0.0, -1, 1.4), (0.95, -1, 0.4), (0.0, 0.55, 0.5), (0.25, 0.5, 0.4), (5.0, -1, 0.0)],
+)
+def test_the_part_that_is_played_has_a_length(tmp_path, offset_s, duration_s, length_s) -> None:
+    path = write_drive(tmp_path / "drive", 15, "/velodyne", "/boxes")
+    playback = Playback(path, start_offset_s=offset_s, duration_s=duration_s)
+    assert look_at_recording(playback, "/velodyne").length_s == pytest.approx(length_s)
 
 
 def test_a_recording_without_clouds_there_says_where_they_are(tmp_path) -> None:
@@ -48,15 +59,15 @@ def test_a_recording_without_clouds_there_says_where_they_are(tmp_path) -> None:
     with pytest.raises(
         ValueError, match=r"0 messages of no type there; let it listen to /a or /b"
     ):
-        look_at_recording(path, "/points")
+        look_at_recording(Playback(path), "/points")
     boxes = write_drive(tmp_path / "boxes", 2, "/velodyne", "/boxes")
     with pytest.raises(ValueError, match=r"2 messages of vision_msgs/msg/Detection3DArray there"):
-        look_at_recording(boxes, "/boxes")
+        look_at_recording(Playback(boxes), "/boxes")
     empty = write_clouds(tmp_path / "empty", [], topics=("/points",))
     with pytest.raises(
         ValueError, match=r"0 messages of sensor_msgs/msg/PointCloud2 there; there"
     ):
-        look_at_recording(empty, "/points")
+        look_at_recording(Playback(empty), "/points")
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf")])

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,12 @@ def detector(checkpoint):
         yield process
 
 
+def children_of(pid: int) -> list[int]:
+    stats = [path.read_text() for path in Path("/proc").glob("[0-9]*/stat")]
+    rows = [(text.split()[0], text.rpartition(")")[2].split()) for text in stats]
+    return [int(child) for child, (_, parent, *_) in rows if int(parent) == pid]
+
+
 def stamps(path, topic: str) -> list[int]:
     with open_recording(path) as recording:
         headers = [message.message.header.stamp for message in recording.messages(topic)]
@@ -100,6 +107,32 @@ def test_told_to_stop_it_leaves_a_whole_recording(detector, bag, variables, tmp_
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
     assert (out / "metadata.yaml").is_file()
+
+
+def test_killed_it_leaves_no_player_and_a_whole_recording(
+    detector, bag, variables, tmp_path
+) -> None:
+    out = tmp_path / "answers"
+    with playing(variables, "--bag", bag, "--out", out, "--rate", "0.05") as process:
+        while "playing" not in process.stderr.readline():
+            assert process.poll() is None
+        assert len(children_of(process.pid)) == 2
+        process.kill()
+        process.communicate(timeout=PATIENCE_S)  # both hold its pipes until they end
+    assert (out / "metadata.yaml").is_file()
+
+
+def test_a_player_that_is_ended_early_is_an_error_whatever_its_exit_code(
+    detector, bag, variables
+) -> None:
+    with playing(variables, "--bag", bag, "--rate", "0.05") as process:
+        while "playing" not in process.stderr.readline():
+            assert process.poll() is None
+        (player,) = children_of(process.pid)
+        os.kill(player, signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 2
+    assert "ros2 bag play: ended after" in err and "expected 28.0 s until the last cloud" in err
 
 
 @pytest.mark.parametrize(

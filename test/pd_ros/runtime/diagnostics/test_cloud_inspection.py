@@ -211,3 +211,15 @@ def test_shares_do_not_depend_on_which_laser_or_return_comes_when() -> None:
                 content.points_in_range, rel=0.03
             )
             assert "are usable" not in text
+
+
+@pytest.mark.parametrize("wrong", [{"height": 0}, {"width": 0}])
+def test_points_that_the_header_does_not_count_are_no_empty_cloud(wrong) -> None:
+    points = good(99)
+    layout = CloudLayout(len(points), 1, 16, 16 * len(points), False, FIELDS)
+    data = points.astype("<f4").tobytes()
+    (finding,) = examine_cloud(layout._replace(**wrong), data, EYE, AS_IT_IS)
+    assert (finding.name, finding.level) == ("layout", Level.ERROR)
+    assert f"expected those of {len(data)} bytes of data" in finding.value
+    assert "correct the header" in finding.value
+    assert "sensor" not in finding.text

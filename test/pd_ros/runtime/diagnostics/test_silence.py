@@ -61,7 +61,14 @@ def test_advice_about_lost_clouds_is_that_of_their_way() -> None:
         assert "fastdds_shm" not in explain_loss(seen)
 
 
-@pytest.mark.parametrize("frame", ["camera_optical_frame", "front/depth_optical", "Optical_Frame"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "camera_optical_frame", "front/depth_optical", "Optical_Frame", "cam_optical_frame_1",
+        "left_optical_center_frame", "os_optical_sensor", "cameraoptical_frame", "optical",
+        "CameraOpticalFrame", "CAM_OPTICAL", "rgb_optical2",
+    ],
+)  # fmt: skip
 def test_the_optical_frame_of_a_camera_is_no_frame_of_a_lidar(frame) -> None:
     (finding,) = judge_frame(frame)
     assert finding.level == Level.WARN
@@ -69,6 +76,12 @@ def test_the_optical_frame_of_a_camera_is_no_frame_of_a_lidar(frame) -> None:
     assert "input.sensor_frame" in finding.text
 
 
-@pytest.mark.parametrize("frame", ["", "lidar", "base_link", "fibre_optical_gyro", "opticalframe"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "", "lidar", "base_link", "fibre_optical_gyro", "opticalframe", "fiber_optical_imu",
+        "optical_flow_link", "optics", "bioptically",
+    ],
+)  # fmt: skip
 def test_other_frames_are_not_remarked_on(frame) -> None:
     assert judge_frame(frame) == []
