@@ -11,7 +11,7 @@ from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig, make_batch
 from pd_ros.detection.types import AnyBatch
 from training.datasets.frame import Labels
-from training.objectives.target_assigner import AnyTargets, make_target_maker
+from training.objectives.target_assigner import AnyTargets, make_target_assigner
 
 
 class Sample(NamedTuple):
@@ -45,8 +45,8 @@ class Collate:
     ) -> None:
         self._student = student
         self._teacher = teacher
-        self._student_targets = make_target_maker(student, box_radius)
-        self._teacher_targets = make_target_maker(teacher, box_radius) if teacher else None
+        self._student_targets = make_target_assigner(student, box_radius)
+        self._teacher_targets = make_target_assigner(teacher, box_radius) if teacher else None
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Inputs and targets of all samples."""

@@ -14,14 +14,14 @@ from training.batches.collate import Batch
 OutputT = TypeVar("OutputT", ModelOutput, PointRcnnOutput)
 
 
-class AnyPair(NamedTuple):
+class ConfigPair(NamedTuple):
     """Configs of two networks that see the same clouds."""
 
     student: AnyModelConfig
     teacher: AnyModelConfig
 
 
-class Pair(NamedTuple):
+class BevPair(NamedTuple):
     """Two that look from above."""
 
     student: ModelConfig
@@ -36,7 +36,7 @@ class PointPair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LessonOf(Generic[OutputT]):
+class DistillBatchOf(Generic[OutputT]):
     """One batch as both networks see it; what the teacher says has no gradient."""
 
     student: OutputT
@@ -44,18 +44,18 @@ class LessonOf(Generic[OutputT]):
     batch: Batch
     epoch: int = 0  # from 0
 
-    def with_constant_teacher(self) -> "LessonOf[OutputT]":
+    def with_constant_teacher(self) -> "DistillBatchOf[OutputT]":
         """The same, with what the teacher says as constants."""
         return replace(self, teacher=cast("OutputT", _constant(self.teacher)))
 
 
-Lesson = LessonOf[ModelOutput]
-PointLesson = LessonOf[PointRcnnOutput]
-LessonT = TypeVar("LessonT", Lesson, PointLesson)
+DistillBatch = DistillBatchOf[ModelOutput]
+PointDistillBatch = DistillBatchOf[PointRcnnOutput]
+DistillBatchT = TypeVar("DistillBatchT", DistillBatch, PointDistillBatch)
 
 
-class TermOf(nn.Module, Generic[LessonT]):
-    """A method of distillation: ``forward(lesson)`` is its loss, a scalar before its weight.
+class DistillLossOf(nn.Module, Generic[DistillBatchT]):
+    """A method of distillation: ``forward(outputs)`` is its loss, a scalar before its weight.
 
     Its parameters are adapters: they learn with the student and end with the run. ``reads`` names
     the fields of the networks' output that it compares.
@@ -63,33 +63,33 @@ class TermOf(nn.Module, Generic[LessonT]):
 
     reads: tuple[str, ...] = ()
 
-    def forward(self, lesson: LessonT) -> Tensor:
+    def forward(self, outputs: DistillBatchT) -> Tensor:
         """Loss of a batch; 0 where there is nothing to compare."""
         raise NotImplementedError
 
 
-Term = TermOf[Lesson]
-PointTerm = TermOf[PointLesson]
+DistillLoss = DistillLossOf[DistillBatch]
+PointDistillLoss = DistillLossOf[PointDistillBatch]
 
 
-def pair_of(pair: AnyPair) -> Pair | PointPair | None:
+def pair_of(pair: ConfigPair) -> BevPair | PointPair | None:
     """The same two as networks of one kind, or None where they are not."""
     student, teacher = pair
     if isinstance(student, ModelConfig) and isinstance(teacher, ModelConfig):
-        return Pair(student, teacher)
+        return BevPair(student, teacher)
     if isinstance(student, PointRcnnConfig) and isinstance(teacher, PointRcnnConfig):
         return PointPair(student, teacher)
     return None
 
 
-def make_lesson(
+def make_distill_batch(
     student: AnyOutput, teacher: AnyOutput, batch: Batch, epoch: int
-) -> Lesson | PointLesson | None:
+) -> DistillBatch | PointDistillBatch | None:
     """What terms can compare: nothing where the networks are of two kinds."""
     if isinstance(student, ModelOutput) and isinstance(teacher, ModelOutput):
-        return Lesson(student, teacher, batch, epoch)
+        return DistillBatch(student, teacher, batch, epoch)
     if isinstance(student, PointRcnnOutput) and isinstance(teacher, PointRcnnOutput):
-        return PointLesson(student, teacher, batch, epoch)
+        return PointDistillBatch(student, teacher, batch, epoch)
     return None
 
 

@@ -21,13 +21,13 @@ from training.distillation.feature.overhaul import Overhaul
 from training.distillation.feature.regions import build_feature
 from training.distillation.feature.similarity import Similarity
 from training.distillation.method import (
-    AnyPair,
-    Lesson,
-    Pair,
-    PointLesson,
-    PointTerm,
-    Term,
-    TermOf,
+    BevPair,
+    ConfigPair,
+    DistillBatch,
+    DistillLoss,
+    DistillLossOf,
+    PointDistillBatch,
+    PointDistillLoss,
     pair_of,
 )
 from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
@@ -37,16 +37,18 @@ from training.distillation.response.logit import Logit
 from training.distillation.response.rank_distribution import RankDistribution
 from training.distillation.response.regression import Regression
 
-AnyTerm = Term | PointTerm
+AnyDistillLoss = DistillLoss | PointDistillLoss
 
 
-def build_terms(config: DistillConfig, pair: AnyPair, teacher: AnyModel) -> dict[str, AnyTerm]:
+def build_losses(
+    config: DistillConfig, pair: ConfigPair, teacher: AnyModel
+) -> dict[str, AnyDistillLoss]:
     """The terms of the methods that are on, with fresh adapters, by the methods' names.
 
     Of two networks on raw points only ``local`` has one, of two of different kinds none.
     """
     same = pair_of(pair)
-    if isinstance(same, Pair):
+    if isinstance(same, BevPair):
         assert isinstance(teacher, BevDetector)
         return dict(_terms_from_above(config, same, teacher))
     if same is None or config.local is None:
@@ -54,9 +56,11 @@ def build_terms(config: DistillConfig, pair: AnyPair, teacher: AnyModel) -> dict
     return {"local": PointLocal(config.local, same)}
 
 
-def _terms_from_above(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
+def _terms_from_above(
+    config: DistillConfig, pair: BevPair, teacher: BevDetector
+) -> dict[str, DistillLoss]:
     c = config
-    terms: dict[str, Term | None] = {
+    terms: dict[str, DistillLoss | None] = {
         "local": build_local(c.local, pair) if c.local else None,
         "logit": Logit(c.logit) if c.logit else None,
         "rank_distribution": (
@@ -87,22 +91,26 @@ def _terms_from_above(config: DistillConfig, pair: Pair, teacher: BevDetector) -
 class Distillation(nn.Module):
     """Terms with their settings. All of its parameters belong to adapters."""
 
-    def __init__(self, terms: Mapping[str, AnyTerm], settings: Mapping[str, MethodConfig]) -> None:
+    def __init__(
+        self, terms: Mapping[str, AnyDistillLoss], settings: Mapping[str, MethodConfig]
+    ) -> None:
         super().__init__()
         assert terms.keys() == settings.keys()
         self.terms = nn.ModuleDict(terms)
         self.settings = dict(settings)
 
     @property
-    def members(self) -> dict[str, AnyTerm]:
+    def members(self) -> dict[str, AnyDistillLoss]:
         """The terms by the names of their methods."""
-        return {name: term for name, term in self.terms.items() if isinstance(term, TermOf)}
+        return {name: term for name, term in self.terms.items() if isinstance(term, DistillLossOf)}
 
-    def forward(self, lesson: Lesson | PointLesson, progress: float) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: DistillBatch | PointDistillBatch, progress: float
+    ) -> dict[str, Tensor]:
         """Terms before their weights that count after a share ``progress`` of the run."""
-        lesson = lesson.with_constant_teacher()
+        outputs = outputs.with_constant_teacher()
         counting = [name for name, each in self.settings.items() if each.counts(progress)]
-        return {name: self.terms[name](lesson) for name in counting}
+        return {name: self.terms[name](outputs) for name in counting}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Weighted sum of terms; 0 of none."""

@@ -1,4 +1,4 @@
-"""The network that a run learns from."""
+"""Load the network that a run learns from."""
 
 from pathlib import Path
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The parts of a run before its first step: networks with their weights, and data."""
+"""Build the parts of a run before its first step: networks with their weights, and data."""
 
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -19,28 +19,28 @@ from training.batches.sampler import DrawSampler
 from training.config.area import crop_grid, rebuild
 from training.config.run import TrainConfig
 from training.distillation.checks.checks import check_distillation
-from training.distillation.distiller import Tutor, make_tutor
+from training.distillation.distiller import Distiller, make_distiller
 from training.distillation.initialise.channels import CopiedLayer
 from training.distillation.initialise.start import start_from_teacher
 from training.distributed import World
 from training.norm import set_momentum
 
 
-class Prepared(NamedTuple):
+class RunParts(NamedTuple):
     """The networks and the data of a run."""
 
     network: AnyModelConfig
     trained_on: AnyModelConfig  # the same on the area that is trained on
     model: AnyModel
     copied: list[CopiedLayer]  # layers that started from a part of a teacher
-    tutor: Tutor | None
+    distiller: Distiller | None
     frames: TrainingFrames
     sampler: DrawSampler
     collate: Collate
     origin: dict[str, object]  # how the checkpoint to start from was trained; empty without one
 
 
-def prepare(config: TrainConfig, world: World) -> Prepared:
+def build_run(config: TrainConfig, world: World) -> RunParts:
     """Check, build and load; writes nothing. ``ValueError`` for bad configs, weights or data."""
     torch.manual_seed(config.seed)
     network = load_model_config(Path(config.model))
@@ -54,10 +54,12 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     model = _to_device(rebuild(start, trained_on), config, world)
     drawn = ([frames[draw] for draw in draws] for draws in sampler)
     copied = start_from_teacher(model, trained_on, config, drawn)
-    tutor = make_tutor(config, pair.student, world) if pair else None
-    taught_on = tutor.teacher.config if tutor else None
+    distiller = make_distiller(config, pair.student, world) if pair else None
+    taught_on = distiller.teacher.config if distiller else None
     collate = Collate(trained_on, taught_on, config.loss.box_radius)
-    return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate, origin)
+    return RunParts(
+        network, trained_on, model, copied, distiller, frames, sampler, collate, origin
+    )
 
 
 def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:

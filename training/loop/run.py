@@ -22,7 +22,7 @@ from training.batches.collate import Batch
 from training.batches.transfer import move_batch
 from training.config.area import rebuild
 from training.config.run import TrainConfig
-from training.distillation.distiller import Tutor
+from training.distillation.distiller import Distiller
 from training.distributed import World, any_over_world, mean_over_world
 from training.loop.interrupts import (
     OutOfMemoryError,
@@ -41,9 +41,9 @@ from training.scoring import validate
 _LOG = logging.getLogger("training.loop.run")
 
 
-def learnt_parameters(model: nn.Module, tutor: Tutor | None) -> list[nn.Parameter]:
+def learnt_parameters(model: nn.Module, distiller: Distiller | None) -> list[nn.Parameter]:
     """Everything that learns: the network, and the adapters of distillation."""
-    return [*model.parameters(), *(tutor.distillation.parameters() if tutor else ())]
+    return [*model.parameters(), *(distiller.distillation.parameters() if distiller else ())]
 
 
 class Run:
@@ -54,15 +54,22 @@ class Run:
         config: TrainConfig,
         model_config: AnyModelConfig,
         model: AnyModel,
-        tutor: Tutor | None,
+        distiller: Distiller | None,
         optimizer: AdamW,
         scheduler: LRScheduler,
         world: World,
+        origin: dict[str, object],
+        clouds: CloudRecord | None,
     ) -> None:
+        """Make the folder of the run.
+
+        ``origin``: how the weights that it starts from were trained; ``clouds``: what the
+        training sweeps are like.
+        """
         self.config = config
         self.model_config = model_config
         self.model = model
-        self.tutor = tutor
+        self.distiller = distiller
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
@@ -71,8 +78,8 @@ class Run:
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
         self.average = average_of(model, config.schedule.ema_decay)
-        self.clouds: CloudRecord | None = None  # what the training sweeps are like
-        self.origin: dict[str, object] = {}  # how the weights that it starts from were trained
+        self.origin = origin
+        self.clouds = clouds
         self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -148,7 +155,7 @@ class Run:
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
-        learnt = learnt_parameters(self.model, self.tutor)
+        learnt = learnt_parameters(self.model, self.distiller)
         nn.utils.clip_grad_norm_(learnt, self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
@@ -161,7 +168,7 @@ class Run:
         try:
             return step_losses(
                 self.network,
-                self.tutor,
+                self.distiller,
                 on_device,
                 self.config,
                 self.model_config,
@@ -191,8 +198,8 @@ class Run:
             "optimizer": self.optimizer,
             "scheduler": self.scheduler,
         }
-        if self.tutor is not None and self.tutor.distillation.state_dict():
-            parts["adapters"] = self.tutor.distillation
+        if self.distiller is not None and self.distiller.distillation.state_dict():
+            parts["adapters"] = self.distiller.distillation
         return parts | ({"average": self.average} if self.average is not None else {})
 
     def finish_epoch(

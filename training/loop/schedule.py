@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run."""
+"""Learning-rate schedules, and the moving average of the weights."""
 
 from torch import nn
 from torch.optim import AdamW

@@ -1,4 +1,4 @@
-"""Everything that one training step is to lower, by name."""
+"""Compute the loss of one training step, term by term."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,21 +13,21 @@ from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput, PointBatch, PointRcnnOutput
 from training.batches.collate import Batch
 from training.config.run import TrainConfig
-from training.distillation.distiller import Tutor
+from training.distillation.distiller import Distiller
 from training.objectives.anchor_losses import anchor_loss
 from training.objectives.anchor_targets import AnchorTargets
 from training.objectives.center_loss import detection_loss
 from training.objectives.center_targets import Targets
 from training.objectives.point_losses import point_rcnn_loss
 from training.objectives.point_targets import PointTargets
-from training.objectives.roi_sampler import RegionSampler
+from training.objectives.roi_sampler import RoiSampler
 
 _PREFIX = "distill_"
 
 
 def step_losses(
     network: nn.Module,
-    tutor: Tutor | None,
+    distiller: Distiller | None,
     batch: Batch,
     config: TrainConfig,
     shape: AnyModelConfig,
@@ -44,15 +44,15 @@ def step_losses(
         torch.autocast, batch.student.points.device.type, torch.bfloat16, enabled=half
     )
     with half_where():
-        taught = tutor.ask(batch) if tutor else None
-    if tutor is not None and taught is not None:  # before proposals are chosen by the targets
-        batch = tutor.relabel(batch, taught)
+        taught = distiller.ask(batch) if distiller else None
+    if distiller is not None and taught is not None:  # before proposals are chosen by the targets
+        batch = distiller.relabel(batch, taught)
     with half_where():
         output: AnyOutput = network(*network_input(batch, config))
     terms, total = _detection(output, batch, config, shape)
-    if tutor is not None and taught is not None:
+    if distiller is not None and taught is not None:
         progress = epoch / config.schedule.epochs
-        distilled, weighted = tutor.terms(output, taught, batch, epoch, progress)
+        distilled, weighted = distiller.terms(output, taught, batch, epoch, progress)
         total = total + weighted
         terms |= {f"{_PREFIX}{name}": term for name, term in distilled.items()}
     return {"total": total, **terms}
@@ -101,6 +101,6 @@ def _detection(
 def network_input(batch: Batch, config: TrainConfig) -> tuple[object, ...]:
     """The student's arguments; a network on points is told which proposals to learn from."""
     if isinstance(batch.student, PointBatch) and isinstance(batch.targets, PointTargets):
-        sampler = RegionSampler(config.regions, batch.targets, batch.student.seeds)
+        sampler = RoiSampler(config.regions, batch.targets, batch.student.seeds)
         return batch.student, sampler
     return (batch.student,)

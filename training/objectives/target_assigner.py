@@ -14,7 +14,7 @@ from training.objectives.point_targets import PointTargets, make_point_targets
 AnyTargets = Targets | AnchorTargets | PointTargets
 
 
-def make_target_maker(
+def make_target_assigner(
     config: AnyModelConfig, box_radius: int, shared_cells: bool = False
 ) -> Callable[[Sequence[Labels]], AnyTargets]:
     """From the labels of a batch to the targets of a network.

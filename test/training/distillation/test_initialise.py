@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_lesson import WIDE, samples
+from small_distill_batch import WIDE, samples
 from small_model import ANCHORS, DIRECTED, small_config, small_pyramid_config
 from small_pairs import PAIRS, voxels
 from torch import nn

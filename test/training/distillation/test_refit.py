@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_lesson import WIDE, samples
+from small_distill_batch import WIDE, samples
 from small_model import small_config
 from small_pairs import PAIRS
 from torch import nn

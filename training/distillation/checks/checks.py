@@ -14,10 +14,10 @@ from training.config.run import TrainConfig
 from training.distillation.checks.feature import feature_problems, local_problems
 from training.distillation.checks.initialise import initialise_problems
 from training.distillation.checks.point import point_problems
-from training.distillation.method import AnyPair, Pair, pair_of
+from training.distillation.method import BevPair, ConfigPair, pair_of
 
 
-def check_distillation(run: TrainConfig, student: AnyModelConfig) -> AnyPair | None:
+def check_distillation(run: TrainConfig, student: AnyModelConfig) -> ConfigPair | None:
     """The student and its teacher as they look at the same area; None without distillation.
 
     ``student``: as it is trained. Raises ``ValueError`` with one line for everything that cannot
@@ -29,7 +29,7 @@ def check_distillation(run: TrainConfig, student: AnyModelConfig) -> AnyPair | N
     pair = _pair(student, read_config(Path(config.teacher)))
     problems = [*_networks(pair), *_labels(config, pair), *_unlabelled(run)]
     above = pair_of(pair)
-    if isinstance(above, Pair):
+    if isinstance(above, BevPair):
         problems += [*_heads(config, above), *local_problems(config, above)]
         problems += [*feature_problems(config, above), *_compared(run, above)]
         problems += _initialise(run, above)
@@ -40,12 +40,12 @@ def check_distillation(run: TrainConfig, student: AnyModelConfig) -> AnyPair | N
     return pair
 
 
-def _pair(student: AnyModelConfig, teacher: AnyModelConfig) -> AnyPair:
+def _pair(student: AnyModelConfig, teacher: AnyModelConfig) -> ConfigPair:
     if not (isinstance(student, ModelConfig) and isinstance(teacher, ModelConfig)):
-        return AnyPair(student, teacher)
+        return ConfigPair(student, teacher)
     area_m = area_of(student)
     try:
-        return AnyPair(student, over_area(teacher, area_m))
+        return ConfigPair(student, over_area(teacher, area_m))
     except ValueError as error:
         raise ValueError(
             f"distill.teacher: {teacher.name} must look at the area of the student, x and y from"
@@ -53,7 +53,7 @@ def _pair(student: AnyModelConfig, teacher: AnyModelConfig) -> AnyPair:
         ) from None
 
 
-def _networks(pair: AnyPair) -> Iterator[str]:
+def _networks(pair: ConfigPair) -> Iterator[str]:
     student, teacher = pair
     if teacher.classes != student.classes:
         yield (
@@ -77,7 +77,7 @@ _OF_ANCHORS = ("anchor_logit", "anchor_regression")
 _OF_ONE_SIZE = (*_OF_ANCHORS, "regression", "gid_response", "gid_feature", "assignment")
 
 
-def _heads(config: DistillConfig, pair: Pair) -> Iterator[str]:
+def _heads(config: DistillConfig, pair: BevPair) -> Iterator[str]:
     centres = [isinstance(network.head, CenterHeadConfig) for network in pair]
     for name in _on(config, _OF_CENTRES):
         if not all(centres):
@@ -151,12 +151,12 @@ def _on(config: DistillConfig, names: tuple[str, ...]) -> Iterator[str]:
     return (name for name in names if getattr(config, name) is not None)
 
 
-def _kinds(pair: Pair) -> str:
+def _kinds(pair: BevPair) -> str:
     student, teacher = (network.head.kind for network in pair)
     return f"{student} (student) and {teacher} (teacher)"
 
 
-def _labels(config: DistillConfig, pair: AnyPair) -> Iterator[str]:
+def _labels(config: DistillConfig, pair: ConfigPair) -> Iterator[str]:
     if config.labels is None:
         return
     named = {*config.labels.thresholds, *config.labels.by_overlap}
@@ -165,7 +165,7 @@ def _labels(config: DistillConfig, pair: AnyPair) -> Iterator[str]:
         yield f"labels: {unknown} are none of the classes {list(pair.student.classes)}"
 
 
-def _initialise(run: TrainConfig, pair: Pair) -> Iterator[str]:
+def _initialise(run: TrainConfig, pair: BevPair) -> Iterator[str]:
     config = run.distill.initialise if run.distill else None
     if config is None:
         return
@@ -182,7 +182,7 @@ def _initialise(run: TrainConfig, pair: Pair) -> Iterator[str]:
     yield from initialise_problems(config, pair.student, source)
 
 
-def _compared(run: TrainConfig, pair: Pair) -> Iterator[str]:
+def _compared(run: TrainConfig, pair: BevPair) -> Iterator[str]:
     config = run.distill
     assert config is not None
     if config.similarity is not None and run.schedule.batch_size < 2:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pd_ros.detection.config.parts import CenterHeadConfig, PillarEncoderConfig
 from training.config.distillation import DistillConfig
 from training.distillation.maps import neck_width
-from training.distillation.method import Pair
+from training.distillation.method import BevPair
 
 
-def local_problems(config: DistillConfig, pair: Pair) -> Iterator[str]:
+def local_problems(config: DistillConfig, pair: BevPair) -> Iterator[str]:
     """One line per reason why nodes of the two networks are not the same."""
     if config.local is None:
         return
@@ -35,7 +35,7 @@ def local_problems(config: DistillConfig, pair: Pair) -> Iterator[str]:
                 yield "local.tap: neck needs maps of the same size in both networks"
 
 
-def feature_problems(config: DistillConfig, pair: Pair) -> Iterator[str]:
+def feature_problems(config: DistillConfig, pair: BevPair) -> Iterator[str]:
     """One line per reason why the necks cannot be compared as the config says."""
     settings = config.feature
     if settings is None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig
 from training.config.distillation import DistillConfig
-from training.distillation.method import AnyPair, PointPair, pair_of
+from training.distillation.method import ConfigPair, PointPair, pair_of
 
 # Boxes are boxes, whoever finds them; points can be compared with points only.
 _BY_BOXES = ("labels", "unlabelled")
@@ -13,7 +13,7 @@ _BY_POINTS = ("local", *_BY_BOXES)
 _DRAWN_BY = ("range_m", "points", "near_m")
 
 
-def point_problems(config: DistillConfig, pair: AnyPair) -> Iterator[str]:
+def point_problems(config: DistillConfig, pair: ConfigPair) -> Iterator[str]:
     """One line per reason why such a pair cannot be taught as the config says."""
     same = pair_of(pair)
     able = _BY_POINTS if isinstance(same, PointPair) else _BY_BOXES

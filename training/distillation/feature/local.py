@@ -12,7 +12,14 @@ from training.distillation.maps import (
     tapped_widths,
     to_table,
 )
-from training.distillation.method import Lesson, Pair, PointLesson, PointPair, PointTerm, Term
+from training.distillation.method import (
+    BevPair,
+    DistillBatch,
+    DistillLoss,
+    PointDistillBatch,
+    PointDistillLoss,
+    PointPair,
+)
 
 
 class LocalComparison(nn.Module):
@@ -62,36 +69,36 @@ def local_loss(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
     return 2 * (weight[:, None, None] * (student - teacher) ** 2).mean()
 
 
-class PillarLocal(Term):
+class PillarLocal(DistillLoss):
     """Pillars before they are put on the canvas; a pillar is as important as it has points."""
 
     reads = ("pillar_features",)
 
-    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+    def __init__(self, config: LocalConfig, pair: BevPair) -> None:
         super().__init__()
         self._mixed = config.batch_mixing == "released"
         self.comparison = LocalComparison(
             config, pillar_width(pair.student), pillar_width(pair.teacher)
         )
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss over the pillars that both networks have."""
-        assert lesson.batch.teacher is not None
-        mine, theirs = match_cells(lesson.student.pillar_cells, lesson.teacher.pillar_cells)
-        scene = lesson.teacher.pillar_cells[theirs, 0]
+        assert outputs.batch.teacher is not None
+        mine, theirs = match_cells(outputs.student.pillar_cells, outputs.teacher.pillar_cells)
+        scene = outputs.teacher.pillar_cells[theirs, 0]
         loss: Tensor = self.comparison(
-            lesson.student.pillar_features[mine].float(),
-            lesson.teacher.pillar_features[theirs].float(),
-            lesson.batch.teacher.counts[theirs].float(),
+            outputs.student.pillar_features[mine].float(),
+            outputs.teacher.pillar_features[theirs].float(),
+            outputs.batch.teacher.counts[theirs].float(),
             torch.zeros_like(scene) if self._mixed else scene,
         )
         return loss
 
 
-class MapLocal(Term):
+class MapLocal(DistillLoss):
     """Cells of the backbone's stages or of the neck; important by the largest channel."""
 
-    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+    def __init__(self, config: LocalConfig, pair: BevPair) -> None:
         super().__init__()
         assert config.tap in ("stages", "neck")
         self.reads = (config.tap,)
@@ -103,12 +110,12 @@ class MapLocal(Term):
         chosen = [width for number, width in enumerate(widths) if number in self._numbers]
         self.comparisons = nn.ModuleList(LocalComparison(config, *each) for each in chosen)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Sum over the maps."""
         pairs = list(
             zip(
-                tapped_maps(lesson.student, self._tap),
-                tapped_maps(lesson.teacher, self._tap),
+                tapped_maps(outputs.student, self._tap),
+                tapped_maps(outputs.teacher, self._tap),
                 strict=True,
             )
         )
@@ -117,7 +124,7 @@ class MapLocal(Term):
             for number, comparison in zip(sorted(self._numbers), self.comparisons, strict=True)
         ]
         total = torch.stack(losses).sum()
-        return total * len(lesson.student.neck) if self._times_batch else total
+        return total * len(outputs.student.neck) if self._times_batch else total
 
     def _compare(self, comparison: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
         assert student.shape[-2:] == teacher.shape[-2:]
@@ -128,7 +135,7 @@ class MapLocal(Term):
         return loss
 
 
-class PointLocal(PointTerm):
+class PointLocal(PointDistillLoss):
     """Points after the last propagation, the same of both networks (PointRCNN).
 
     As the released code does, only each node's maximum over its neighbours is compared.
@@ -141,9 +148,9 @@ class PointLocal(PointTerm):
         student, teacher = (network.propagation[0][-1] for network in pair)
         self.comparison = LocalComparison(config, student, teacher, pool=True)
 
-    def forward(self, lesson: PointLesson) -> Tensor:
+    def forward(self, outputs: PointDistillBatch) -> Tensor:
         """Loss over the points of all clouds."""
-        mine, theirs = lesson.student.points, lesson.teacher.points
+        mine, theirs = outputs.student.points, outputs.teacher.points
         assert mine.points.shape == theirs.points.shape
         batch, _, count = theirs.features.shape
         scene = torch.arange(batch, device=theirs.features.device).repeat_interleave(count)
@@ -157,6 +164,6 @@ def _of_points(features: Tensor) -> Tensor:
     return features.float().mT.flatten(0, 1)
 
 
-def build_local(config: LocalConfig, pair: Pair) -> Term:
+def build_local(config: LocalConfig, pair: BevPair) -> DistillLoss:
     """The term for a tap."""
     return PillarLocal(config, pair) if config.tap == "pillars" else MapLocal(config, pair)

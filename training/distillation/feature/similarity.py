@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 from training.config.compared import SimilarityConfig
 from training.distillation.maps import tapped_maps
-from training.distillation.method import Lesson, Term
+from training.distillation.method import DistillBatch, DistillLoss
 
 
-class Similarity(Term):
+class Similarity(DistillLoss):
     """How alike the scenes of a batch are to both networks; summed over maps."""
 
     def __init__(self, config: SimilarityConfig) -> None:
@@ -17,9 +17,9 @@ class Similarity(Term):
         self.reads = (config.tap,)
         self._tap = config.tap
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; 0 of a single scene."""
-        maps = (tapped_maps(o, self._tap) for o in (lesson.student, lesson.teacher))
+        maps = (tapped_maps(o, self._tap) for o in (outputs.student, outputs.teacher))
         losses = [similarity_loss(*pair) for pair in zip(*maps, strict=True)]
         return torch.stack(losses).sum()
 

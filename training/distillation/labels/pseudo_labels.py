@@ -7,8 +7,8 @@ from training.config.point import UnlabelledConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder
 from training.distillation.labels.calibration import Calibration
-from training.distillation.method import AnyPair
-from training.objectives.target_assigner import make_target_maker
+from training.distillation.method import ConfigPair
+from training.objectives.target_assigner import make_target_assigner
 
 
 class UnlabelledBoxes:
@@ -17,14 +17,14 @@ class UnlabelledBoxes:
     def __init__(
         self,
         config: UnlabelledConfig,
-        pair: AnyPair,
+        pair: ConfigPair,
         calibration: Calibration | None,
         box_radius: int,
     ) -> None:
         self._config = config
         self._calibration = calibration
         self._decode = BoxDecoder(pair.teacher, score=LEAST_SCORE)
-        self._targets = [make_target_maker(network, box_radius) for network in pair]
+        self._targets = [make_target_assigner(network, box_radius) for network in pair]
 
     def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with labels and targets of its unlabelled clouds; the same one without any."""

@@ -12,19 +12,19 @@ from training.batches.transfer import move_targets
 from training.config.sparse import LabelConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
-from training.distillation.method import AnyPair
-from training.objectives.target_assigner import make_target_maker
+from training.distillation.method import ConfigPair
+from training.objectives.target_assigner import make_target_assigner
 
 
 class TeacherLabels:
     """Label KD (see ``LabelConfig``): boxes of the teacher are learnt as if they were true."""
 
-    def __init__(self, config: LabelConfig, pair: AnyPair, box_radius: int) -> None:
+    def __init__(self, config: LabelConfig, pair: ConfigPair, box_radius: int) -> None:
         self._config = config
         self._classes = pair.student.classes
         self._released = config.variant == "released"
         self._decode = BoxDecoder(pair.teacher, 1.0 if self._released else None)
-        self._targets = make_target_maker(pair.student, box_radius, shared_cells=self._released)
+        self._targets = make_target_assigner(pair.student, box_radius, shared_cells=self._released)
 
     def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with new targets for the student; the terms keep the ground truth."""

@@ -5,11 +5,11 @@ from torch.nn import functional as F
 
 from training.config.compared import HintonConfig
 from training.distillation.maps import resize_to
-from training.distillation.method import Lesson, Term
+from training.distillation.method import DistillBatch, DistillLoss
 from training.objectives.center_loss import probabilities
 
 
-class Hinton(Term):
+class Hinton(DistillLoss):
     """Squared error or cross entropy of probabilities, summed over a cell, mean over cells.
 
     Heads say yes or no for every class, so sigmoids stand for the paper's softened softmax.
@@ -21,9 +21,9 @@ class Hinton(Term):
         super().__init__()
         self.config = config
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; the student's map is brought to the teacher's size."""
-        teacher = probabilities(lesson.teacher.heatmap)
-        student = resize_to(probabilities(lesson.student.heatmap), teacher)
+        teacher = probabilities(outputs.teacher.heatmap)
+        student = resize_to(probabilities(outputs.student.heatmap), teacher)
         measure = F.mse_loss if self.config.loss == "mse" else F.binary_cross_entropy
         return measure(student, teacher, reduction="none").sum(dim=1).mean()
