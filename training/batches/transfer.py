@@ -1,10 +1,13 @@
 """Batches to the device."""
 
-import torch
+from typing import Any
 
-from pd_ros.detection.types import AnyBatch, PointBatch
+import torch
+from torch import Tensor
+
+from pd_ros.detection.types import AnyBatch
 from training.batches.collate import Batch
-from training.objectives.target_assigner import AnyTargets
+from training.objectives.families import AnyTargets
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
@@ -19,16 +22,12 @@ def move_batch(batch: Batch, device: torch.device) -> Batch:
 
 
 def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:
-    points, counts = batch.points.to(device), batch.counts.to(device)
-    if isinstance(batch, PointBatch):
-        return batch._replace(points=points, counts=counts)
-    return batch._replace(
-        points=points,
-        point_pillar=batch.point_pillar.to(device),
-        cells=batch.cells.to(device),
-        counts=counts,
-        layers=batch.layers.to(device),
-    )
+    tensors: dict[str, Any] = {
+        name: value.to(device)
+        for name, value in batch._asdict().items()
+        if isinstance(value, Tensor)
+    }
+    return batch._replace(**tensors)
 
 
 def move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:

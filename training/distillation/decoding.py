@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pd_ros.detection.config.parts import DecodeConfig
 from pd_ros.detection.families import AnyModelConfig, make_decoder
-from pd_ros.detection.types import AnyOutput, Detections, PointRcnnOutput
+from pd_ros.detection.types import AnyOutput, Detections
 from training.distillation.method import BevPair, DistillBatch
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
@@ -44,18 +44,12 @@ class BoxDecoder:
 
     def __call__(self, output: AnyOutput) -> list[Detections]:
         """Boxes of every sample, by falling score."""
-        return self._decoder(_device(output))(output)
+        return self._decoder(output.device)(output)
 
     def _decoder(self, device: torch.device) -> Callable[[Any], list[Detections]]:
         if self._made is None:  # only now is it known on which device
             self._made = make_decoder(self._config, device)
         return self._made
-
-
-def _device(output: AnyOutput) -> torch.device:
-    if isinstance(output, PointRcnnOutput):
-        return output.points.points.device
-    return output.heatmap.device
 
 
 Boxes = Literal["truth", "teacher", "student"]

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pd_ros.detection.bev.detector import BevDetector
-from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.config.area import area_of
 from training.config.distillation import DistillConfig
 from training.config.run import TrainConfig
+from training.distillation.feature.overhaul import keep_linear_stages
 from training.distillation.labels.calibration import calibrate
 from training.distillation.labels.label_assignment import TeacherAssignment
 from training.distillation.labels.pseudo_labels import UnlabelledBoxes
@@ -77,8 +77,7 @@ def make_distiller(config: TrainConfig, student: AnyModelConfig, world: World) -
     """
     if config.distill is None or not config.distill.teaches:
         return None
-    area_m = area_of(student) if isinstance(student, ModelConfig) else None
-    teacher = load_teacher(Path(config.distill.teacher), area_m)
+    teacher = load_teacher(Path(config.distill.teacher), area_of(student))
     freeze(teacher, config.distill, world.device)
     pair = ConfigPair(student, teacher.config)
     terms = build_losses(config.distill, pair, teacher.model)
@@ -97,16 +96,15 @@ def _relabels(
         yield UnlabelledBoxes(methods.unlabelled, pair, calibration, radius)
     if methods.labels is not None:
         yield TeacherLabels(methods.labels, pair, radius)
-    above = pair_of(pair)
-    if methods.assignment is not None and isinstance(above, BevPair):
-        yield TeacherAssignment(methods.assignment, above, radius)
+    if methods.assignment is not None:
+        yield TeacherAssignment(methods.assignment, cast("BevPair", pair_of(pair)), radius)
 
 
 def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> None:
     """Bring a teacher to a device, where it will not learn."""
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
-    if isinstance(teacher.model, BevDetector):
-        teacher.model.keeps_linear = config.overhaul is not None
+    if config.overhaul is not None:
+        keep_linear_stages(teacher.model)
     for norm in norms(teacher.model):
         norm.train(config.teacher_norm == "batch")

@@ -7,9 +7,8 @@ from operator import attrgetter
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig
-from pd_ros.detection.types import AnyOutput, PointBatch
+from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.batches.transfer import move_batch
 from training.config.area import rebuild
@@ -19,6 +18,7 @@ from training.distributed import World
 from training.loop.build_run import RunParts, build_run
 from training.loop.memory import estimate_memory
 from training.loop.step_loss import shares
+from training.objectives.families import objective_of
 from training.scoring import validate
 
 _LOG = logging.getLogger("training.loop.dry_run")
@@ -41,11 +41,11 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
     values = {name: float(term.detach()) for name, term in losses.items()}
     lines = [
         *_networks(parts),
-        *_data(batch),
+        *_data(batch, parts.trained_on),
         *(_distillation(parts.distiller, parts.model, batch) if parts.distiller else ()),
         *_initialised(parts),
         *(f"begins at  {name}: {score:.1f}" for name, score in scores.items()),
-        *_losses(values, shares(values, config)),
+        *_losses(values, shares(values, config, parts.network)),
         *(f"memory     {name}: {size / 2**20:,.0f} MiB" for name, size in memory.items()),
     ]
     for line in lines:
@@ -61,7 +61,7 @@ def count_parameters(module: nn.Module) -> int:
 def _networks(parts: RunParts) -> Iterator[str]:
     yield (
         f"student    {parts.network.name}: {count_parameters(parts.model):,} parameters,"
-        f" {_sees(parts.trained_on)} in training"
+        f" {objective_of(parts.trained_on).describe_view(parts.trained_on)} in training"
     )
     if parts.distiller is None:
         return
@@ -78,23 +78,10 @@ def _networks(parts: RunParts) -> Iterator[str]:
             )
 
 
-def _sees(network: AnyModelConfig) -> str:
-    if isinstance(network, PointRcnnConfig):
-        return f"{network.points:,} points of a cloud"
-    rows, columns = network.output_size
-    levels = len(network.level_strides)
-    return f"a head map of {rows} x {columns}" + (f", the finest of {levels}," * (levels > 1))
-
-
-def _data(batch: Batch) -> Iterator[str]:
-    seen = batch.student
-    if isinstance(seen, PointBatch):
-        drawn = seen.points.shape[1]
-        points = f"{int(seen.counts.sum()):,} points in range, of which {drawn:,} of each"
-    else:
-        points = f"{len(seen.points):,} points in {len(seen.cells):,} pillars or voxels"
+def _data(batch: Batch, network: AnyModelConfig) -> Iterator[str]:
+    seen = objective_of(network).describe_input(batch.student)
     objects = sum(len(labels.boxes) for labels in batch.labels)
-    yield f"batch      {len(batch.labels)} clouds with {points}, {objects} objects"
+    yield f"batch      {len(batch.labels)} clouds with {seen}, {objects} objects"
 
 
 @torch.no_grad()

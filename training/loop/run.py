@@ -209,7 +209,7 @@ class Run:
         figures: dict[str, object] = {
             "epoch": progress.epoch + 1,
             **losses,
-            "shares": shares(losses, self.config),
+            "shares": shares(losses, self.config, self.model_config),
             "learning_rate": self.scheduler.get_last_lr()[0],
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),

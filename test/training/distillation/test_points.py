@@ -174,9 +174,9 @@ def test_proposals_are_chosen_by_the_labels_of_the_teacher(tmp_path, monkeypatch
     seen = []
     original = step_loss.network_input
 
-    def note(batch, config):
+    def note(batch, *run):
         seen.append((batch.targets, batch.labels))
-        return original(batch, config)
+        return original(batch, *run)
 
     monkeypatch.setattr(step_loss, "network_input", note)
     teacher = write_teacher(tmp_path, small_point_config(**WIDE))

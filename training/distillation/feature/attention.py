@@ -7,10 +7,13 @@ from torch.nn import functional as F
 from training.config.compared import AttentionConfig
 from training.distillation.maps import tapped_maps
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import same_tapped_stages
 
 
 class Attention(DistillLoss):
     """Where a network is active, whatever its channels; summed over maps."""
+
+    requires = (same_tapped_stages,)
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()

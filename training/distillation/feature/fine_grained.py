@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.bev.anchors import level_anchors, nearest_bev_iou
-from pd_ros.detection.config.parts import AnchorHeadConfig
 from training.config.compared import FineGrainedConfig
 from training.distillation.maps import channel_adapter, resize_to, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
@@ -22,7 +21,7 @@ class FineGrained(DistillLoss):
         self.config = config
         network = pair.teacher
         self._anchors = None  # of the neck's (finest) map
-        if isinstance(network.head, AnchorHeadConfig):
+        if network.head.kind == "anchors":
             self._anchors = level_anchors(network)[0].flatten(0, 2)
         (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
         self.adapter = channel_adapter(mine, theirs, config.kernel)

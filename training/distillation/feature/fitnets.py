@@ -7,10 +7,13 @@ from torch.nn import functional as F
 from training.config.compared import FitNetsConfig
 from training.distillation.maps import channel_adapter, resize_to, tapped_maps, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_tapped_stages
 
 
 class FitNets(DistillLoss):
     """Mean squared error of maps, the student's through a regressor; summed over maps."""
+
+    requires = (same_tapped_stages,)
 
     def __init__(self, config: FitNetsConfig, pair: BevPair) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
 from training.distillation.maps import channel_adapter, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.distillation.response.logit import masked_mean
 from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_loss import probabilities
@@ -20,6 +21,7 @@ class GidResponse(DistillLoss):
     """Probabilities and boxes in the cells that the instances would be assigned to."""
 
     reads = ("heatmap", "box")
+    requires = (two_center_heads, same_boxes, same_map_sizes)
 
     def __init__(self, config: GidResponseConfig, pair: BevPair) -> None:
         super().__init__()
@@ -48,6 +50,7 @@ class GidFeature(DistillLoss):
     """The neck's features under the instances, and how far these are from each other."""
 
     reads = ("neck",)
+    requires = (two_center_heads, same_map_sizes)
 
     def __init__(self, config: GidFeatureConfig, pair: BevPair) -> None:
         super().__init__()

@@ -1,5 +1,7 @@
 """Reweighted local distillation (PointDistiller sections 3.2 and 3.3)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,7 @@ from training.distillation.method import (
     BevPair,
     DistillBatch,
     DistillLoss,
+    MethodUse,
     PointDistillBatch,
     PointDistillLoss,
     PointPair,
@@ -135,6 +138,19 @@ class MapLocal(DistillLoss):
         return loss
 
 
+def same_points(use: MethodUse[LocalConfig, PointPair]) -> Iterator[str]:
+    """Both networks draw the same points of a cloud."""
+    if use.config.tap != "points":
+        yield f"local.tap: expected points for networks on raw points, got {use.config.tap}"
+    for name in ("range_m", "points", "near_m"):
+        mine, theirs = (getattr(network, name) for network in use.pair)
+        if mine != theirs:
+            yield (
+                f"local: both networks must draw the same points of a cloud, and {name} is {mine}"
+                f" of the student and {theirs} of the teacher; change one of them"
+            )
+
+
 class PointLocal(PointDistillLoss):
     """Points after the last propagation, the same of both networks (PointRCNN).
 
@@ -142,6 +158,7 @@ class PointLocal(PointDistillLoss):
     """
 
     reads = ("points.features",)
+    requires = (same_points,)
 
     def __init__(self, config: LocalConfig, pair: PointPair) -> None:
         super().__init__()
@@ -167,3 +184,28 @@ def _of_points(features: Tensor) -> Tensor:
 def build_local(config: LocalConfig, pair: BevPair) -> DistillLoss:
     """The term for a tap."""
     return PillarLocal(config, pair) if config.tap == "pillars" else MapLocal(config, pair)
+
+
+def same_nodes(use: MethodUse[LocalConfig, BevPair]) -> Iterator[str]:
+    """The nodes of the two networks are the same pillars or cells."""
+    student, teacher = use.pair
+    same_cells = student.grid == teacher.grid
+    match use.config.tap:
+        case "pillars":
+            if any(network.encoder.kind != "pillars" for network in use.pair):
+                yield "local.tap: pillars needs two networks of pillars; take stages"
+            elif not same_cells:
+                yield "local.tap: pillars needs the same grid in both networks; take logit alone"
+        case "stages":
+            strides = [(n.canvas_stride, n.backbone.strides) for n in use.pair]
+            fewest = min(len(network.backbone.widths) for network in use.pair)
+            missing = [number for number in use.config.stages if number >= fewest]
+            if not same_cells or strides[0] != strides[1]:
+                yield "local.tap: stages needs the same grid and strides in both networks"
+            elif missing:
+                yield f"local.stages: the backbones have no stages {missing}; count from 0"
+        case "points":
+            yield "local.tap: points is for networks on raw points; take pillars, stages or neck"
+        case "neck":
+            if student.output_size != teacher.output_size:
+                yield "local.tap: neck needs maps of the same size in both networks"

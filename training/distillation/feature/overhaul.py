@@ -6,15 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.bev.detector import BevDetector
+from pd_ros.detection.families import AnyModel
 from training.config.compared import OverhaulConfig
 from training.distillation.maps import channel_adapter, resize_to, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_stages
 
 
 class Overhaul(DistillLoss):
     """Partial L2 to the teacher's stages above a margin; each weighs twice the finer one."""
 
     reads = ("linear_stages",)
+    requires = (same_stages,)
 
     def __init__(self, config: OverhaulConfig, pair: BevPair, teacher: BevDetector) -> None:
         super().__init__()
@@ -41,6 +44,12 @@ class Overhaul(DistillLoss):
             share = 0.5 ** (len(teacher) - 1 - number)
             losses.append(share * partial_squared_error(learnt, target))
         return torch.stack(losses).sum() * self._scale / batch
+
+
+def keep_linear_stages(model: AnyModel) -> None:
+    """Have a network give its stages before their last ReLU, too."""
+    assert isinstance(model, BevDetector)
+    model.keeps_linear = True
 
 
 def expected_negative(mean: Tensor, deviation: Tensor) -> Tensor:

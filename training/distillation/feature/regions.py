@@ -1,16 +1,31 @@
 """Feature KD on the neck's map (SparseKD's released code; off in its best recipe)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.config.sparse import FeatureConfig
 from training.distillation.decoding import BoxSource
-from training.distillation.maps import channel_adapter, resize_to, tapped_widths
-from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.maps import channel_adapter, neck_width, resize_to, tapped_widths
+from training.distillation.method import BevPair, DistillBatch, DistillLoss, MethodUse
 from training.distillation.response.logit import gaussian_mask, masked_mean
 from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_targets import Targets
+
+
+def comparable_necks(use: MethodUse[FeatureConfig, BevPair]) -> Iterator[str]:
+    """The necks have as many channels or an adapter; Gaussians need a teacher that has them."""
+    config, (student, teacher) = use.config, use.pair
+    widths = neck_width(student), neck_width(teacher)
+    if config.mode in ("raw", "rois") and not config.adapter and widths[0] != widths[1]:
+        yield (
+            f"feature.adapter: the necks have {widths[0]} and {widths[1]} channels (student,"
+            " teacher); an adapter is needed"
+        )
+    if config.gaussian != "none" and teacher.head.kind != "center":
+        yield "feature.gaussian: needs a teacher that finds centres; leave it at none"
 
 
 def build_feature(config: FeatureConfig, pair: BevPair) -> DistillLoss:

@@ -1,5 +1,7 @@
 """Similarity-preserving distillation (Tung and Mori 2019)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -7,10 +9,21 @@ from torch.nn import functional as F
 from training.config.compared import SimilarityConfig
 from training.distillation.maps import tapped_maps
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import BevUse, same_tapped_stages
+
+
+def _several_scenes(use: BevUse) -> Iterator[str]:
+    if use.run.schedule.batch_size < 2:
+        yield (
+            "similarity: compares the scenes of a batch, and schedule.batch_size is 1; raise it to"
+            " 2 or more"
+        )
 
 
 class Similarity(DistillLoss):
     """How alike the scenes of a batch are to both networks; summed over maps."""
+
+    requires = (same_tapped_stages, _several_scenes)
 
     def __init__(self, config: SimilarityConfig) -> None:
         super().__init__()

@@ -9,12 +9,15 @@ from training.batches.collate import Batch
 from training.batches.transfer import move_targets
 from training.config.compared import AssignmentConfig
 from training.distillation.method import BevPair
+from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import centre_cells, encode_at, make_targets, radius_of
 
 
 class TeacherAssignment:
     """Makes the student's targets anew: the teacher chooses the cell of each object."""
+
+    requires = (two_center_heads, same_boxes, same_map_sizes)
 
     def __init__(self, config: AssignmentConfig, pair: BevPair, box_radius: int) -> None:
         self._config = config

@@ -1,6 +1,6 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,8 +12,15 @@ from training.batches.transfer import move_targets
 from training.config.sparse import LabelConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
-from training.distillation.method import ConfigPair
-from training.objectives.target_assigner import make_target_assigner
+from training.distillation.method import ConfigPair, MethodUse
+from training.objectives.families import make_target_assigner
+
+
+def known_classes(use: MethodUse[LabelConfig, ConfigPair]) -> Iterator[str]:
+    """The classes that it names are the student's."""
+    classes = use.pair.student.classes
+    if unknown := sorted({*use.config.thresholds, *use.config.by_overlap} - set(classes)):
+        yield f"labels: {unknown} are none of the classes {list(classes)}"
 
 
 class TeacherLabels:

@@ -1,5 +1,7 @@
 """Logit and regression KD of anchor heads (SparseKD's released code, for SECOND)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -7,16 +9,32 @@ from pd_ros.detection.bev.anchor_head import by_anchor
 from pd_ros.detection.bev.anchors import anchor_head
 from training.config.sparse import AnchorLogitConfig
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import (
+    BevUse,
+    most_levels,
+    same_map_sizes,
+    two_anchor_heads,
+)
 from training.distillation.response.logit import masked_mean
 from training.objectives.anchor_losses import box_error, share_of_match
 from training.objectives.anchor_targets import NOT_COUNTED, AnchorTargets
 from training.objectives.center_targets import covered_cells
 
 
+def _one_map_if_inside(use: BevUse) -> Iterator[str]:
+    """Cells inside boxes are known of one map, not of a pyramid's several."""
+    if use.config.positions == "inside" and (levels := most_levels(use)) > 1:
+        yield (
+            f"anchor_logit.positions: inside needs a head of one map, a pyramid's has"
+            f" {levels}; take positive"
+        )
+
+
 class AnchorLogit(DistillLoss):
     """Squared error of class probabilities, summed over a cell's anchors, at pivotal cells."""
 
     reads = ("heatmap",)
+    requires = (two_anchor_heads, same_map_sizes, _one_map_if_inside)
 
     def __init__(self, config: AnchorLogitConfig, pair: BevPair) -> None:
         super().__init__()
@@ -64,6 +82,7 @@ class AnchorRegression(DistillLoss):
     """
 
     reads = ("box",)
+    requires = (two_anchor_heads, same_map_sizes)
 
     def forward(self, outputs: DistillBatch) -> Tensor:
         """Mean over each sample's matched anchors, averaged over the batch."""

@@ -1,12 +1,21 @@
 """Logit KD without positions (Hinton et al. 2015), of heatmaps or of anchors' classes."""
 
+from collections.abc import Iterator
+
 from torch import Tensor
 from torch.nn import functional as F
 
 from training.config.compared import HintonConfig
 from training.distillation.maps import resize_to
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import BevUse, most_levels, same_anchors
 from training.objectives.center_loss import probabilities
+
+
+def _one_map(use: BevUse) -> Iterator[str]:
+    """Neither head looks at a pyramid, which has several maps."""
+    if (levels := most_levels(use)) > 1:
+        yield f"hinton: compares one map, a pyramid's head has {levels}; take anchor_logit"
 
 
 class Hinton(DistillLoss):
@@ -16,6 +25,7 @@ class Hinton(DistillLoss):
     """
 
     reads = ("heatmap",)
+    requires = (same_anchors, _one_map)
 
     def __init__(self, config: HintonConfig) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from training.config.sparse import Gaussian, LogitConfig
 from training.distillation.maps import resize_to
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import two_center_heads
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import Targets
 
@@ -15,6 +16,7 @@ class Logit(DistillLoss):
     """Difference of probabilities, weighted by a mask of positions."""
 
     reads = ("heatmap",)
+    requires = (two_center_heads,)
 
     def __init__(self, config: LogitConfig) -> None:
         super().__init__()

@@ -5,6 +5,7 @@ from torch import Tensor
 from training.config.sparse import RankDistributionConfig
 from training.distillation.maps import resize_to
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import two_center_heads
 from training.objectives.center_loss import probabilities
 
 
@@ -12,6 +13,7 @@ class RankDistribution(DistillLoss):
     """Cross entropy of normalised scores at the best (class, cell) entries of each sample."""
 
     reads = ("heatmap",)
+    requires = (two_center_heads,)
 
     def __init__(self, config: RankDistributionConfig) -> None:
         super().__init__()

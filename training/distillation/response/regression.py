@@ -5,6 +5,7 @@ from torch import Tensor
 from pd_ros.detection.bev.decode_center import rows_at
 from training.config.sparse import RegressionConfig
 from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.objectives.center_loss import weighted_mean
 from training.objectives.center_targets import Targets
 
@@ -13,6 +14,7 @@ class Regression(DistillLoss):
     """L1 of the two box maps in the cells that learn a box."""
 
     reads = ("box",)
+    requires = (two_center_heads, same_boxes, same_map_sizes)
 
     def __init__(self, config: RegressionConfig) -> None:
         super().__init__()
