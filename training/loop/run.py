@@ -31,7 +31,7 @@ from training.loop.interrupts import (
     has_single_value,
     read_finite,
 )
-from training.loop.schedule import average_of
+from training.loop.schedule import make_ema
 from training.loop.state import Progress, Stateful, load_state, save_state
 from training.loop.step_loss import in_half, shares, step_losses
 from training.loop.tensorboard import Events
@@ -77,7 +77,7 @@ class Run:
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
-        self.average = average_of(model, config.schedule.ema_decay)
+        self.ema = make_ema(model, config.schedule.ema_decay)
         self.origin = origin
         self.clouds = clouds
         self.stop = StopRequest()
@@ -159,8 +159,8 @@ class Run:
         nn.utils.clip_grad_norm_(learnt, self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
         return read
 
     def _losses(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
@@ -200,7 +200,7 @@ class Run:
         }
         if self.distiller is not None and self.distiller.distillation.state_dict():
             parts["adapters"] = self.distiller.distillation
-        return parts | ({"average": self.average} if self.average is not None else {})
+        return parts | ({"average": self.ema} if self.ema is not None else {})
 
     def finish_epoch(
         self, progress: Progress, losses: dict[str, float], seconds: float, waiting: float
@@ -216,7 +216,7 @@ class Run:
         }
         if self.events is None:  # not the first process
             return figures
-        learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
+        learnt = self.model if self.ema is None else cast("AnyModel", self.ema.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
         scored = validate(whole, self.model_config, self.config, self.world.device)

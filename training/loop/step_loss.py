@@ -29,8 +29,7 @@ def step_losses(
     """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
 
     Terms of distillation are called ``distill_METHOD``. ``shape``: the network's config;
-    ``epoch``: from 0; ``half``: whether the
-    networks run in bfloat16.
+    ``epoch``: from 0; ``half``: whether the networks run in bfloat16.
     """
     half_where = partial(
         torch.autocast, batch.student.points.device.type, torch.bfloat16, enabled=half

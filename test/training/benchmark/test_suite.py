@@ -28,7 +28,9 @@ def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) ->
         for row in grid.rows
         for job in (grid.teachers[row.pair.name], *grid.students(row, 1.0).values())
     }
-    monkeypatch.setattr("training.distillation.checks.read_config", networks.__getitem__)
+    for reader in ("checks", "initialise.requirements"):
+        place = f"training.distillation.{reader}.read_config"
+        monkeypatch.setattr(place, networks.__getitem__)
     for row in grid.rows:
         jobs = [*grid.searches(row).values(), *grid.students(row, 1.0).values()]
         run = jobs[0].run
