@@ -1,4 +1,4 @@
-"""What programs say about a network that answers values that are not finite; no torch needed."""
+"""Messages about networks that answer values that are not finite; no torch needed."""
 
 NOT_FINITE = "values of the network that are not finite"  # what ``Predictor.not_finite`` counts
 NOT_FINITE_ADVICE = (

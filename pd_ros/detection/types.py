@@ -119,6 +119,11 @@ class ModelOutput(NamedTuple):
         """What the head says."""
         return HeadMaps(self.heatmap, self.box, self.direction, self.quality, self.coarser)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return self.heatmap.device
+
 
 class PointBatch(NamedTuple):
     """Clouds for networks that take points as they are: equally many of every cloud."""
@@ -159,6 +164,11 @@ class PointRcnnOutput(NamedTuple):
     points: PointOutput
     proposals: Proposals
     refined: Refined
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return self.points.points.device
 
 
 AnyBatch = PillarBatch | PointBatch

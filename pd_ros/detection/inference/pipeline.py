@@ -1,6 +1,7 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from pd_ros.detection.bev.pillar_encoder import PillarEncoder
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.point_rcnn import PointRcnnConfig
-from pd_ros.detection.families import AnyModel, AnyModelConfig, make_decoder
+from pd_ros.detection.families import AnyModel, AnyModelConfig, family_of, make_decoder
 from pd_ros.detection.inference.backends import check_backend, make_dense
 from pd_ros.detection.inference.cuda_graph import GraphInference
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
@@ -120,19 +121,41 @@ def make_inference(
 
     Raises ``ValueError`` for a backend that cannot run it.
     """
-    model = model.eval().to(device)
-    if isinstance(model, PointRcnn):
-        assert isinstance(config, PointRcnnConfig)
-        if backend != "torch":
-            raise ValueError(
-                f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
-            )
-        return PointInference(model, config, device, precision)
-    assert isinstance(config, ModelConfig)
+    inference: BevInference | GraphInference | PointInference = _INFERENCE[family_of(config).kind](
+        model.eval().to(device), config, device, precision, backend
+    )
+    return inference
+
+
+def _make_bev(
+    model: BevDetector,
+    config: ModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> BevInference | GraphInference:
     if backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
         check_backend(backend, device, precision)
         return GraphInference(model, config, device, precision)
     return BevInference(model, config, device, precision, backend)
+
+
+def _make_point(
+    model: PointRcnn,
+    config: PointRcnnConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> PointInference:
+    if backend != "torch":
+        raise ValueError(
+            f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
+        )
+    return PointInference(model, config, device, precision)
+
+
+# By the kinds of ``pd_ros.detection.families``, which cannot name what is built upon it.
+_INFERENCE: dict[str | None, Callable[..., Any]] = {None: _make_bev, "point_rcnn": _make_point}
 
 
 def _make_encoder(

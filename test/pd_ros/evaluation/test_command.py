@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_nuscenes import vehicle, write_nuscenes
-
 from pd_ros.evaluate import main
+from small_nuscenes import vehicle, write_nuscenes
 
 LINE = "Car 0 0 -1.5 10 20 100 145 1.5 1.6 4.0 2 1.7 {} -1.5708"
 

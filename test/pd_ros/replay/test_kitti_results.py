@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pd_ros.evaluate import main as evaluate
 from small_kitti import CALIBRATION, CAR, write_kitti
 from small_recording import cloud_points, drive, write_bins, write_clouds
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluate import main as evaluate
 from pd_ros.evaluation.kitti.camera import kitti_objects, read_calibration
 from pd_ros.evaluation.kitti.labels import read_detections
 from pd_ros.replay.__main__ import main as replay
