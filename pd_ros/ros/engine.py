@@ -171,7 +171,9 @@ class Engine:
     def _publish(self, arrival: Arrival, answer: Answer, settings: Settings) -> None:
         began_s = time.monotonic()
         header = arrival.cloud.header._replace(frame_id=answer.frame_id)
-        boxes = self._publisher.publish(header, answer.found, settings.names, settings.markers)
+        boxes = self._publisher.publish(
+            header, answer.detections, settings.names, settings.markers
+        )
         now_s = time.monotonic()
         latency_ms = 1000 * (now_s - arrival.arrived_s)
         self._statistics.answer(latency_ms, boxes)

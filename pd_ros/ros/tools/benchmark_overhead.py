@@ -20,7 +20,7 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Clipped, Detections
+from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.pointcloud.cdr import parse_cloud
 from pd_ros.pointcloud.layout import check_cloud
 from pd_ros.process.command_options import command_parser
@@ -41,15 +41,13 @@ class NoNetwork:
     """In place of a detector: always the same boxes, at once."""
 
     def __init__(self, works: Predictor) -> None:
-        self.config, self.device, self.clipped = works.config, works.device, Clipped()
-        self.not_finite = 0
-        self._found = Detections(
-            torch.ones(_BOXES, 7), torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
-        )
+        self.config, self.device = works.config, works.device
+        scores, labels = torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
+        self._result = InferenceResult(Detections(torch.ones(_BOXES, 7), scores, labels))
 
-    def __call__(self, points: object, _done: object) -> Detections:
-        """The boxes."""
-        return self._found
+    def infer(self, points: object, on_stage: object) -> InferenceResult:
+        """Return the boxes."""
+        return self._result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,7 +106,7 @@ def our_way(node: Node) -> Callable[[bytes], None]:
         cloud = parse_cloud(cdr)
         check_cloud(cloud.layout, len(cloud.data), settings.reading.names)
         answer = answerer(cloud, settings)
-        publisher.publish(cloud.header, answer.found, settings.names, settings.markers)
+        publisher.publish(cloud.header, answer.detections, settings.names, settings.markers)
 
     return way
 

@@ -123,7 +123,7 @@ def test_the_node_reads_it(waymo_model, told) -> None:
     header = CloudHeader(Stamp(3, 0), "lidar")
     cloud = CloudMessage(header, cloud_layout(message), bytes(message.data))
     settings = Settings(score_thresholds=((0.0,), (0.0,)))
-    found = detector(cloud, settings).found
+    found = detector(cloud, settings).detections
     wanted = expected(waymo_model, 0, told, "fp32")
     torch.testing.assert_close(found.boxes, wanted.boxes, atol=2e-3, rtol=0)
     assert any("no field elongation" in text for text in said) != told

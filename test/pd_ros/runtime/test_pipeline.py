@@ -13,7 +13,7 @@ from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.families import build_model
-from pd_ros.detection.types import Clipped, Detections
+from pd_ros.detection.types import Clipped, Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
@@ -52,13 +52,18 @@ class Recorder:
         self.errors = list(errors)
         self.seen = []
         self.clipped = Clipped()
-        self.not_finite = 0
+        self.velocities = None  # in place of the model's
 
-    def __call__(self, points, done):
+    def infer(self, points, on_stage):
         self.seen.append(points.copy())
         if self.errors:
             raise self.errors.pop(0)
-        return self.works(points, done)
+        found = self.works(points, on_stage)
+        if self.velocities is not None:
+            found = found._replace(
+                velocities=found.boxes.new_tensor(self.velocities).expand(len(found.scores), 2)
+            )
+        return InferenceResult(found, self.clipped)
 
 
 @pytest.fixture(scope="module")
@@ -103,20 +108,20 @@ def test_points_go_to_the_models_frame_and_boxes_come_back(checkpoint) -> None:
     answer = made(message(mounted, frame_id="mounted"), ALL)
     np.testing.assert_allclose(made.predictor.seen[0], POINTS, atol=1e-5)
     assert answer.frame_id == "mounted"
-    assert len(answer.found.scores) == len(plain.found.scores) > 0
+    assert len(answer.detections.scores) == len(plain.detections.scores) > 0
     # Backwards: x and y change sign, the sensor sits 0.5 m ahead of the base, 1 m above.
-    expected = plain.found.boxes.clone()
+    expected = plain.detections.boxes.clone()
     expected[:, 0], expected[:, 1] = 0.5 - expected[:, 0], -expected[:, 1]
     expected[:, 2] -= 1
-    np.testing.assert_allclose(answer.found.boxes[:, :6], expected[:, :6], atol=1e-2)
-    turn = answer.found.boxes[:, 6] - plain.found.boxes[:, 6]
+    np.testing.assert_allclose(answer.detections.boxes[:, :6], expected[:, :6], atol=1e-2)
+    turn = answer.detections.boxes[:, 6] - plain.detections.boxes[:, 6]
     np.testing.assert_allclose(turn.cos(), -1, atol=1e-3)
 
 
 def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint) -> None:
     made = answerer(checkpoint, Buffer({}), sensor_frame="base")
     answer = made(message(), ALL)
-    assert len(answer.found.scores) == 0
+    assert len(answer.detections.scores) == 0
     assert answer.frame_id == "lidar"
     assert events(made) == {"no transform": 1}
     assert made.said == [("no transform", "base from lidar: no such frame")]
@@ -128,11 +133,34 @@ def test_boxes_in_the_output_frame_or_where_they_are(checkpoint) -> None:
     plain = answerer(checkpoint)(message(), ALL)
     answer = made(message(), ALL)
     assert answer.frame_id == "map"
-    np.testing.assert_allclose(answer.found.boxes[:, 0], plain.found.boxes[:, 0] + 100, rtol=1e-5)
+    np.testing.assert_allclose(
+        answer.detections.boxes[:, 0], plain.detections.boxes[:, 0] + 100, rtol=1e-5
+    )
     buffer.known.clear()
     answer = made(message(stamp_s=2), ALL)
-    assert (answer.frame_id, len(answer.found.scores)) == ("lidar", len(plain.found.scores))
+    assert (answer.frame_id, len(answer.detections.scores)) == (
+        "lidar",
+        len(plain.detections.scores),
+    )
     assert events(made) == {"no output frame": 1}
+
+
+def test_velocities_turn_with_their_boxes(checkpoint) -> None:
+    """The sensor looks back, the map is turned by a quarter to the left of the sensor's frame."""
+    quarter = (0, 0, math.sqrt(0.5), math.sqrt(0.5))
+    buffer = Buffer({
+        ("base", "lidar"): rigid((0, 0, 0), (0, 0, 1, 0)),
+        ("map", "lidar"): rigid((100, 0, 0), quarter),
+    })  # fmt: skip
+    made = answerer(checkpoint, buffer, sensor_frame="base")
+    made.predictor.velocities = (3, 1)  # in the base: ahead and a little to the left
+    velocities = made(message(), ALL).detections.velocities
+    assert len(velocities) > 0
+    np.testing.assert_allclose(velocities, [[-3, -1]] * len(velocities), atol=1e-6)
+    made = answerer(checkpoint, buffer, sensor_frame="base", output_frame="map")
+    made.predictor.velocities = (3, 1)
+    velocities = made(message(), ALL).detections.velocities
+    np.testing.assert_allclose(velocities, [[1, -3]] * len(velocities), atol=1e-6)
 
 
 def driving(seconds: float) -> np.ndarray:
@@ -164,7 +192,7 @@ def test_without_tf_each_sweep_is_alone_or_has_no_boxes(sweeps_checkpoint) -> No
         assert events(made) == {"single sweep": 2}
         assert reason in made.said[0][1]
         answer = made(message(stamp_s=1.2), dataclasses.replace(ALL, single_sweep=False))
-        assert len(answer.found.scores) == 0
+        assert len(answer.detections.scores) == 0
         assert events(made)["no transform"] == 1
 
 
@@ -188,7 +216,7 @@ def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
 
 def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
     made = answerer(checkpoint, errors=[torch.OutOfMemoryError("injected")])
-    assert len(made(message(), ALL).found.scores) > 0
+    assert len(made(message(), ALL).detections.scores) > 0
     assert [len(points) for points in made.predictor.seen] == [300, 150]
     assert events(made) == {"out of memory": 1}
     made.predictor.errors = [torch.OutOfMemoryError("injected")] * 2
@@ -208,16 +236,16 @@ def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint)
 @pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
 def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_m) -> None:
     all_boxes = dataclasses.replace(ALL, z_offset_m=z_offset_m)
-    every = answerer(checkpoint)(message(), all_boxes).found.boxes
+    every = answerer(checkpoint)(message(), all_boxes).detections.boxes
     own = on_sensor(every, 0.3)
     assert 0 < own.sum() < len(every)
     made = answerer(checkpoint)
-    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).found.boxes
+    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).detections.boxes
     torch.testing.assert_close(found, every[~own])
     assert events(made) == {"boxes on the own vehicle": own.sum()}
     box = (-1, -1, -4, 1, 1, 4)
     made = answerer(checkpoint)
-    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).found.boxes
+    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).detections.boxes
     assert not inside_range(found, box).any()
     assert events(made)["boxes on the own vehicle"] > 0
 
@@ -239,12 +267,12 @@ def test_region_own_vehicle_and_most_points(checkpoint) -> None:
 
 
 def test_boxes_with_few_points_are_left_out(checkpoint) -> None:
-    found = answerer(checkpoint)(message(), ALL).found
+    found = answerer(checkpoint)(message(), ALL).detections
     held = points_in_boxes(torch.from_numpy(POINTS), found.boxes).sum(dim=1)
     least = int(held.median()) + 1
     answer = answerer(checkpoint)(message(), dataclasses.replace(ALL, min_points_in_box=least))
-    assert 0 < len(answer.found.scores) < len(found.scores)
-    assert len(answer.found.scores) == int((held >= least).sum())
+    assert 0 < len(answer.detections.scores) < len(found.scores)
+    assert len(answer.detections.scores) == int((held >= least).sum())
 
 
 def test_points_in_boxes_are_counted_as_one_by_one() -> None:
@@ -269,7 +297,7 @@ def test_stages_are_timed(checkpoint) -> None:
 def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(checkpoint) -> None:
     plain = answerer(checkpoint)(message(), ALL)
     strict = answerer(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
-    assert len(strict.found.scores) < len(plain.found.scores)
+    assert len(strict.detections.scores) < len(plain.detections.scores)
     assert load_detector(Setup(str(checkpoint), "cpu", "bf16")).precision == torch.bfloat16
     with pytest.raises(ValueError, match="cuda_graph runs on cuda, the device is cpu"):
         load_detector(Setup(str(checkpoint), "cpu", backend="cuda_graph"))
