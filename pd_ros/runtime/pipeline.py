@@ -57,7 +57,7 @@ class Answerer:
         self._extras = extra_fields(features)
         self._columns = model_columns(features, self._extras)
         self.joins = TIME_LAG in features
-        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps))
+        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps_count))
         self._last_ns: int | None = None
         self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
 
@@ -92,7 +92,7 @@ class Answerer:
         points = self._read(cloud, settings)
         if model_from_cloud is not None:
             points = move_points(points, model_from_cloud)
-        points = crop(points, settings.region, settings.ego_box)
+        points = crop(points, settings.roi_range, settings.ego_box)
         thinned = thin_out(points, self._setup.max_points)
         self._note_clipped("input.max_points", len(points) - len(thinned))
         joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
@@ -104,10 +104,10 @@ class Answerer:
 
     def _read(self, cloud: CloudMessage, settings: Settings) -> Float32:
         if not self._extras:
-            return decode_points(cloud.layout, cloud.data, settings.reading)
+            return decode_points(cloud.layout, cloud.data, settings.decoding)
         if missing := missing_fields(cloud.layout, self._extras):
             self._say("missing field", missing)
-        reading = replace(settings.reading, extras=self._extras)
+        reading = replace(settings.decoding, extras=self._extras)
         return decode_points(cloud.layout, cloud.data, reading)
 
     def _join(self, points: Float32, header: CloudHeader, settings: Settings) -> Float32:
@@ -116,7 +116,7 @@ class Answerer:
         try:
             pose = self._ask(self._setup.fixed_frame, sensor, header, settings)
         except TransformError as error:
-            if not settings.single_sweep:
+            if settings.on_tf_error == "drop":
                 raise
             self._note("single sweep", f"detecting in single sweeps: {error}")
             return with_age(points, 0.0)
@@ -183,7 +183,7 @@ class Answerer:
         stages_ms: dict[str, float],
     ) -> Answer:
         """Move the boxes there; where that is not possible they stay, and the header says so."""
-        target = self._setup.output_frame
+        target = self._setup.output_frame_id
         try:
             output_from_cloud = self._lookup(target, header, settings)
         except TransformError as error:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from default_settings import default_settings, default_startup
 from small_model import small_config
 
 from pd_ros.detection.bev.voxelize import inside_range
@@ -19,12 +20,11 @@ from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.runtime.pipeline import Answerer
 from pd_ros.runtime.placed_boxes import count_points
-from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics
 from pd_ros.runtime.transforms import TransformError, move_points, rigid
 
 STILL = (0.0, 0.0, 0.0, 1.0)
-ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
+ALL = default_settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
 FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "intensity")))
 POINTS = np.random.default_rng(0).uniform(-2, 0.5, (300, 4)).astype(np.float32)
 
@@ -78,7 +78,7 @@ def sweeps_checkpoint(tmp_path_factory):
 
 
 def answerer(path, transforms=None, errors=(), **setup) -> Answerer:
-    setup = Setup(str(path), "cpu", **setup)
+    setup = default_startup(path, **setup)
     said = []
     made = Answerer(
         load_detector(setup), setup, transforms, Statistics(), lambda *text: said.append(text)
@@ -129,7 +129,7 @@ def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint
 
 def test_boxes_in_the_output_frame_or_where_they_are(checkpoint) -> None:
     buffer = Buffer({("map", "lidar"): rigid((100, 0, 0), STILL)})
-    made = answerer(checkpoint, buffer, output_frame="map")
+    made = answerer(checkpoint, buffer, output_frame_id="map")
     plain = answerer(checkpoint)(message(), ALL)
     answer = made(message(), ALL)
     assert answer.frame_id == "map"
@@ -157,7 +157,7 @@ def test_velocities_turn_with_their_boxes(checkpoint) -> None:
     velocities = made(message(), ALL).detections.velocities
     assert len(velocities) > 0
     np.testing.assert_allclose(velocities, [[-3, -1]] * len(velocities), atol=1e-6)
-    made = answerer(checkpoint, buffer, sensor_frame="base", output_frame="map")
+    made = answerer(checkpoint, buffer, sensor_frame="base", output_frame_id="map")
     made.predictor.velocities = (3, 1)
     velocities = made(message(), ALL).detections.velocities
     np.testing.assert_allclose(velocities, [[1, -3]] * len(velocities), atol=1e-6)
@@ -191,13 +191,13 @@ def test_without_tf_each_sweep_is_alone_or_has_no_boxes(sweeps_checkpoint) -> No
         assert (made.predictor.seen[1][:, 4] == 0).all()
         assert events(made) == {"single sweep": 2}
         assert reason in made.said[0][1]
-        answer = made(message(stamp_s=1.2), dataclasses.replace(ALL, single_sweep=False))
+        answer = made(message(stamp_s=1.2), dataclasses.replace(ALL, on_tf_error="drop"))
         assert len(answer.detections.scores) == 0
         assert events(made)["no transform"] == 1
 
 
 def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
-    one, several = (load_detector(Setup(str(p), "cpu")) for p in (checkpoint, sweeps_checkpoint))
+    one, several = (load_detector(default_startup(p)) for p in (checkpoint, sweeps_checkpoint))
     assert [model_sweeps(several, asked) for asked in (-1, 2)] == [4, 2]
     assert [model_sweeps(one, asked) for asked in (-1, 1)] == [1, 1]
     with pytest.raises(ValueError, match=r"sweeps.count: .* has no feature time_lag; got 2"):
@@ -253,7 +253,7 @@ def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_
 def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     made = answerer(checkpoint, max_points=50)
     settings = dataclasses.replace(
-        ALL, region=(-2, -2, -3, 0, 0.5, 1), ego_box=(-1, -1, -3, 1, 1, 1), z_offset_m=0.25
+        ALL, roi_range=(-2, -2, -3, 0, 0.5, 1), ego_box=(-1, -1, -3, 1, 1, 1), z_offset_m=0.25
     )
     made(message(), settings)
     seen = made.predictor.seen[0]
@@ -298,9 +298,9 @@ def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(ch
     plain = answerer(checkpoint)(message(), ALL)
     strict = answerer(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
     assert len(strict.detections.scores) < len(plain.detections.scores)
-    assert load_detector(Setup(str(checkpoint), "cpu", "bf16")).precision == torch.bfloat16
+    assert load_detector(default_startup(checkpoint, precision="bf16")).precision == torch.bfloat16
     with pytest.raises(ValueError, match="cuda_graph runs on cuda, the device is cpu"):
-        load_detector(Setup(str(checkpoint), "cpu", backend="cuda_graph"))
+        load_detector(default_startup(checkpoint, backend="cuda_graph"))
 
 
 def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:
@@ -308,7 +308,7 @@ def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, build_model(config), config, {})
     with pytest.raises(ValueError, match="got one that wants intensity, ring"):
-        load_detector(Setup(str(path), "cpu"))
+        load_detector(default_startup(path))
 
 
 def test_a_replaced_checkpoint_is_noticed(checkpoint, tmp_path) -> None:
