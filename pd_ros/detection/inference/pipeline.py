@@ -20,7 +20,7 @@ from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.point_rcnn.detector import PointRcnn
 from pd_ros.detection.point_rcnn.sampling import make_point_batch
-from pd_ros.detection.types import Clipped, Detections, Done, Found, PointRcnnOutput
+from pd_ros.detection.types import Clipped, Detections, InferenceResult, OnStage, PointRcnnOutput
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.bev.sparse_encoder import SparseEncoder
@@ -48,26 +48,26 @@ class BevInference:
         self._row_precision = precision if pillars else torch.float32
         self._dense = make_dense(model.dense, config, device, precision, backend)
 
-    def __call__(self, cloud: Tensor, done: Done) -> Found:
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
         cloud = cloud.to(self._device)
-        done("copy")
+        on_stage("copy")
         batch = pillarize([cloud], self._config.grid, self._config.capacity)
-        done("voxelise")
+        on_stage("voxelise")
         if not len(batch.cells):
-            return Found(Detections.empty(), batch.clipped)
+            return InferenceResult(Detections.empty(), batch.clipped)
         features = self._encoder(batch).to(self._row_precision)
         canvas = self._encoder.canvas(features, batch).to(
             self._precision, memory_format=torch.channels_last
         )
-        done("encode")
+        on_stage("encode")
         settings = self._config.decode
-        best = self._peaks(self._dense(canvas, done))[0]
+        best = self._peaks(self._dense(canvas, on_stage))[0]
         candidates = usable(best, settings)
-        done("decode_boxes")
+        on_stage("decode_boxes")
         found = suppress(candidates, settings, self._config.class_groups).cpu()
-        done("nms")
-        return Found(found, batch.clipped, count_not_finite(best, settings))
+        on_stage("nms")
+        return InferenceResult(found, batch.clipped, count_not_finite(best, settings))
 
 
 class PointInference:
@@ -89,25 +89,25 @@ class PointInference:
         self._decode = make_decoder(config, device)
         self._model = fold_batch_norm(model)
 
-    def __call__(self, cloud: Tensor, done: Done) -> Found:
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
         cloud = cloud.to(self._device)
-        done("copy")
+        on_stage("copy")
         half = self._precision != torch.float32
         batch = make_point_batch([cloud], self._config)
-        done("sample")
+        on_stage("sample")
         with torch.autocast(self._device.type, self._precision, enabled=half):
             first = self._model.first_stage(batch)
-            done("first_stage")
+            on_stage("first_stage")
             proposals = self._model.propose(first)
-            done("propose")
+            on_stage("propose")
             refined = self._model.refine(first, proposals)
-            done("refine")
+            on_stage("refine")
         found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
-        done("decode_nms")
+        on_stage("decode_nms")
         answers = (first.classes, first.box, refined.score, refined.box)
         lost = sum(int((~values.isfinite()).sum()) for values in answers)
-        return Found(found, Clipped(), lost)
+        return InferenceResult(found, Clipped(), lost)
 
 
 def make_inference(
