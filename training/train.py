@@ -24,7 +24,7 @@ from training.batches.loader import make_loader
 from training.batches.sampler import DrawSampler
 from training.config.run import TrainConfig
 from training.distributed import World, join_world
-from training.loop.build_run import Prepared, prepare
+from training.loop.build_run import RunParts, build_run
 from training.loop.clouds import measure_clouds
 from training.loop.dry_run import dry_run
 from training.loop.run import Run, learnt_parameters
@@ -100,29 +100,30 @@ def train(config: TrainConfig, world: World, kept: Path | None = None) -> dict[s
 
 def start(config: TrainConfig, world: World, kept: Path | None = None) -> Started:
     """A run before its first step. Raises ``ValueError`` for bad configs or data."""
-    parts = prepare(config, world)
-    model, tutor, sampler = parts.model, parts.tutor, parts.sampler
+    parts = build_run(config, world)
+    model, distiller, sampler = parts.model, parts.distiller, parts.sampler
     optimizer = AdamW(
-        learnt_parameters(model, tutor),
+        learnt_parameters(model, distiller),
         lr=config.schedule.learning_rate,
         weight_decay=config.schedule.weight_decay,
         betas=config.schedule.betas,
         fused=True,
     )
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
-    run = Run(config, parts.network, model, tutor, optimizer, scheduler, world)
-    run.origin = parts.origin
-    run.clouds = measure_clouds(parts.frames, config, parts.network) if world.is_first else None
+    clouds = measure_clouds(parts.frames, config, parts.network) if world.is_first else None
+    run = Run(
+        config, parts.network, model, distiller, optimizer, scheduler, world, parts.origin, clouds
+    )
     folder = _batches(kept, config, parts)
     loader = make_loader(parts.frames, sampler, parts.collate, config.workers, folder)
     return Started(run, loader, sampler)
 
 
-def _batches(kept: Path | None, config: TrainConfig, parts: Prepared) -> Path | None:
+def _batches(kept: Path | None, config: TrainConfig, parts: RunParts) -> Path | None:
     """Where the batches of a run are kept, if they are."""
     if kept is None:
         return None
-    teacher = parts.tutor.teacher.config if parts.tutor else None
+    teacher = parts.distiller.teacher.config if parts.distiller else None
     return kept / batch_kind(config, parts.trained_on, teacher)
 
 

@@ -94,8 +94,8 @@ _PACKAGE = Path(__file__).parents[1]
 class Detector(Protocol):
     """What is measured."""
 
-    def __call__(self, points: Tensor, done: Callable[[str], None] = ..., /) -> Detections:
-        """Boxes in a cloud ``[N, 3 + C]``; ``done`` is told when each stage is over."""
+    def __call__(self, points: Tensor, on_stage: Callable[[str], None] = ..., /) -> Detections:
+        """Boxes in a cloud ``[N, 3 + C]``; ``on_stage`` is told when each stage is over."""
 
 
 class Form(NamedTuple):

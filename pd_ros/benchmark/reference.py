@@ -44,36 +44,36 @@ class PlainPredictor:
         self._anchors = make_anchors(self.config).to(device) if anchors else None
 
     def __call__(
-        self, points: Tensor, done: Callable[[str], None] = lambda _stage: None
+        self, points: Tensor, on_stage: Callable[[str], None] = lambda _stage: None
     ) -> Detections:
-        """Boxes in a cloud ``[N, 3 + C]``; ``done`` is told of the stages of ``Predictor``."""
-        found = self.suppress(self.candidates(points, done))
-        done("nms")
+        """Boxes in a cloud ``[N, 3 + C]``; ``on_stage`` as for ``Predictor``."""
+        found = self.suppress(self.candidates(points, on_stage))
+        on_stage("nms")
         return found
 
     @torch.no_grad()
     def candidates(
-        self, points: Tensor, done: Callable[[str], None] = lambda _stage: None
+        self, points: Tensor, on_stage: Callable[[str], None] = lambda _stage: None
     ) -> Detections:
         """All boxes above the score threshold before suppression, by falling score."""
         cloud = points.to(self.device)
-        done("copy")
+        on_stage("copy")
         batch = pillarize([cloud], self.config.grid, self.config.capacity)
         table = self._pillars.table(batch) if self._pillars else None
-        done("voxelise")
+        on_stage("voxelise")
         if not len(batch.cells):
             return Detections.empty()
         model = self._model
         features = self._encode(table, batch)
         canvas = self._canvas(features, batch)
-        done("encode")
+        on_stage("encode")
         stages = model.dense.backbone(canvas)
         levels = model.dense.neck(stages)
-        done("backbone_neck")
+        on_stage("backbone_neck")
         maps = model.dense.head_maps(levels)
-        done("head")
+        on_stage("head")
         found = self._decode(maps)
-        done("decode_boxes")
+        on_stage("decode_boxes")
         return found
 
     def suppress(self, candidates: Detections) -> Detections:

@@ -152,13 +152,13 @@ def _beside(
 def _make_way(detector: Detector, config: ModelConfig) -> Way:
     """From a cloud's bytes to those of the answer; reading and writing is the same for all."""
 
-    def way(cloud: CloudMessage, done: Callable[[str], None]) -> bytes:
+    def way(cloud: CloudMessage, on_stage: Callable[[str], None]) -> bytes:
         points = decode_points(cloud.layout, cloud.data)
         prepared = with_features(points, config)
-        done("decode")
-        found = detector(prepared, done)
+        on_stage("decode")
+        found = detector(prepared, on_stage)
         answer = detection_array_cdr(_HEADER, found, config.classes)
-        done("message")
+        on_stage("message")
         return answer
 
     return way

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -22,6 +22,7 @@ from pd_ros.detection.families import (
     AnyModel,
     AnyModelConfig,
     build_model,
+    family_of,
     outline_model,
     parse_model_config,
 )
@@ -51,13 +52,13 @@ class Checkpoint(NamedTuple):
 
 def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:
     """Network and config of one that looks from above; ``ValueError`` for one of raw points."""
-    model, config = checkpoint.model, checkpoint.config
-    if not isinstance(model, BevDetector) or not isinstance(config, ModelConfig):
+    config = checkpoint.config
+    if family_of(config).config is not ModelConfig:
         raise ValueError(
-            f"{config.name}: expected a network that looks from above, got one of raw points;"
-            " choose another"
+            f"{config.name}: expected a BEV detector, got {family_of(config).meaning}; choose"
+            " another"
         )
-    return model, config
+    return cast("BevDetector", checkpoint.model), cast("ModelConfig", config)
 
 
 def save_checkpoint(

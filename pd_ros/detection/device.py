@@ -1,4 +1,4 @@
-"""Where a network runs, and in which precision."""
+"""Choose a network's device and precision."""
 
 import platform
 import time

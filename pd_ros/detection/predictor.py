@@ -11,7 +11,7 @@ from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference.pipeline import make_inference
 from pd_ros.detection.operating_point import class_thresholds, read_operating_point
-from pd_ros.detection.types import Clipped, Detections, Done
+from pd_ros.detection.types import Detections, InferenceResult, OnStage, noop
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -19,7 +19,7 @@ PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 class Predictor:
     """A detector ready to run: batch norm folded, half precision where it pays.
 
-    Not thread-safe: ``clipped`` and ``not_finite`` belong to the last call.
+    Not thread-safe: the calls share the network's buffers.
     """
 
     def __init__(
@@ -34,11 +34,9 @@ class Predictor:
         self.where = checkpoint.where  # what errors about the checkpoint begin with
         self.device = device
         self.precision = precision
-        self.clipped = Clipped()  # of the last cloud
         point = read_operating_point(self.training, self.where)
         self.thresholds = class_thresholds(point, self.config.classes)  # by class
-        self.not_finite = 0  # values of its answer that are none: NaN, infinite
-        self._infer = make_inference(checkpoint.model, self.config, device, precision, backend)
+        self._inference = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
     def from_checkpoint(
@@ -70,16 +68,18 @@ class Predictor:
             )
         return predictor
 
+    def __call__(self, points: PointArray | Tensor, on_stage: OnStage = noop) -> Detections:
+        """Return the boxes of ``infer`` alone."""
+        return self.infer(points, on_stage).detections
+
     @torch.inference_mode()
-    def __call__(
-        self, points: PointArray | Tensor, done: Done = lambda _stage: None
-    ) -> Detections:
-        """Boxes in one cloud ``[N, 3 + C]`` float32, on the CPU; an empty cloud is a valid one.
+    def infer(self, points: PointArray | Tensor, on_stage: OnStage = noop) -> InferenceResult:
+        """Detect in one cloud ``[N, 3 + C]`` float32; an empty cloud is a valid one.
 
         Points out of range or not finite are left out; where none is left, there are no boxes,
-        whatever the network would say about an empty space. ``done`` is told the name of each
-        stage when it is over; on a GPU its work may still be under way. Raises ``ValueError`` for
-        another shape.
+        whatever the network would say about an empty space. ``on_stage`` is called with the name
+        of each stage when it is over; on a GPU its work may still be under way. Raises
+        ``ValueError`` for another shape.
         """
         cloud = torch.as_tensor(points, dtype=torch.float32)
         width = 3 + len(self.config.features)
@@ -88,8 +88,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        found, self.clipped, self.not_finite = self._infer(cloud, done)
-        return found
+        return self._inference(cloud, on_stage)
 
     def warm_up(self, iterations: int = 3) -> None:
         """Run on made-up clouds of several sizes, so that the first real one is not slow."""
@@ -100,5 +99,3 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
-        self.clipped = Clipped()
-        self.not_finite = 0

@@ -12,7 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-Done = Callable[[str], None]  # is told the name of each stage of a call when it is over
+OnStage = Callable[[str], None]  # called with the name of each stage of a call when it is over
+
+
+def noop(_stage: str) -> None:
+    """Ignore the stages: the default of every ``on_stage``."""
 
 
 class Detections(NamedTuple):
@@ -119,6 +123,11 @@ class ModelOutput(NamedTuple):
         """What the head says."""
         return HeadMaps(self.heatmap, self.box, self.direction, self.quality, self.coarser)
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return self.heatmap.device
+
 
 class PointBatch(NamedTuple):
     """Clouds for networks that take points as they are: equally many of every cloud."""
@@ -160,14 +169,19 @@ class PointRcnnOutput(NamedTuple):
     proposals: Proposals
     refined: Refined
 
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return self.points.points.device
+
 
 AnyBatch = PillarBatch | PointBatch
 AnyOutput = ModelOutput | PointRcnnOutput
 
 
-class Found(NamedTuple):
-    """Boxes, and what did not fit."""
+class InferenceResult(NamedTuple):
+    """All that one call of a predictor gives: the boxes, and what was lost on the way to them."""
 
     detections: Detections  # on the CPU
-    clipped: Clipped
-    not_finite: int = 0  # values that the network answered and that are no answer
+    clipped: Clipped = Clipped()  # points that exceeded a capacity
+    not_finite: int = 0  # NaN and infinite values in the network's output; they give no boxes

@@ -108,9 +108,10 @@ class FrameJudge:
         self, timed: Timed, reference: Reference | None, camera: Calibration | None
     ) -> ModelAnswer:
         """Compare what a model found with the reference, in the camera's view if there is one."""
-        found = timed.found.select(timed.found.labels >= 0)
+        found, not_finite = timed.result.detections, timed.result.not_finite
+        found = found.select(found.labels >= 0)
         if reference is None:
-            return ModelAnswer(found, timed.latency_s, None, 0.0, timed.not_finite)
+            return ModelAnswer(found, timed.latency_s, None, 0.0, not_finite)
         truth, scores = reference
         if camera is not None:
             _, found = within_camera(truth, found, camera)
@@ -118,7 +119,7 @@ class FrameJudge:
         pairs = pair_boxes(confident, truth, self.classes)
         table = count_agreement(confident, truth, scores, pairs, self.classes)
         differing = disagreement(confident, scores, pairs)
-        return ModelAnswer(found, timed.latency_s, table, differing, timed.not_finite)
+        return ModelAnswer(found, timed.latency_s, table, differing, not_finite)
 
 
 KEPT = 4  # of each kind

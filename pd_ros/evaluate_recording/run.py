@@ -98,13 +98,13 @@ class Evaluator:
     def _teacher_reference(
         self, teacher: NamedDetector, sweep: Sweep, extras: tuple[str, ...]
     ) -> Reference:
-        answer = teacher(sweep.points, extras)
-        if answer.not_finite:  # nothing can be measured by such boxes
+        result = teacher(sweep.points, extras).result
+        if result.not_finite:  # nothing can be measured by such boxes
             raise ValueError(
-                f"{teacher.name}: {sweep.frame}: {answer.not_finite} {NOT_FINITE};"
+                f"{teacher.name}: {sweep.frame}: {result.not_finite} {NOT_FINITE};"
                 f" {NOT_FINITE_ADVICE}"
             )
-        return self.judge.teacher(answer.found, teacher.range_m)
+        return self.judge.teacher(result.detections, teacher.range_m)
 
     def _recorded_ns(self, sweep: Sweep, number: int) -> int:
         """When the cloud came; files come at the plan's rate, from second 1 on."""

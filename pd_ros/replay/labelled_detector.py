@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import InferenceResult
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import model_points
 from pd_ros.recordings.label_names import label_map
@@ -15,11 +15,10 @@ from pd_ros.runtime.diagnostics.cloud_inspection import Eye
 
 
 class Timed(NamedTuple):
-    """Boxes of one cloud, and the seconds from points in memory to boxes in memory."""
+    """The result of one cloud, and the seconds from points in memory to boxes in memory."""
 
-    found: Detections
+    result: InferenceResult
     latency_s: float
-    not_finite: int = 0  # values of the network that are not finite
 
 
 class NamedDetector:
@@ -52,12 +51,13 @@ class NamedDetector:
         N may be 0.
         """
         started_s = time.perf_counter()
-        found = self._predictor(model_points(points, self.features, extras))
+        result = self._predictor.infer(model_points(points, self.features, extras))
         latency_s = time.perf_counter() - started_s
+        found = result.detections
         others = found.select(~on_sensor(found.boxes, self._ego_distance_m))
         self._own_boxes += len(found.scores) - len(others.scores)
         named = others._replace(labels=self._labels[others.labels])
-        return Timed(named, latency_s, self._predictor.not_finite)
+        return Timed(result._replace(detections=named), latency_s)
 
     def take_own_boxes(self) -> int:
         """How many boxes were left out as the own vehicle's since the last time."""

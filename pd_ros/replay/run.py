@@ -13,7 +13,7 @@ from tqdm import tqdm
 from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.operating_point import above_thresholds
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.evaluation.kitti.camera import score_kitti
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
@@ -31,10 +31,8 @@ Scores = KittiReport | Mapping[str, ClassScores] | None
 class Detector(Protocol):
     """What a replay needs of a ``Predictor``."""
 
-    not_finite: int  # values of the last answer that are none
-
-    def __call__(self, points: Float32, /) -> Detections:
-        """Boxes in a cloud ``[N, 3 + C]``."""
+    def infer(self, points: Float32, /) -> InferenceResult:
+        """Detect in a cloud ``[N, 3 + C]``."""
         ...
 
 
@@ -84,10 +82,11 @@ def replay(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
     ):
         started = time.perf_counter()
-        found = detector(model_points(sweep.points, config.features, source.extras))
+        answer = detector.infer(model_points(sweep.points, config.features, source.extras))
         result.latency_s.append(time.perf_counter() - started)
-        if detector.not_finite:
+        if answer.not_finite:
             result.not_finite.append(sweep.frame)
+        found = answer.detections
         own = on_sensor(found.boxes, ego_distance_m)
         result.own_boxes.append(int(own.sum()))
         found = found.select(~own)

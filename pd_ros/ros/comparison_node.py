@@ -4,7 +4,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -18,17 +18,15 @@ from pd_ros.ros.cloud_publishers import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
 from pd_ros.ros.messages import comparison_array, diagnostic_status, group_markers, status_name
-from pd_ros.ros.parameters import declare
+from pd_ros.ros.parameters import declare, values_of
 from pd_ros.runtime.comparison.exact_time_sync import StampPair, StampPairs, header_stamp_ns
-from pd_ros.runtime.comparison.window import AgreementLimits, ComparisonCounter, judge_comparison
+from pd_ros.runtime.comparison.window import ComparisonCounter, judge_comparison
 from pd_ros.runtime.diagnostics.silence import Input, RosTime, explain_silence
 from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS, check_values
+from pd_ros.runtime.parameters.read import read_agreement_limits, read_comparison
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.statistics import Throttle
-
-if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
-    from pd_ros.runtime.comparison.engine import ComparisonConfig
 
 DEFAULT_TEACHER = Path(__file__).parents[1] / "weights" / "sim_teacher.safetensors"
 _LOG_PERIOD_S = 5.0
@@ -60,7 +58,7 @@ class ComparisonNode(Node):
         from pd_ros.runtime.comparison.engine import ComparisonEngine, step_back  # noqa: PLC0415
 
         step_back(self._value("process.nice"), self._value("process.threads"))
-        self.engine = ComparisonEngine(self._read_config())
+        self.engine = ComparisonEngine(read_comparison(values_of(self), str(DEFAULT_TEACHER)))
         self._worker.start()
         self._make_publishers()
         self._subscribe()
@@ -85,25 +83,6 @@ class ComparisonNode(Node):
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
-
-    def _read_config(self) -> "ComparisonConfig":
-        from pd_ros.runtime.comparison.engine import ComparisonConfig  # noqa: PLC0415
-
-        value = self._value
-        return ComparisonConfig(
-            checkpoint=value("teacher.checkpoint") or str(DEFAULT_TEACHER),
-            device=value("teacher.device"),
-            score_threshold=value("teacher.score_threshold"),
-            classes=value("classes"),
-            intensity_scale=value("input.intensity.scale"),
-            z_offset_m=value("input.z_offset"),
-            ego_distance_m=value("postprocess.ego_distance"),
-            window=value("window"),
-            record_folder=value("record.folder"),
-            record_count=value("record.count"),
-            record_megabytes=value("record.megabytes"),
-            record_min_disagreement=value("record.min_disagreement"),
-        )
 
     def _make_publishers(self) -> None:
         self._comparison = self.create_publisher(DiagnosticArray, "~/comparison", 1)
@@ -185,11 +164,7 @@ class ComparisonNode(Node):
     def _publish_diagnostics(self) -> None:
         counts, since_s = self._counter.read(), self._busy_since_s
         busy_s = 0.0 if since_s is None else time.monotonic() - since_s
-        limits = AgreementLimits(
-            recall=self._value("limits.recall"),
-            precision=self._value("limits.precision"),
-            teacher_s=self._value("limits.teacher_time"),
-        )
+        limits = read_agreement_limits(values_of(self))
         silence = "" if counts.clouds > self._reported.clouds else self._explain_silence()
         health = judge_comparison(
             self._reported, counts, busy_s, self.engine.totals, limits, silence

@@ -15,12 +15,13 @@ from rclpy.parameter import Parameter
 from pd_ros.process.memory import give_back_memory
 from pd_ros.ros.execution.guarded_executor import Report, describe_failure
 from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
-from pd_ros.ros.parameters import declare, make_check, read_settings, read_setup
+from pd_ros.ros.parameters import declare, make_check, values_of
 from pd_ros.ros.tf_source import open_transforms
 from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED
+from pd_ros.runtime.parameters.read import read_settings, read_startup
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
-from pd_ros.runtime.settings import Setup
+from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics, Throttle
 
 if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
@@ -125,7 +126,7 @@ class DetectorNode(CheckedLifecycleNode):
         from pd_ros.ros.engine import Engine  # noqa: PLC0415
         from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
 
-        setup = read_setup(self, str(DEFAULT_CHECKPOINT))
+        setup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
         predictor = load_detector(setup)
         self._declare_classes(predictor.config.classes)
         # rclpy keeps what was given at the start only here, and accepts unknown names silently.
@@ -133,21 +134,23 @@ class DetectorNode(CheckedLifecycleNode):
         transforms = self._transforms_for(setup, predictor)
         try:
             self.engine = Engine(
-                self, predictor, setup, transforms, self.statistics, self._end_lost,
-                self.note_failure,
+                self, predictor, setup, self._read_settings(predictor), transforms,
+                self.statistics, self._end_lost, self.note_failure,
             )  # fmt: skip
         except BaseException:
             if transforms is not None:
                 transforms.close()
             raise
-        self._refresh_settings([])
         self.get_logger().info(
             f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
         )
 
     def _transforms_for(self, setup: Setup, predictor: "Predictor") -> Any:
         """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
-        wanted = {"input.sensor_frame": setup.sensor_frame, "output.frame_id": setup.output_frame}
+        wanted = {
+            "input.sensor_frame": setup.sensor_frame,
+            "output.frame_id": setup.output_frame_id,
+        }
         asked = [name for name, frame in wanted.items() if frame]
         if not asked and "time_lag" not in predictor.config.features:
             return None
@@ -196,9 +199,10 @@ class DetectorNode(CheckedLifecycleNode):
 
     def _refresh_settings(self, _changed: list[Parameter]) -> None:
         if self.engine is not None:
-            predictor = self.engine.predictor
-            classes = predictor.config.classes
-            self.engine.settings = read_settings(self, classes, predictor.thresholds)
+            self.engine.settings = self._read_settings(self.engine.predictor)
+
+    def _read_settings(self, predictor: "Predictor") -> Settings:
+        return read_settings(values_of(self), predictor.config.classes, predictor.thresholds)
 
     def _end_lost(self) -> None:
         self.exit_code = LOST_DEVICE

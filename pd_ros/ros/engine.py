@@ -47,6 +47,7 @@ class Engine:
         node: Node,
         predictor: Predictor,
         setup: Setup,
+        settings: Settings,
         transforms: Any,
         statistics: Statistics,
         on_lost_device: Callable[[], None],
@@ -54,7 +55,7 @@ class Engine:
     ) -> None:
         self._node = node
         self.predictor = predictor
-        self.settings = Settings()
+        self.settings = settings
         self._transforms = transforms
         self._statistics = statistics
         self._timings = Timings()
@@ -121,7 +122,7 @@ class Engine:
         self._diagnosis.saw(cloud)
         age_ms = self._age_ms(cloud)
         try:
-            check_cloud(cloud.layout, len(cloud.data), self.settings.reading.names)
+            check_cloud(cloud.layout, len(cloud.data), self.settings.decoding.names)
             self._check_age(age_ms)
         except CloudError as error:
             self._reject(error.reason, str(error))
@@ -172,7 +173,9 @@ class Engine:
     def _publish(self, arrival: Arrival, answer: Answer, settings: Settings) -> None:
         began_s = time.monotonic()
         header = arrival.cloud.header._replace(frame_id=answer.frame_id)
-        boxes = self._publisher.publish(header, answer.found, settings.names, settings.markers)
+        boxes = self._publisher.publish(
+            header, answer.detections, settings.names, settings.markers
+        )
         now_s = time.monotonic()
         latency_ms = 1000 * (now_s - arrival.arrived_s)
         self._statistics.answer(latency_ms, boxes)

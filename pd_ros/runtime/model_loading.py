@@ -55,7 +55,7 @@ def load_detector(setup: Setup) -> Predictor:
     torch.backends.cudnn.benchmark = setup.cudnn_benchmark
     precision = choose_precision(setup.precision, device)
     predictor = Predictor(checkpoint, device, precision, setup.backend)
-    for _ in range(setup.warm_up_rounds):
+    for _ in range(setup.warmup_iterations):
         predictor.warm_up()
     return predictor
 

@@ -14,12 +14,12 @@ from pd_ros.detection.device import StageClock
 from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
 from pd_ros.runtime.model_loading import model_sweeps
-from pd_ros.runtime.placed_boxes import count_points, move_boxes
+from pd_ros.runtime.placed_boxes import count_points, move_detections
 from pd_ros.runtime.roi import OFF, crop, thin_out
 from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
@@ -32,8 +32,8 @@ Say = Callable[[str, str], None]  # a short key and a text; said again only afte
 class Answer(NamedTuple):
     """What is published for one cloud."""
 
-    found: Detections
-    frame_id: str
+    detections: Detections
+    frame_id: str  # the frame of the boxes
     stages_ms: dict[str, float]
 
 
@@ -57,7 +57,7 @@ class Answerer:
         self._extras = extra_fields(features)
         self._columns = model_columns(features, self._extras)
         self.joins = TIME_LAG in features
-        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps))
+        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps_count))
         self._last_ns: int | None = None
         self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
 
@@ -76,12 +76,13 @@ class Answerer:
             self._note("no transform", str(error))
             return Answer(Detections.empty(), cloud.header.frame_id, {})
         decode_ms = 1000 * (time.perf_counter() - began_s)
-        found, detect_ms = self._detect(points)
+        result, detect_ms = self._detect(points)
+        self._note_losses(result)
         stages_ms = {"decode": decode_ms, **detect_ms}
-        found = self._without_own(found, moved, settings)
+        found = self._without_own(result.detections, moved, settings)
         found = self._select(found, points, settings)
         if moved is not None:
-            found = found._replace(boxes=move_boxes(found.boxes, inverse(moved)))
+            found = move_detections(found, inverse(moved))
         return self._in_output_frame(found, cloud.header, settings, stages_ms)
 
     def _prepare(
@@ -91,7 +92,7 @@ class Answerer:
         points = self._read(cloud, settings)
         if model_from_cloud is not None:
             points = move_points(points, model_from_cloud)
-        points = crop(points, settings.region, settings.ego_box)
+        points = crop(points, settings.roi_range, settings.ego_box)
         thinned = thin_out(points, self._setup.max_points)
         self._note_clipped("input.max_points", len(points) - len(thinned))
         joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
@@ -103,10 +104,10 @@ class Answerer:
 
     def _read(self, cloud: CloudMessage, settings: Settings) -> Float32:
         if not self._extras:
-            return decode_points(cloud.layout, cloud.data, settings.reading)
+            return decode_points(cloud.layout, cloud.data, settings.decoding)
         if missing := missing_fields(cloud.layout, self._extras):
             self._say("missing field", missing)
-        reading = replace(settings.reading, extras=self._extras)
+        reading = replace(settings.decoding, extras=self._extras)
         return decode_points(cloud.layout, cloud.data, reading)
 
     def _join(self, points: Float32, header: CloudHeader, settings: Settings) -> Float32:
@@ -115,7 +116,7 @@ class Answerer:
         try:
             pose = self._ask(self._setup.fixed_frame, sensor, header, settings)
         except TransformError as error:
-            if not settings.single_sweep:
+            if settings.on_tf_error == "drop":
                 raise
             self._note("single sweep", f"detecting in single sweeps: {error}")
             return with_age(points, 0.0)
@@ -132,24 +133,24 @@ class Answerer:
             raise TransformError(f"{target} from {source}: tf2_ros is not installed")
         return self._transforms.lookup(target, source, header.stamp.ns, settings.tf_timeout_s)
 
-    def _detect(self, points: Float32) -> tuple[Detections, dict[str, float]]:
-        """Boxes, where memory is full those of every second point; milliseconds by stage."""
+    def _detect(self, points: Float32) -> tuple[InferenceResult, dict[str, float]]:
+        """Detect, where memory is full in every second point; milliseconds by stage."""
         clock = StageClock(self.predictor.device)
         try:
-            found = self.predictor(points, clock.mark)
+            result = self.predictor.infer(points, clock.mark)
         except torch.OutOfMemoryError:
             self._note("out of memory", "out of memory; trying once more with half of the points")
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             clock = StageClock(self.predictor.device)
-            found = self.predictor(np.ascontiguousarray(points[::2]), clock.mark)
-        self._note_clipped("capacity.max_points", self.predictor.clipped.points)
-        self._note_clipped("capacity.max_pillars", self.predictor.clipped.pillars)
-        if self.predictor.not_finite:
-            self._note(
-                NOT_FINITE, f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}"
-            )
-        return found, clock.read_ms()
+            result = self.predictor.infer(np.ascontiguousarray(points[::2]), clock.mark)
+        return result, clock.read_ms()
+
+    def _note_losses(self, result: InferenceResult) -> None:
+        self._note_clipped("capacity.max_points", result.clipped.points)
+        self._note_clipped("capacity.max_pillars", result.clipped.pillars)
+        if result.not_finite:
+            self._note(NOT_FINITE, f"{result.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
 
     def _without_own(
         self, found: Detections, model_from_cloud: Matrix | None, settings: Settings
@@ -182,7 +183,7 @@ class Answerer:
         stages_ms: dict[str, float],
     ) -> Answer:
         """Move the boxes there; where that is not possible they stay, and the header says so."""
-        target = self._setup.output_frame
+        target = self._setup.output_frame_id
         try:
             output_from_cloud = self._lookup(target, header, settings)
         except TransformError as error:
@@ -190,8 +191,7 @@ class Answerer:
             return Answer(found, header.frame_id, stages_ms)
         if output_from_cloud is None:
             return Answer(found, header.frame_id, stages_ms)
-        moved = move_boxes(found.boxes, output_from_cloud)
-        return Answer(found._replace(boxes=moved), target, stages_ms)
+        return Answer(move_detections(found, output_from_cloud), target, stages_ms)
 
     def _notice_jump(self, stamp_ns: int) -> None:
         if self._last_ns is not None and stamp_ns < self._last_ns:

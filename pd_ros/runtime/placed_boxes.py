@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes, wrap_angle
+from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.runtime.transforms import Matrix
 
@@ -26,18 +27,24 @@ def count_points(points: Float32, boxes: Tensor) -> Tensor:
     return torch.tensor(counts, dtype=torch.int64)
 
 
-def move_boxes(boxes: Tensor, target_from_source: Matrix) -> Tensor:
-    """Boxes ``[M, 7]`` in another frame.
+def move_detections(found: Detections, target_from_source: Matrix) -> Detections:
+    """Return the detections in another frame: boxes moved and turned, velocities turned.
 
-    They stay upright there: of the rotation only what it does to the heading, seen from above,
-    counts.
+    Boxes stay upright and velocities level: of the rotation only what it does to them seen from
+    above counts. A velocity is one over the ground; the motion of the frame is not added to it.
     """
     matrix = torch.from_numpy(target_from_source)
-    rotation = matrix[:3, :3]
-    wide = boxes.double()
-    centre = wide[:, :3] @ rotation.T + matrix[:3, 3]
-    yaw = wide[:, 6]
-    heading = torch.stack((yaw.cos(), yaw.sin(), torch.zeros_like(yaw)), dim=1) @ rotation.T
-    turned = wrap_angle(torch.atan2(heading[:, 1], heading[:, 0]))
-    moved = torch.cat((centre, wide[:, 3:6], turned[:, None]), dim=1)
-    return moved.to(boxes.dtype)
+    boxes = found.boxes.double()
+    centre = boxes[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
+    heading = _turn(torch.stack((boxes[:, 6].cos(), boxes[:, 6].sin()), dim=1), matrix)
+    yaw = wrap_angle(torch.atan2(heading[:, 1], heading[:, 0]))
+    moved = torch.cat((centre, boxes[:, 3:6], yaw[:, None]), dim=1)
+    velocities = found.velocities
+    if velocities is not None:
+        velocities = _turn(velocities.double(), matrix).to(velocities.dtype)
+    return found._replace(boxes=moved.to(found.boxes.dtype), velocities=velocities)
+
+
+def _turn(vectors: Tensor, target_from_source: Tensor) -> Tensor:
+    """Level vectors ``[M, 2]`` in another frame, seen from above there."""
+    return vectors @ target_from_source[:2, :2].T

@@ -1,11 +1,14 @@
-"""What the site decides, frozen: a cloud in work never sees half a change."""
+"""What the site decides, frozen: a cloud in work never sees half a change.
+
+Fields are named as their parameters, with units; the defaults are those of the parameters' specs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pd_ros.pointcloud.decode import AS_IT_IS, Reading
-from pd_ros.runtime.roi import OFF, Limits
+from pd_ros.pointcloud.decode import Reading
+from pd_ros.runtime.roi import Limits
 
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
     from pd_ros.detection.types import Detections
@@ -18,50 +21,50 @@ class Setup:
     """The parameters that are read once, at configure."""
 
     checkpoint: str
-    device: str = "auto"
-    precision: str = "auto"
-    backend: str = "torch"
-    warm_up_rounds: int = 1
-    cudnn_benchmark: bool = False
-    nms_iou_threshold: float = -1.0  # -1: the checkpoint's
-    max_points: int = 2_000_000
-    sensor_frame: str = ""  # empty: the cloud's own
-    sweeps: int = -1  # -1: as in training
-    fixed_frame: str = "odom"
-    output_frame: str = ""  # empty: the cloud's own
+    device: str
+    precision: str
+    backend: str
+    warmup_iterations: int
+    cudnn_benchmark: bool
+    nms_iou_threshold: float  # -1: the checkpoint's
+    max_points: int
+    sensor_frame: str  # empty: the cloud's own
+    sweeps_count: int  # -1: as in training
+    fixed_frame: str
+    output_frame_id: str  # empty: the cloud's own
 
 
 @dataclass(frozen=True)
 class Limit:
     """What the diagnostics call late or silent; 0 leaves out the minimum rate."""
 
-    timeout_s: float = 1.0
-    latency_budget_ms: float = 100.0
-    latency_error_ms: float = 200.0
-    min_rate_hz: float = 0.0
-    no_boxes_s: float = 30.0
+    timeout_s: float
+    latency_budget_ms: float
+    latency_error_ms: float
+    min_rate_hz: float
+    zero_detection_warn_s: float
 
 
 @dataclass(frozen=True)
 class Settings:
     """The parameters that may change while the node runs, as one cloud is processed with them."""
 
-    reading: Reading = AS_IT_IS
-    z_offset_m: float = 0.0
-    max_age_s: float = 0.0  # 0: any
-    region: Limits = OFF
-    ego_box: Limits = OFF
-    ego_distance_m: float = 0.3  # see ``detection.ego``
-    tf_timeout_s: float = 0.05
-    max_gap_s: float = 0.3
-    single_sweep: bool = True  # where a cloud has no transform; else it is answered with no boxes
-    distance_bins_m: tuple[float, ...] = (0.0,)  # where each begins, from 0 on
-    score_thresholds: tuple[tuple[float, ...], ...] = ()  # for each class, one for each bin
-    max_detections: int = 200
-    min_points_in_box: int = 0
-    names: tuple[str, ...] = ()  # what each class is called on the topics; empty: not published
-    markers: bool = True
-    limit: Limit = Limit()
+    decoding: Reading
+    z_offset_m: float
+    max_age_s: float  # 0: any
+    roi_range: Limits
+    ego_box: Limits
+    ego_distance_m: float  # see ``detection.ego``
+    tf_timeout_s: float
+    max_gap_s: float
+    on_tf_error: str  # single_sweep: detect in that sweep alone; drop: answer with no boxes
+    distance_bins_m: tuple[float, ...]  # where each begins, from 0 on
+    score_thresholds: tuple[tuple[float, ...], ...]  # for each class, one for each bin
+    max_detections: int
+    min_points_in_box: int
+    names: tuple[str, ...]  # what each class is called on the topics; empty: not published
+    markers: bool
+    diagnostics: Limit
 
     def select(self, found: "Detections") -> "Detections":
         """Keep the best of what reaches the threshold of its class at its distance.
@@ -77,6 +80,24 @@ class Settings:
         ring = torch.bucketize(distance, starts, right=True)
         kept = (found.scores >= thresholds[found.labels, ring]).nonzero()
         return found.select(kept[: self.max_detections, 0])
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """The parameters of the comparison with a teacher, read once at the start."""
+
+    checkpoint: str
+    device: str
+    score_threshold: float
+    classes: str  # "car, truck"; empty: all of the teacher's
+    intensity_scale: float
+    z_offset_m: float
+    ego_distance_m: float
+    window: int
+    record_folder: str  # empty: nothing is kept
+    record_count: int
+    record_megabytes: int
+    record_min_disagreement: float
 
 
 def published_names(

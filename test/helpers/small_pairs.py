@@ -1,6 +1,6 @@
 """Pairs of a narrow network and one of twice its widths, of every kind that can be initialised."""
 
-from small_lesson import WIDE, narrow_and_wide_pyramid
+from small_distill_batch import WIDE, narrow_and_wide_pyramid
 from small_model import ANCHORS, DIRECTED, SMALL, small_config, small_directed_config
 
 from pd_ros.detection.config.bev import ModelConfig

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
-from small_lesson import WIDE
+from small_distill_batch import WIDE
 from small_model import SMALL
 from small_run import write_frames
 

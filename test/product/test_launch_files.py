@@ -44,8 +44,10 @@ def keys_of_dictionaries(file: str) -> set[str]:
 def specs() -> tuple[Any, Any]:
     """The parameters of detector and comparison."""
     pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
-    parts = (("parameter_specs", "SPECS"), ("comparison_specs", "COMPARISON_SPECS"))
-    return tuple(getattr(import_module(f"pd_ros.{file}"), name) for file, name in parts)
+    parts = (("specs", "SPECS"), ("comparison_specs", "COMPARISON_SPECS"))
+    return tuple(
+        getattr(import_module(f"pd_ros.runtime.parameters.{file}"), name) for file, name in parts
+    )
 
 
 def test_the_launch_files_are_there() -> None:

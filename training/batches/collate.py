@@ -5,13 +5,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from pd_ros.detection.config.bev import ModelConfig
-from pd_ros.detection.config.parts import CenterHeadConfig
-from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig, make_batch
 from pd_ros.detection.types import AnyBatch
 from training.datasets.frame import Labels
-from training.objectives.target_assigner import AnyTargets, make_target_maker
+from training.objectives.families import (
+    AnyTargets,
+    make_target_assigner,
+    same_input,
+    same_targets,
+)
 
 
 class Sample(NamedTuple):
@@ -45,8 +47,8 @@ class Collate:
     ) -> None:
         self._student = student
         self._teacher = teacher
-        self._student_targets = make_target_maker(student, box_radius)
-        self._teacher_targets = make_target_maker(teacher, box_radius) if teacher else None
+        self._student_targets = make_target_assigner(student, box_radius)
+        self._teacher_targets = make_target_assigner(teacher, box_radius) if teacher else None
 
     def __call__(self, samples: Sequence[Sample]) -> Batch:
         """Inputs and targets of all samples."""
@@ -64,24 +66,3 @@ class Collate:
         if not same_targets(self._student, self._teacher):
             theirs = self._teacher_targets(labels)
         return Batch(student, targets, teacher, theirs, labels, names)
-
-
-def same_input(one: AnyModelConfig, other: AnyModelConfig) -> bool:
-    """Whether two networks are given the same of the same clouds."""
-    if isinstance(one, ModelConfig) and isinstance(other, ModelConfig):
-        return (one.grid, one.capacity) == (other.grid, other.capacity)
-    if isinstance(one, PointRcnnConfig) and isinstance(other, PointRcnnConfig):
-        return (one.points, one.range_m, one.near_m) == (other.points, other.range_m, other.near_m)
-    return False
-
-
-def same_targets(one: AnyModelConfig, other: AnyModelConfig) -> bool:
-    """Whether the heads of two networks are to say the same of the same objects."""
-    if not (isinstance(one, ModelConfig) and isinstance(other, ModelConfig)):
-        return False
-    heads = {CenterHeadConfig} == {type(one.head), type(other.head)} or one.head == other.head
-    return heads and (one.classes, one.grid, one.level_strides) == (
-        other.classes,
-        other.grid,
-        other.level_strides,
-    )

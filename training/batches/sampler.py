@@ -1,4 +1,4 @@
-"""Which frames are drawn for the batches of a run."""
+"""Draw the frames for the batches of a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pd_ros.detection.types import AnyBatch
 from training.batches.collate import Batch
-from training.objectives.target_assigner import AnyTargets
+from training.objectives.families import AnyTargets
 
 
 def move_batch(batch: Batch, device: torch.device) -> Batch:
@@ -22,10 +22,12 @@ def move_batch(batch: Batch, device: torch.device) -> Batch:
 
 
 def _move_input(batch: AnyBatch, device: torch.device) -> AnyBatch:
-    """All tensors of a network's input on a device, whatever else is in it."""
-    fields = batch._asdict().items()
-    moved: dict[str, Any] = {n: v.to(device) for n, v in fields if isinstance(v, Tensor)}
-    return batch._replace(**moved)
+    tensors: dict[str, Any] = {
+        name: value.to(device)
+        for name, value in batch._asdict().items()
+        if isinstance(value, Tensor)
+    }
+    return batch._replace(**tensors)
 
 
 def move_targets(targets: AnyTargets, device: torch.device) -> AnyTargets:

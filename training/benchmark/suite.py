@@ -1,4 +1,4 @@
-"""What a benchmark compares: one YAML in ``config/benchmark``, frozen after it is read."""
+"""Config of a benchmark suite: one YAML in ``config/benchmark``, frozen after it is read."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self

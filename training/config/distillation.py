@@ -68,10 +68,16 @@ class DistillConfig(FrozenConfig):
     initialise: InitialiseConfig | None = None
 
     @property
+    def chosen(self) -> dict[str, FrozenConfig]:
+        """Settings of all methods that are on, by name."""
+        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: each for name, each in fields if isinstance(each, FrozenConfig)}
+
+    @property
     def methods(self) -> dict[str, MethodConfig]:
         """Settings of the methods that have a term in the loss, by name."""
-        fields = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return {name: each for name, each in fields if isinstance(each, MethodConfig)}
+        chosen = self.chosen.items()
+        return {name: each for name, each in chosen if isinstance(each, MethodConfig)}
 
     @property
     def teaches(self) -> bool:

@@ -1,4 +1,4 @@
-"""What a training run is: one YAML, read once, checked at once, frozen after."""
+"""Config of a training run: one YAML, read once, checked at once, frozen after."""
 
 import os
 from pathlib import Path

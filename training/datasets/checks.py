@@ -1,4 +1,4 @@
-"""What every reader refuses, said in one way."""
+"""Checks that all readers share."""
 
 from collections.abc import Sequence
 from pathlib import Path

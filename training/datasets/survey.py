@@ -1,4 +1,4 @@
-"""What is in a data set and what is wrong with it: every sweep read and looked at."""
+"""Survey a data set: read every sweep, count its objects, find what is wrong with it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

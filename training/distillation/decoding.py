@@ -1,4 +1,4 @@
-"""How boxes are decoded in training: more of them than a vehicle gets, or other ones."""
+"""Decode boxes in training by rules other than the vehicle's: more boxes, or with a gradient."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from pd_ros.detection.config.parts import DecodeConfig
 from pd_ros.detection.families import AnyModelConfig, make_decoder
-from pd_ros.detection.types import AnyOutput, Detections, PointRcnnOutput
-from training.distillation.method import Lesson, Pair
+from pd_ros.detection.types import AnyOutput, Detections
+from training.distillation.method import BevPair, DistillBatch
 
 # SparseKD section 2.3: so many candidates, of so much score at least.
 _CANDIDATES, _SCORE = 500, 0.1
@@ -44,18 +44,12 @@ class BoxDecoder:
 
     def __call__(self, output: AnyOutput) -> list[Detections]:
         """Boxes of every sample, by falling score."""
-        return self._decoder(_device(output))(output)
+        return self._decoder(output.device)(output)
 
     def _decoder(self, device: torch.device) -> Callable[[Any], list[Detections]]:
         if self._made is None:  # only now is it known on which device
             self._made = make_decoder(self._config, device)
         return self._made
-
-
-def _device(output: AnyOutput) -> torch.device:
-    if isinstance(output, PointRcnnOutput):
-        return output.points.points.device
-    return output.heatmap.device
 
 
 Boxes = Literal["truth", "teacher", "student"]
@@ -64,14 +58,14 @@ Boxes = Literal["truth", "teacher", "student"]
 class BoxSource:
     """The true boxes, or those that one of the networks finds with enough score."""
 
-    def __init__(self, kind: Boxes, pair: Pair, threshold: float) -> None:
+    def __init__(self, kind: Boxes, pair: BevPair, threshold: float) -> None:
         self._kind = kind
         config = pair.teacher if kind == "teacher" else pair.student
         self._decode = BoxDecoder(config, score=threshold)
 
-    def __call__(self, lesson: Lesson) -> list[Tensor]:
+    def __call__(self, outputs: DistillBatch) -> list[Tensor]:
         """Boxes ``[N_i, 7]`` of every sample, as constants."""
         if self._kind == "truth":
-            return [labels.boxes for labels in lesson.batch.labels]
-        output = lesson.teacher if self._kind == "teacher" else lesson.student
+            return [labels.boxes for labels in outputs.batch.labels]
+        output = outputs.teacher if self._kind == "teacher" else outputs.student
         return [found.boxes.detach() for found in self._decode(output)]

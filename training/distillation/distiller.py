@@ -1,26 +1,26 @@
-"""A run's teacher: what it says to each batch, and what the student loses by it."""
+"""Run the teacher on each batch, and compute the losses of distillation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pd_ros.detection.bev.detector import BevDetector
-from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.config.area import area_of
 from training.config.distillation import DistillConfig
 from training.config.run import TrainConfig
+from training.distillation.feature.overhaul import keep_linear_stages
 from training.distillation.labels.calibration import calibrate
 from training.distillation.labels.label_assignment import TeacherAssignment
 from training.distillation.labels.pseudo_labels import UnlabelledBoxes
 from training.distillation.labels.teacher_labels import TeacherLabels
-from training.distillation.method import AnyPair, Pair, make_lesson, pair_of
-from training.distillation.methods import Distillation, build_terms
+from training.distillation.method import BevPair, ConfigPair, make_distill_batch, pair_of
+from training.distillation.methods import Distillation, build_losses
 from training.distillation.teacher import Teacher, load_teacher
 from training.distributed import World
 from training.norm import norms
@@ -29,7 +29,7 @@ from training.norm import norms
 Relabel = Callable[[Batch, AnyOutput], Batch]
 
 
-class Tutor:
+class Distiller:
     """The teacher, which never changes, and the terms of the methods with their adapters."""
 
     def __init__(
@@ -64,30 +64,29 @@ class Tutor:
         self, output: AnyOutput, taught: AnyOutput, batch: Batch, epoch: int, progress: float
     ) -> tuple[dict[str, Tensor], Tensor]:
         """Terms before their weights, and their weighted sum."""
-        lesson = make_lesson(output, taught, batch, epoch)
-        terms: dict[str, Tensor] = {} if lesson is None else self._network(lesson, progress)
+        outputs = make_distill_batch(output, taught, batch, epoch)
+        terms: dict[str, Tensor] = {} if outputs is None else self._network(outputs, progress)
         return terms, self.distillation.total(terms)
 
 
-def make_tutor(config: TrainConfig, student: AnyModelConfig, world: World) -> Tutor | None:
-    """The tutor of a run; none if no teacher is asked in its steps.
+def make_distiller(config: TrainConfig, student: AnyModelConfig, world: World) -> Distiller | None:
+    """The distiller of a run; none if no teacher is asked in its steps.
 
     ``student``: its config as it is trained; the teacher looks at the same area. Raises
     ``ValueError`` for a checkpoint that cannot be read.
     """
     if config.distill is None or not config.distill.teaches:
         return None
-    area_m = area_of(student) if isinstance(student, ModelConfig) else None
-    teacher = load_teacher(Path(config.distill.teacher), area_m)
+    teacher = load_teacher(Path(config.distill.teacher), area_of(student))
     freeze(teacher, config.distill, world.device)
-    pair = AnyPair(student, teacher.config)
-    terms = build_terms(config.distill, pair, teacher.model)
+    pair = ConfigPair(student, teacher.config)
+    terms = build_losses(config.distill, pair, teacher.model)
     distillation = Distillation(terms, config.distill.methods).to(world.device)
-    return Tutor(teacher, distillation, list(_relabels(config, teacher, pair, world)), world)
+    return Distiller(teacher, distillation, list(_relabels(config, teacher, pair, world)), world)
 
 
 def _relabels(
-    config: TrainConfig, teacher: Teacher, pair: AnyPair, world: World
+    config: TrainConfig, teacher: Teacher, pair: ConfigPair, world: World
 ) -> Iterator[Relabel]:
     """What changes the labels of a batch, in its order."""
     assert config.distill is not None
@@ -97,16 +96,15 @@ def _relabels(
         yield UnlabelledBoxes(methods.unlabelled, pair, calibration, radius)
     if methods.labels is not None:
         yield TeacherLabels(methods.labels, pair, radius)
-    above = pair_of(pair)
-    if methods.assignment is not None and isinstance(above, Pair):
-        yield TeacherAssignment(methods.assignment, above, radius)
+    if methods.assignment is not None:
+        yield TeacherAssignment(methods.assignment, cast("BevPair", pair_of(pair)), radius)
 
 
 def freeze(teacher: Teacher, config: DistillConfig, device: torch.device) -> None:
     """Bring a teacher to a device, where it will not learn."""
     teacher.model.to(device).requires_grad_(False)
     teacher.model.arrange(torch.channels_last)
-    if isinstance(teacher.model, BevDetector):
-        teacher.model.keeps_linear = config.overhaul is not None
+    if config.overhaul is not None:
+        keep_linear_stages(teacher.model)
     for norm in norms(teacher.model):
         norm.train(config.teacher_norm == "batch")

@@ -1,7 +1,8 @@
-"""What a method of distillation sees, and what it has to offer."""
+"""Types of a distillation method: what it sees, what it requires, and its loss."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Generic, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar, cast
 
 from torch import Tensor, nn
 
@@ -10,18 +11,19 @@ from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput, PointRcnnOutput
 from training.batches.collate import Batch
+from training.config.run import TrainConfig
 
 OutputT = TypeVar("OutputT", ModelOutput, PointRcnnOutput)
 
 
-class AnyPair(NamedTuple):
+class ConfigPair(NamedTuple):
     """Configs of two networks that see the same clouds."""
 
     student: AnyModelConfig
     teacher: AnyModelConfig
 
 
-class Pair(NamedTuple):
+class BevPair(NamedTuple):
     """Two that look from above."""
 
     student: ModelConfig
@@ -35,8 +37,12 @@ class PointPair(NamedTuple):
     teacher: PointRcnnConfig
 
 
+ConfigT = TypeVar("ConfigT")
+PairT = TypeVar("PairT")
+
+
 @dataclass(frozen=True)
-class LessonOf(Generic[OutputT]):
+class DistillBatchOf(Generic[OutputT]):
     """One batch as both networks see it; what the teacher says has no gradient."""
 
     student: OutputT
@@ -44,53 +50,78 @@ class LessonOf(Generic[OutputT]):
     batch: Batch
     epoch: int = 0  # from 0
 
-    def with_constant_teacher(self) -> "LessonOf[OutputT]":
+    def with_constant_teacher(self) -> "DistillBatchOf[OutputT]":
         """The same, with what the teacher says as constants."""
         return replace(self, teacher=cast("OutputT", _constant(self.teacher)))
 
 
-Lesson = LessonOf[ModelOutput]
-PointLesson = LessonOf[PointRcnnOutput]
-LessonT = TypeVar("LessonT", Lesson, PointLesson)
+DistillBatch = DistillBatchOf[ModelOutput]
+PointDistillBatch = DistillBatchOf[PointRcnnOutput]
+DistillBatchT = TypeVar("DistillBatchT", DistillBatch, PointDistillBatch)
 
 
-class TermOf(nn.Module, Generic[LessonT]):
-    """A method of distillation: ``forward(lesson)`` is its loss, a scalar before its weight.
+class DistillLossOf(nn.Module, Generic[DistillBatchT]):
+    """A method of distillation: ``forward(outputs)`` is its loss, a scalar before its weight.
 
     Its parameters are adapters: they learn with the student and end with the run. ``reads`` names
-    the fields of the networks' output that it compares.
+    the fields of the networks' output that it compares, ``requires`` what it needs of a run.
     """
 
     reads: tuple[str, ...] = ()
+    requires: ClassVar[tuple["Requirement", ...]] = ()
 
-    def forward(self, lesson: LessonT) -> Tensor:
+    def forward(self, outputs: DistillBatchT) -> Tensor:
         """Loss of a batch; 0 where there is nothing to compare."""
         raise NotImplementedError
 
 
-Term = TermOf[Lesson]
-PointTerm = TermOf[PointLesson]
+DistillLoss = DistillLossOf[DistillBatch]
+PointDistillLoss = DistillLossOf[PointDistillBatch]
+AnyDistillLoss = DistillLoss | PointDistillLoss
 
 
-def pair_of(pair: AnyPair) -> Pair | PointPair | None:
-    """The same two as networks of one kind, or None where they are not."""
-    student, teacher = pair
-    if isinstance(student, ModelConfig) and isinstance(teacher, ModelConfig):
-        return Pair(student, teacher)
-    if isinstance(student, PointRcnnConfig) and isinstance(teacher, PointRcnnConfig):
-        return PointPair(student, teacher)
-    return None
+# Networks of one kind, whose outputs can be compared.
+_PAIRS: dict[tuple[type, type], type[BevPair] | type[PointPair]] = {
+    (ModelConfig, ModelConfig): BevPair,
+    (PointRcnnConfig, PointRcnnConfig): PointPair,
+}
 
 
-def make_lesson(
+def pair_of(pair: ConfigPair) -> BevPair | PointPair | ConfigPair:
+    """The same two as networks of one kind, or as they are where they are not."""
+    kind: Any = _PAIRS.get((type(pair.student), type(pair.teacher)), ConfigPair)
+    same: BevPair | PointPair | ConfigPair = kind(*pair)
+    return same
+
+
+def make_distill_batch(
     student: AnyOutput, teacher: AnyOutput, batch: Batch, epoch: int
-) -> Lesson | PointLesson | None:
-    """What terms can compare: nothing where the networks are of two kinds."""
-    if isinstance(student, ModelOutput) and isinstance(teacher, ModelOutput):
-        return Lesson(student, teacher, batch, epoch)
-    if isinstance(student, PointRcnnOutput) and isinstance(teacher, PointRcnnOutput):
-        return PointLesson(student, teacher, batch, epoch)
-    return None
+) -> DistillBatch | PointDistillBatch | None:
+    """What losses can compare: nothing where the networks are of two kinds."""
+    if type(student) is not type(teacher):
+        return None
+    return cast("DistillBatch", DistillBatchOf(cast("Any", student), teacher, batch, epoch))
+
+
+class MethodUse(NamedTuple, Generic[ConfigT, PairT]):
+    """A method as a run wants to use it."""
+
+    name: str  # of the method
+    config: ConfigT  # its own
+    pair: PairT
+    run: TrainConfig
+
+
+# Yields one line for each reason why a method cannot work as a run wants to use it.
+Requirement = Callable[[Any], Iterator[str]]
+
+
+class Method(NamedTuple):
+    """What the table of methods says of one."""
+
+    requires: tuple[Requirement, ...]
+    # From its config, the pair and the teacher's network; None: it has no term in the loss.
+    loss: Callable[[Any, Any, Any], "AnyDistillLoss"] | None = None
 
 
 def _constant(value: object) -> object:

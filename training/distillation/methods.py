@@ -1,11 +1,11 @@
-"""All methods of a run together: which terms there are, and what they add up to."""
+"""The table of distillation methods, and the sum of those that a run uses."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.families import AnyModel
 from training.config.base import MethodConfig
 from training.config.distillation import DistillConfig
@@ -15,19 +15,24 @@ from training.distillation.feature.contrast import Contrast
 from training.distillation.feature.fine_grained import FineGrained
 from training.distillation.feature.fitnets import FitNets
 from training.distillation.feature.gid import GidFeature, GidResponse
-from training.distillation.feature.local import PointLocal, build_local
+from training.distillation.feature.local import PointLocal, build_local, same_nodes
 from training.distillation.feature.mimic import Mimic
 from training.distillation.feature.overhaul import Overhaul
-from training.distillation.feature.regions import build_feature
+from training.distillation.feature.regions import build_feature, comparable_necks
 from training.distillation.feature.similarity import Similarity
+from training.distillation.initialise.requirements import copyable_weights
+from training.distillation.labels.label_assignment import TeacherAssignment
+from training.distillation.labels.pseudo_labels import unlabelled_sources
+from training.distillation.labels.teacher_labels import known_classes
 from training.distillation.method import (
-    AnyPair,
-    Lesson,
-    Pair,
-    PointLesson,
-    PointTerm,
-    Term,
-    TermOf,
+    AnyDistillLoss,
+    BevPair,
+    ConfigPair,
+    DistillBatch,
+    DistillLossOf,
+    Method,
+    PointDistillBatch,
+    PointPair,
     pair_of,
 )
 from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
@@ -37,72 +42,96 @@ from training.distillation.response.logit import Logit
 from training.distillation.response.rank_distribution import RankDistribution
 from training.distillation.response.regression import Regression
 
-AnyTerm = Term | PointTerm
+
+def _of_config(loss: type[Any]) -> Method:
+    return Method(loss.requires, lambda config, _pair, _teacher: loss(config))
 
 
-def build_terms(config: DistillConfig, pair: AnyPair, teacher: AnyModel) -> dict[str, AnyTerm]:
-    """The terms of the methods that are on, with fresh adapters, by the methods' names.
+def _of_pair(loss: type[Any]) -> Method:
+    return Method(loss.requires, lambda config, pair, _teacher: loss(config, pair))
 
-    Of two networks on raw points only ``local`` has one, of two of different kinds none.
+
+# All methods by the networks that they work with and by their names in the config. A new one is
+# its own file, its config with a field of ``DistillConfig``, and a row here.
+METHODS: dict[type[BevPair | PointPair | ConfigPair], dict[str, Method]] = {
+    BevPair: {
+        "local": Method((same_nodes,), lambda config, pair, _teacher: build_local(config, pair)),
+        "logit": _of_config(Logit),
+        "rank_distribution": _of_config(RankDistribution),
+        "regression": _of_config(Regression),
+        "feature": Method(
+            (comparable_necks,), lambda config, pair, _teacher: build_feature(config, pair)
+        ),
+        "hinton": _of_config(Hinton),
+        "fitnets": _of_pair(FitNets),
+        "attention": _of_config(Attention),
+        "similarity": _of_config(Similarity),
+        "contrast": _of_pair(Contrast),
+        "overhaul": Method(Overhaul.requires, Overhaul),
+        "attention_guided": _of_pair(AttentionGuided),
+        "consistency": _of_pair(Consistency),
+        "gid_response": _of_pair(GidResponse),
+        "gid_feature": _of_pair(GidFeature),
+        "mimic": _of_pair(Mimic),
+        "fine_grained": _of_pair(FineGrained),
+        "anchor_logit": _of_pair(AnchorLogit),
+        "anchor_regression": Method(
+            AnchorRegression.requires, lambda _config, _pair, _teacher: AnchorRegression()
+        ),
+        "assignment": Method(TeacherAssignment.requires),
+        "initialise": Method((copyable_weights,)),
+    },
+    PointPair: {"local": _of_pair(PointLocal)},
+    ConfigPair: {  # boxes are boxes, whoever finds them
+        "labels": Method((known_classes,)),
+        "unlabelled": Method((unlabelled_sources,)),
+    },
+}
+
+
+def methods_for(pair: ConfigPair) -> dict[str, Method]:
+    """The methods that can work for two networks, by name."""
+    return METHODS[type(pair_of(pair))] | METHODS[ConfigPair]
+
+
+def build_losses(
+    config: DistillConfig, pair: ConfigPair, teacher: AnyModel
+) -> dict[str, AnyDistillLoss]:
+    """The losses of the methods that are on, with fresh adapters, by the methods' names.
+
+    Of two networks of different kinds there are none.
     """
     same = pair_of(pair)
-    if isinstance(same, Pair):
-        assert isinstance(teacher, BevDetector)
-        return dict(_terms_from_above(config, same, teacher))
-    if same is None or config.local is None:
-        return {}
-    return {"local": PointLocal(config.local, same)}
-
-
-def _terms_from_above(config: DistillConfig, pair: Pair, teacher: BevDetector) -> dict[str, Term]:
-    c = config
-    terms: dict[str, Term | None] = {
-        "local": build_local(c.local, pair) if c.local else None,
-        "logit": Logit(c.logit) if c.logit else None,
-        "rank_distribution": (
-            RankDistribution(c.rank_distribution) if c.rank_distribution else None
-        ),
-        "regression": Regression(c.regression) if c.regression else None,
-        "feature": build_feature(c.feature, pair) if c.feature else None,
-        "hinton": Hinton(c.hinton) if c.hinton else None,
-        "fitnets": FitNets(c.fitnets, pair) if c.fitnets else None,
-        "attention": Attention(c.attention) if c.attention else None,
-        "similarity": Similarity(c.similarity) if c.similarity else None,
-        "contrast": Contrast(c.contrast, pair) if c.contrast else None,
-        "overhaul": Overhaul(c.overhaul, pair, teacher) if c.overhaul else None,
-        "attention_guided": (
-            AttentionGuided(c.attention_guided, pair) if c.attention_guided else None
-        ),
-        "consistency": Consistency(c.consistency, pair) if c.consistency else None,
-        "gid_response": GidResponse(c.gid_response, pair) if c.gid_response else None,
-        "gid_feature": GidFeature(c.gid_feature, pair) if c.gid_feature else None,
-        "mimic": Mimic(c.mimic, pair) if c.mimic else None,
-        "fine_grained": FineGrained(c.fine_grained, pair) if c.fine_grained else None,
-        "anchor_logit": AnchorLogit(c.anchor_logit, pair) if c.anchor_logit else None,
-        "anchor_regression": AnchorRegression() if c.anchor_regression else None,
+    return {
+        name: method.loss(getattr(config, name), same, teacher)
+        for name, method in methods_for(pair).items()
+        if method.loss is not None and getattr(config, name) is not None
     }
-    return {name: term for name, term in terms.items() if term is not None}
 
 
 class Distillation(nn.Module):
     """Terms with their settings. All of its parameters belong to adapters."""
 
-    def __init__(self, terms: Mapping[str, AnyTerm], settings: Mapping[str, MethodConfig]) -> None:
+    def __init__(
+        self, terms: Mapping[str, AnyDistillLoss], settings: Mapping[str, MethodConfig]
+    ) -> None:
         super().__init__()
         assert terms.keys() == settings.keys()
         self.terms = nn.ModuleDict(terms)
         self.settings = dict(settings)
 
     @property
-    def members(self) -> dict[str, AnyTerm]:
+    def members(self) -> dict[str, AnyDistillLoss]:
         """The terms by the names of their methods."""
-        return {name: term for name, term in self.terms.items() if isinstance(term, TermOf)}
+        return {name: term for name, term in self.terms.items() if isinstance(term, DistillLossOf)}
 
-    def forward(self, lesson: Lesson | PointLesson, progress: float) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: DistillBatch | PointDistillBatch, progress: float
+    ) -> dict[str, Tensor]:
         """Terms before their weights that count after a share ``progress`` of the run."""
-        lesson = lesson.with_constant_teacher()
+        outputs = outputs.with_constant_teacher()
         counting = [name for name, each in self.settings.items() if each.counts(progress)]
-        return {name: self.terms[name](lesson) for name in counting}
+        return {name: self.terms[name](outputs) for name in counting}
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Weighted sum of terms; 0 of none."""

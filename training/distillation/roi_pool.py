@@ -1,4 +1,4 @@
-"""What a bird's-eye map holds under rotated boxes."""
+"""Pool a bird's-eye map under rotated boxes."""
 
 from collections.abc import Sequence
 

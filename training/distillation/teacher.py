@@ -1,12 +1,11 @@
-"""The network that a run learns from."""
+"""Load the network that a run learns from."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import AnyModel, AnyModelConfig
-from training.config.area import Area, area_of, over_area, rebuild
+from training.config.area import Area, over_area, rebuild
 
 
 class Teacher(NamedTuple):
@@ -23,7 +22,7 @@ def load_teacher(path: Path, area_m: Area | None = None) -> Teacher:
     checkpoint that cannot be read, and as ``training.config.area.over_area`` does.
     """
     model, config, *_ = load_checkpoint(path)
-    if isinstance(config, ModelConfig) and area_m is not None and area_m != area_of(config):
-        config = over_area(config, area_m)
-        model = rebuild(model, config).eval()
-    return Teacher(model, config)
+    seen = over_area(config, area_m)
+    if seen != config:
+        model = rebuild(model, seen).eval()
+    return Teacher(model, seen)

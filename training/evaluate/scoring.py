@@ -1,4 +1,4 @@
-"""What a detector is worth on the sweeps of a source, by every measure."""
+"""Score a detector on the sweeps of a source, by every measure."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple

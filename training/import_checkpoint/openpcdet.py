@@ -1,4 +1,4 @@
-"""Where OpenPCDet keeps each weight of our networks, and its checkpoints as ours.
+"""Map OpenPCDet's weights to those of our networks, and its checkpoints to ours.
 
 Layers agree in order, kernel, stride, padding and epsilon, so only names differ, and, before
 spconv 2, the axes of sparse kernels. What its heads of several groups of classes keep apart is

@@ -1,4 +1,4 @@
-"""What of OpenPCDet's configs does not go together with the networks here, key by key."""
+"""Check key by key what of OpenPCDet's configs the networks here cannot do."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What of OpenPCDet's configs has a counterpart here, and the values that it may have.
+"""Schema of the parts of OpenPCDet's configs that have a counterpart here, and their values.
 
 Whatever is not written down here is refused with its key. Training is not taken over: losses,
 targets and augmentation may be anything.

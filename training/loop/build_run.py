@@ -1,4 +1,4 @@
-"""The parts of a run before its first step: networks with their weights, and data."""
+"""Build the parts of a run before its first step: networks with their weights, and data."""
 
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -6,11 +6,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import nn
 
-from pd_ros.detection.bev.decode_center import tells_direction
-from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.config.bev import ModelConfig
-from pd_ros.detection.config.parts import CenterHeadConfig
 from pd_ros.detection.device import training_format
 from pd_ros.detection.families import AnyModel, AnyModelConfig, build_model, load_model_config
 from training.batches.collate import Collate
@@ -18,34 +14,35 @@ from training.batches.loader import TrainingFrames
 from training.batches.sampler import DrawSampler
 from training.config.area import crop_grid, rebuild
 from training.config.run import TrainConfig
-from training.distillation.checks.checks import check_distillation
-from training.distillation.distiller import Tutor, make_tutor
+from training.distillation.checks import check_distillation
+from training.distillation.distiller import Distiller, make_distiller
+from training.distillation.feature.overhaul import keep_linear_stages
 from training.distillation.initialise.channels import CopiedLayer
 from training.distillation.initialise.start import start_from_teacher
 from training.distributed import World
 from training.norm import set_momentum
+from training.objectives.families import objective_of
 
 
-class Prepared(NamedTuple):
+class RunParts(NamedTuple):
     """The networks and the data of a run."""
 
     network: AnyModelConfig
     trained_on: AnyModelConfig  # the same on the area that is trained on
     model: AnyModel
     copied: list[CopiedLayer]  # layers that started from a part of a teacher
-    tutor: Tutor | None
+    distiller: Distiller | None
     frames: TrainingFrames
     sampler: DrawSampler
     collate: Collate
     origin: dict[str, object]  # how the checkpoint to start from was trained; empty without one
 
 
-def prepare(config: TrainConfig, world: World) -> Prepared:
+def build_run(config: TrainConfig, world: World) -> RunParts:
     """Check, build and load; writes nothing. ``ValueError`` for bad configs, weights or data."""
     torch.manual_seed(config.seed)
     network = load_model_config(Path(config.model))
-    _check_heading(config, network)
-    _check_head(config, network)
+    objective_of(network).check(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
     start, origin = _start_model(config, network)
@@ -54,16 +51,18 @@ def prepare(config: TrainConfig, world: World) -> Prepared:
     model = _to_device(rebuild(start, trained_on), config, world)
     drawn = ([frames[draw] for draw in draws] for draws in sampler)
     copied = start_from_teacher(model, trained_on, config, drawn)
-    tutor = make_tutor(config, pair.student, world) if pair else None
-    taught_on = tutor.teacher.config if tutor else None
+    distiller = make_distiller(config, pair.student, world) if pair else None
+    taught_on = distiller.teacher.config if distiller else None
     collate = Collate(trained_on, taught_on, config.loss.box_radius)
-    return Prepared(network, trained_on, model, copied, tutor, frames, sampler, collate, origin)
+    return RunParts(
+        network, trained_on, model, copied, distiller, frames, sampler, collate, origin
+    )
 
 
 def _to_device(model: AnyModel, config: TrainConfig, world: World) -> AnyModel:
     model = model.to(world.device)
-    if isinstance(model, BevDetector):
-        model.keeps_linear = config.distill is not None and config.distill.overhaul is not None
+    if config.distill is not None and config.distill.overhaul is not None:
+        keep_linear_stages(model)
     model.arrange(training_format(world.device))
     set_momentum(model, config.schedule.norm_momentum)
     if config.schedule.sync_norm and world.processes > 1:
@@ -91,25 +90,3 @@ def _start_model(
             f" with another config than {config.model}; give a checkpoint of the same network"
         )
     return start.model, {key: start.training[key] for key in _LINEAGE if key in start.training}
-
-
-def _check_heading(config: TrainConfig, network: AnyModelConfig) -> None:
-    """An axis has no front and back that a part of the loss could leave out."""
-    told = isinstance(network, ModelConfig) and tells_direction(network)
-    if told and config.loss.heading != 1:
-        raise ValueError(
-            f"loss.heading: expected 1 for {network.name}, whose head tells the direction apart"
-            f" from the box, got {config.loss.heading}; leave it out"
-        )
-
-
-def _check_head(config: TrainConfig, network: AnyModelConfig) -> None:
-    """Targets and losses of centres know one box of a cell, at rest."""
-    if not isinstance(network, ModelConfig) or not isinstance(network.head, CenterHeadConfig):
-        return
-    if network.head.velocity or len(network.class_groups) > 1:
-        raise ValueError(
-            f"model: {config.model}: expected a head of centres of one group of classes, without"
-            " velocity, got one as imported networks have it; take it as a teacher, or train"
-            " without groups and head.velocity"
-        )

@@ -1,4 +1,4 @@
-"""What the training sweeps are like, measured once, for the checkpoint's record.
+"""Measure what the training sweeps are like, once, for the checkpoint's record.
 
 The node and ``inspect_cloud`` compare what a sensor sends with it.
 """

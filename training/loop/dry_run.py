@@ -1,4 +1,4 @@
-"""What a run would do, shown and not done: ``training.train --dry-run``."""
+"""Show what a run would do without doing it: ``training.train --dry-run``."""
 
 import logging
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from operator import attrgetter
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.config.point_rcnn import PointRcnnConfig
 from pd_ros.detection.families import AnyModelConfig
-from pd_ros.detection.types import AnyOutput, PointBatch
+from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.batches.transfer import move_batch
 from training.config.area import rebuild
 from training.config.run import TrainConfig
-from training.distillation.distiller import Tutor
+from training.distillation.distiller import Distiller
 from training.distributed import World
 from training.evaluate.scoring import validate
-from training.loop.build_run import Prepared, prepare
+from training.loop.build_run import RunParts, build_run
 from training.loop.memory import estimate_memory
 from training.loop.step_loss import shares
+from training.objectives.families import objective_of
 
 _LOG = logging.getLogger("training.loop.dry_run")
 
@@ -29,7 +29,7 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
 
     Returns the same as numbers. Raises ``ValueError`` for what a run would not start with.
     """
-    parts = prepare(config, world)
+    parts = build_run(config, world)
     draws = next(iter(parts.sampler), None)
     if draws is None:
         raise ValueError("schedule.frames_per_epoch: too few for one batch; raise it")
@@ -41,11 +41,11 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
     values = {name: float(term.detach()) for name, term in losses.items()}
     lines = [
         *_networks(parts),
-        *_data(batch),
-        *(_distillation(parts.tutor, parts.model, batch) if parts.tutor else ()),
+        *_data(batch, parts.trained_on),
+        *(_distillation(parts.distiller, parts.model, batch) if parts.distiller else ()),
         *_initialised(parts),
         *(f"begins at  {name}: {score:.1f}" for name, score in scores.items()),
-        *_losses(values, shares(values, config)),
+        *_losses(values, shares(values, config, parts.network)),
         *(f"memory     {name}: {size / 2**20:,.0f} MiB" for name, size in memory.items()),
     ]
     for line in lines:
@@ -58,19 +58,19 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _networks(parts: Prepared) -> Iterator[str]:
+def _networks(parts: RunParts) -> Iterator[str]:
     yield (
         f"student    {parts.network.name}: {count_parameters(parts.model):,} parameters,"
-        f" {_sees(parts.trained_on)} in training"
+        f" {objective_of(parts.trained_on).describe_view(parts.trained_on)} in training"
     )
-    if parts.tutor is None:
+    if parts.distiller is None:
         return
-    teacher = parts.tutor.teacher
+    teacher = parts.distiller.teacher
     yield (
         f"teacher    {teacher.config.name}: {count_parameters(teacher.model):,} parameters, frozen"
         " and not in the checkpoint"
     )
-    for name, term in parts.tutor.distillation.members.items():
+    for name, term in parts.distiller.distillation.members.items():
         if count_parameters(term):
             yield (
                 f"adapters   {name}: {count_parameters(term):,} parameters, learnt and not in the"
@@ -78,40 +78,27 @@ def _networks(parts: Prepared) -> Iterator[str]:
             )
 
 
-def _sees(network: AnyModelConfig) -> str:
-    if isinstance(network, PointRcnnConfig):
-        return f"{network.points:,} points of a cloud"
-    rows, columns = network.output_size
-    levels = len(network.level_strides)
-    return f"a head map of {rows} x {columns}" + (f", the finest of {levels}," * (levels > 1))
-
-
-def _data(batch: Batch) -> Iterator[str]:
-    seen = batch.student
-    if isinstance(seen, PointBatch):
-        drawn = seen.points.shape[1]
-        points = f"{int(seen.counts.sum()):,} points in range, of which {drawn:,} of each"
-    else:
-        points = f"{len(seen.points):,} points in {len(seen.cells):,} pillars or voxels"
+def _data(batch: Batch, network: AnyModelConfig) -> Iterator[str]:
+    seen = objective_of(network).describe_input(batch.student)
     objects = sum(len(labels.boxes) for labels in batch.labels)
-    yield f"batch      {len(batch.labels)} clouds with {points}, {objects} objects"
+    yield f"batch      {len(batch.labels)} clouds with {seen}, {objects} objects"
 
 
 @torch.no_grad()
-def _distillation(tutor: Tutor, model: nn.Module, batch: Batch) -> Iterator[str]:
+def _distillation(distiller: Distiller, model: nn.Module, batch: Batch) -> Iterator[str]:
     was_training = model.training
     student: AnyOutput = model.eval()(batch.student)
     model.train(was_training)
-    teacher = tutor.ask(batch)
-    for name, term in tutor.distillation.members.items():
-        settings = tutor.distillation.settings[name]
+    teacher = distiller.ask(batch)
+    for name, term in distiller.distillation.members.items():
+        settings = distiller.distillation.settings[name]
         for field in term.reads:
             for place, mine, theirs in _fields(field, student, teacher):
                 yield (
                     f"compares   {name} x {settings.weight:g}: {place} {list(mine.shape)} with"
                     f" {list(theirs.shape)}"
                 )
-    relabelled = tutor.relabel(batch, teacher)
+    relabelled = distiller.relabel(batch, teacher)
     if relabelled is not batch:
         yield (
             f"labels     {_count(batch)} places learn a box by the ground truth,"
@@ -134,7 +121,7 @@ def _count(batch: Batch) -> int:
     return len(batch.targets.sample)
 
 
-def _initialised(parts: Prepared) -> Iterator[str]:
+def _initialised(parts: RunParts) -> Iterator[str]:
     if not parts.copied:
         return
     for layer in parts.copied:
@@ -152,7 +139,7 @@ def _initialised(parts: Prepared) -> Iterator[str]:
             yield f"fresh      {name}: {list(weight.shape)}"
 
 
-def _worth(parts: Prepared, config: TrainConfig, world: World) -> dict[str, float]:
+def _worth(parts: RunParts, config: TrainConfig, world: World) -> dict[str, float]:
     """What the student scores with what it has of a teacher, before it has learnt anything."""
     whole = rebuild(parts.model, parts.network).to(world.device)
     return validate(whole, parts.network, config, world.device).figures

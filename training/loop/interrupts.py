@@ -1,4 +1,4 @@
-"""What may end a run before its time, and what is then left behind."""
+"""Handle what ends a run early: signals, lack of memory, losses that are not finite."""
 
 import math
 import signal

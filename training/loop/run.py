@@ -22,7 +22,7 @@ from training.batches.collate import Batch
 from training.batches.transfer import move_batch
 from training.config.area import rebuild
 from training.config.run import TrainConfig
-from training.distillation.distiller import Tutor
+from training.distillation.distiller import Distiller
 from training.distributed import World, any_over_world, mean_over_world
 from training.evaluate.scoring import validate
 from training.loop.interrupts import (
@@ -32,7 +32,7 @@ from training.loop.interrupts import (
     has_single_value,
     read_finite,
 )
-from training.loop.schedule import average_of
+from training.loop.schedule import make_ema
 from training.loop.state import Progress, Stateful, load_state, save_state
 from training.loop.step_loss import in_half, shares, step_losses
 from training.loop.tensorboard import Events
@@ -41,9 +41,9 @@ from training.norm import freeze_statistics
 _LOG = logging.getLogger("training.loop.run")
 
 
-def learnt_parameters(model: nn.Module, tutor: Tutor | None) -> list[nn.Parameter]:
+def learnt_parameters(model: nn.Module, distiller: Distiller | None) -> list[nn.Parameter]:
     """Everything that learns: the network, and the adapters of distillation."""
-    return [*model.parameters(), *(tutor.distillation.parameters() if tutor else ())]
+    return [*model.parameters(), *(distiller.distillation.parameters() if distiller else ())]
 
 
 class Run:
@@ -54,15 +54,22 @@ class Run:
         config: TrainConfig,
         model_config: AnyModelConfig,
         model: AnyModel,
-        tutor: Tutor | None,
+        distiller: Distiller | None,
         optimizer: AdamW,
         scheduler: LRScheduler,
         world: World,
+        origin: dict[str, object],
+        clouds: CloudRecord | None,
     ) -> None:
+        """Make the folder of the run.
+
+        ``origin``: how the weights that it starts from were trained; ``clouds``: what the
+        training sweeps are like.
+        """
         self.config = config
         self.model_config = model_config
         self.model = model
-        self.tutor = tutor
+        self.distiller = distiller
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.world = world
@@ -70,9 +77,9 @@ class Run:
         self.network: nn.Module = model
         if world.processes > 1:
             self.network = DistributedDataParallel(model)
-        self.average = average_of(model, config.schedule.ema_decay)
-        self.clouds: CloudRecord | None = None  # what the training sweeps are like
-        self.origin: dict[str, object] = {}  # how the weights that it starts from were trained
+        self.ema = make_ema(model, config.schedule.ema_decay)
+        self.origin = origin
+        self.clouds = clouds
         self.stop = StopRequest()
         self.out = Path(config.out)
         self.out.mkdir(parents=True, exist_ok=True)
@@ -148,12 +155,12 @@ class Run:
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()  # type: ignore[no-untyped-call]
-        learnt = learnt_parameters(self.model, self.tutor)
+        learnt = learnt_parameters(self.model, self.distiller)
         nn.utils.clip_grad_norm_(learnt, self.config.schedule.clip_norm)
         self.optimizer.step()
         self.scheduler.step()
-        if self.average is not None:
-            self.average.update_parameters(self.model)
+        if self.ema is not None:
+            self.ema.update_parameters(self.model)
         return read
 
     def _losses(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
@@ -161,7 +168,7 @@ class Run:
         try:
             return step_losses(
                 self.network,
-                self.tutor,
+                self.distiller,
                 on_device,
                 self.config,
                 self.model_config,
@@ -191,9 +198,9 @@ class Run:
             "optimizer": self.optimizer,
             "scheduler": self.scheduler,
         }
-        if self.tutor is not None and self.tutor.distillation.state_dict():
-            parts["adapters"] = self.tutor.distillation
-        return parts | ({"average": self.average} if self.average is not None else {})
+        if self.distiller is not None and self.distiller.distillation.state_dict():
+            parts["adapters"] = self.distiller.distillation
+        return parts | ({"average": self.ema} if self.ema is not None else {})
 
     def finish_epoch(
         self, progress: Progress, losses: dict[str, float], seconds: float, waiting: float
@@ -202,14 +209,14 @@ class Run:
         figures: dict[str, object] = {
             "epoch": progress.epoch + 1,
             **losses,
-            "shares": shares(losses, self.config),
+            "shares": shares(losses, self.config, self.model_config),
             "learning_rate": self.scheduler.get_last_lr()[0],
             "seconds": round(seconds, 1),
             "waiting_share": round(waiting, 3),
         }
         if self.events is None:  # not the first process
             return figures
-        learnt = self.model if self.average is None else cast("AnyModel", self.average.module)
+        learnt = self.model if self.ema is None else cast("AnyModel", self.ema.module)
         whole = rebuild(learnt, self.model_config).to(self.world.device)
         whole.arrange(torch.channels_last)
         scored = validate(whole, self.model_config, self.config, self.world.device)

@@ -1,4 +1,4 @@
-"""How the learning rate changes over a run."""
+"""Learning-rate schedules, and the moving average of the weights."""
 
 from torch import nn
 from torch.optim import AdamW
@@ -43,7 +43,7 @@ def rate_by_steps(step: int, config: StepsConfig, steps_per_epoch: int) -> float
     return rate
 
 
-def average_of(model: nn.Module, decay: float | None) -> AveragedModel | None:
+def make_ema(model: nn.Module, decay: float | None) -> AveragedModel | None:
     """A copy that follows the model by an exponential moving average; none without a decay.
 
     Statistics of batch norm are averaged, too: it is evaluated as it stands.

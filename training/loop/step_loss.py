@@ -1,4 +1,4 @@
-"""Everything that one training step is to lower, by name."""
+"""Compute the loss of one training step, term by term."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -6,28 +6,20 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from pd_ros.detection.config.base import FrozenConfig
-from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.families import AnyModelConfig
-from pd_ros.detection.types import AnyOutput, PointBatch, PointRcnnOutput
+from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.config.run import TrainConfig
-from training.distillation.distiller import Tutor
-from training.objectives.anchor_losses import anchor_loss
-from training.objectives.anchor_targets import AnchorTargets
-from training.objectives.center_loss import detection_loss
-from training.objectives.center_targets import Targets
-from training.objectives.point_losses import point_rcnn_loss
-from training.objectives.point_targets import PointTargets
-from training.objectives.roi_sampler import RegionSampler
+from training.distillation.distiller import Distiller
+from training.objectives.families import objective_of
 
 _PREFIX = "distill_"
 
 
 def step_losses(
     network: nn.Module,
-    tutor: Tutor | None,
+    distiller: Distiller | None,
     batch: Batch,
     config: TrainConfig,
     shape: AnyModelConfig,
@@ -37,22 +29,22 @@ def step_losses(
     """Loss of a batch on its device: ``total``, which is weighted, then terms before weights.
 
     Terms of distillation are called ``distill_METHOD``. ``shape``: the network's config;
-    ``epoch``: from 0; ``half``: whether the
-    networks run in bfloat16.
+    ``epoch``: from 0; ``half``: whether the networks run in bfloat16.
     """
     half_where = partial(
         torch.autocast, batch.student.points.device.type, torch.bfloat16, enabled=half
     )
     with half_where():
-        taught = tutor.ask(batch) if tutor else None
-    if tutor is not None and taught is not None:  # before proposals are chosen by the targets
-        batch = tutor.relabel(batch, taught)
+        taught = distiller.ask(batch) if distiller else None
+    if distiller is not None and taught is not None:  # before proposals are chosen by the targets
+        batch = distiller.relabel(batch, taught)
     with half_where():
-        output: AnyOutput = network(*network_input(batch, config))
-    terms, total = _detection(output, batch, config, shape)
-    if tutor is not None and taught is not None:
+        output: AnyOutput = network(*network_input(batch, config, shape))
+    named, total = objective_of(shape).loss(output, batch.targets, config, shape)
+    terms = dict(named)
+    if distiller is not None and taught is not None:
         progress = epoch / config.schedule.epochs
-        distilled, weighted = tutor.terms(output, taught, batch, epoch, progress)
+        distilled, weighted = distiller.terms(output, taught, batch, epoch, progress)
         total = total + weighted
         terms |= {f"{_PREFIX}{name}": term for name, term in distilled.items()}
     return {"total": total, **terms}
@@ -63,9 +55,11 @@ def in_half(config: TrainConfig, device: torch.device) -> bool:
     return config.precision == "bf16" or (config.precision == "auto" and has_bf16(device))
 
 
-def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]:
+def shares(
+    losses: Mapping[str, float], config: TrainConfig, shape: AnyModelConfig
+) -> dict[str, float]:
     """What part of the total each term is, with its weight; ``total`` is not among them."""
-    detection = _weights(losses, config)
+    detection = objective_of(shape).weights(config)
     methods = config.distill.methods if config.distill else {}
     parts = {}
     for name in losses.keys() - {"total"}:
@@ -75,32 +69,6 @@ def shares(losses: Mapping[str, float], config: TrainConfig) -> dict[str, float]
     return dict(sorted(parts.items()))
 
 
-def _weights(losses: Mapping[str, float], config: TrainConfig) -> FrozenConfig:
-    """Weights of the detection loss that has these terms."""
-    if "classes" in losses:
-        return config.anchor_loss
-    return config.point_loss if "point_box" in losses else config.loss
-
-
-def _detection(
-    output: AnyOutput, batch: Batch, config: TrainConfig, shape: AnyModelConfig
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Terms by name, and their weighted sum."""
-    if isinstance(output, PointRcnnOutput):
-        assert isinstance(batch.targets, PointTargets)
-        points = point_rcnn_loss(output, batch.targets, config.point_loss)
-        return points._asdict(), points.total(config.point_loss)
-    if isinstance(batch.targets, AnchorTargets):
-        anchors = anchor_loss(output, batch.targets)
-        return anchors._asdict(), anchors.total(config.anchor_loss)
-    assert isinstance(batch.targets, Targets) and isinstance(shape, ModelConfig)
-    centres = detection_loss(output, batch.targets, config.loss, shape)
-    return centres.named, centres.total(config.loss)
-
-
-def network_input(batch: Batch, config: TrainConfig) -> tuple[object, ...]:
+def network_input(batch: Batch, config: TrainConfig, shape: AnyModelConfig) -> tuple[object, ...]:
     """The student's arguments; a network on points is told which proposals to learn from."""
-    if isinstance(batch.student, PointBatch) and isinstance(batch.targets, PointTargets):
-        sampler = RegionSampler(config.regions, batch.targets, batch.student.seeds)
-        return batch.student, sampler
-    return (batch.student,)
+    return objective_of(shape).arguments(batch.student, batch.targets, config)

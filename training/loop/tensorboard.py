@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a run."""
+"""Write the figures of a run for TensorBoard."""
 
 from collections.abc import Mapping
 from pathlib import Path

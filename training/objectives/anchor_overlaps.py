@@ -1,4 +1,4 @@
-"""Which anchors overlap which boxes, found where anchors can: in the cells around each box."""
+"""Find the anchors that overlap boxes, by looking only in the cells around each box."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

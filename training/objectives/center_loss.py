@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pd_ros.detection.bev.decode_center import boxes_of, rows_at
+from pd_ros.detection.bev.decode_center import boxes_of, rows_at, tells_direction
 from pd_ros.detection.boxes import paired_bev_iou
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.types import ModelOutput
-from training.config.run import LossConfig
+from training.config.run import LossConfig, TrainConfig
 from training.objectives.center_targets import Targets
 
 _PROBABILITY_FLOOR = 1e-4
@@ -104,3 +104,19 @@ def focal_loss(probability: Tensor, target: Tensor, counted: Tensor) -> Tensor:
     negative = torch.log(1 - probability) * probability**2 * (1 - target) ** 4
     loss = torch.where(peak, positive, negative) * counted[:, None]
     return -loss.sum() / peak.sum().clamp(min=1)
+
+
+def check_center_head(run: TrainConfig, network: ModelConfig) -> None:
+    """Raise ``ValueError`` for a head that finds centres and cannot learn as the run wants it."""
+    if tells_direction(network) and run.loss.heading != 1:  # an axis has no front to leave out
+        raise ValueError(
+            f"loss.heading: expected 1 for {network.name}, whose head tells the direction apart"
+            f" from the box, got {run.loss.heading}; leave it out"
+        )
+    # Targets and losses know one box of a cell, at rest.
+    if network.head.velocity or len(network.class_groups) > 1:
+        raise ValueError(
+            f"model: {run.model}: expected a head of centres of one group of classes, without"
+            " velocity, got one as imported networks have it; take it as a teacher, or train"
+            " without groups and head.velocity"
+        )

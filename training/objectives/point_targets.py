@@ -1,4 +1,4 @@
-"""What a network on points learns: the objects of a batch, and which points lie on them."""
+"""Targets of a network on points: the objects of a batch, and the points that lie on them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

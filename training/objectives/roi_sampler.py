@@ -1,4 +1,4 @@
-"""Which proposals the second stage learns from, and what (PointRCNN section 3.3 and 4.1)."""
+"""Sample the proposals that the second stage learns from (PointRCNN section 3.3 and 4.1)."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -41,7 +41,7 @@ def match_proposals(proposals: Proposals, targets: PointTargets) -> Matches:
     return Matches(best, owner, touched.any(dim=1))
 
 
-class RegionSampler:
+class RoiSampler:
     """Chooses the proposals of a batch that the second stage learns from."""
 
     def __init__(self, config: RegionConfig, targets: PointTargets, seeds: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""What detectors cost: parameters, multiply-adds, activations, latency by stage, memory.
+"""Measure what detectors cost: parameters, multiply-adds, activations, latency, memory.
 
 python -m training.profile
 python -m training.profile --models pd_ros/weights/*.safetensors --sweep data/sim/test/000000.npz

@@ -1,4 +1,4 @@
-"""What all configs share: one YAML, read once, checked at once, frozen after.
+"""Base of all configs: one YAML, read once, checked at once, frozen after.
 
 The only file that reads configs, and the one that says what is wrong with them.
 """

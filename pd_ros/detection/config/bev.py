@@ -1,4 +1,4 @@
-"""What a network that looks from above is, whole, and the rules between its parts."""
+"""Config of a BEV detector as a whole, and the rules between its parts."""
 
 import math
 from itertools import accumulate

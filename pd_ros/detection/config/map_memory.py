@@ -1,4 +1,4 @@
-"""How much memory a config asks for, counted before any of it is taken.
+"""Estimate the memory that a config asks for, before any of it is taken.
 
 A config comes with a checkpoint from anywhere: a grid of too many cells must be an error with a
 name, not an allocation of hundreds of gigabytes.

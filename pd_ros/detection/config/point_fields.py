@@ -1,4 +1,4 @@
-"""What models may want of each point beside x, y, z."""
+"""Features of a point beside x, y, z that models may want."""
 
 INTENSITY = "intensity"
 # Fields of a cloud that follow the intensity where a model wants them; 0 where there are none.

@@ -1,4 +1,4 @@
-"""What a PointRCNN is; the same rules as for the other networks."""
+"""Config of a PointRCNN; the same rules as for the other networks."""
 
 from typing import Annotated, Literal, Self
 

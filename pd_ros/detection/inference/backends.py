@@ -10,7 +10,7 @@ from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.graph_capture import record
-from pd_ros.detection.types import Done, HeadMaps
+from pd_ros.detection.types import HeadMaps, OnStage, noop
 
 BACKENDS = ("torch", "openvino", "cuda_graph", "tensorrt")
 _DEVICES = {"openvino": "cpu", "cuda_graph": "cuda", "tensorrt": "cuda"}
@@ -20,7 +20,7 @@ _HALF = {"openvino": "bf16", "tensorrt": "fp16"}  # what each runs in beside fp3
 class DensePart(Protocol):
     """Backbone, neck and head in one call."""
 
-    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
         """Canvas ``[1, C, rows, columns]``, channels last -> maps, valid until the next."""
 
 
@@ -31,12 +31,12 @@ class TorchDense:
         dense = dense.to(precision)
         self._dense: DenseNetwork = dense.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
         """The maps, in the precision."""
         levels = self._dense.neck(self._dense.backbone(canvas))
-        done("backbone_neck")
+        on_stage("backbone_neck")
         maps = self._dense.head_maps(levels)
-        done("head")
+        on_stage("head")
         return maps
 
 
@@ -47,14 +47,14 @@ class GraphDense:
     def __init__(self, eager: TorchDense, canvas: Tensor) -> None:
         self._canvas = canvas
         stream = torch.cuda.Stream(canvas.device)  # type: ignore[no-untyped-call]
-        self._graph, self._maps = record(lambda: eager(canvas, nobody), stream)
+        self._graph, self._maps = record(lambda: eager(canvas, noop), stream)
 
-    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
         """The maps, in the precision; they lie in the graph's memory."""
         self._canvas.copy_(canvas)
         self._graph.replay()
-        done("backbone_neck")
-        done("head")
+        on_stage("backbone_neck")
+        on_stage("head")
         return self._maps
 
 
@@ -103,7 +103,3 @@ def check_backend(backend: str, device: torch.device, precision: torch.dtype) ->
         raise ValueError(
             f"backend: {backend} runs in fp32 or {half}, got {given}; choose one of these"
         )
-
-
-def nobody(_stage: str) -> None:
-    """Nobody wants to know about stages while a graph is recorded."""

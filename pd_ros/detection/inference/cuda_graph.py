@@ -16,12 +16,12 @@ from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.bev.peaks import make_peaks
 from pd_ros.detection.bev.pillar_encoder import PillarEncoder
 from pd_ros.detection.config.bev import ModelConfig
-from pd_ros.detection.inference.backends import TorchDense, nobody
+from pd_ros.detection.inference.backends import TorchDense
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.inference.graph_capture import record
 from pd_ros.detection.inference.static_pillars import PaddedPillars
-from pd_ros.detection.types import Clipped, Detections, Done, Found
+from pd_ros.detection.types import Clipped, Detections, InferenceResult, OnStage, noop
 
 _FIRST_ROOM = 1 << 17  # points; a larger cloud makes the graph be recorded anew
 
@@ -37,7 +37,7 @@ class GraphInference:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._make_room(_FIRST_ROOM)
 
-    def __call__(self, cloud: Tensor, done: Done) -> Found:
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``, which lies on the CPU."""
         if len(cloud) > len(self._points):
             self._make_room(1 << math.ceil(math.log2(len(cloud))))
@@ -45,16 +45,16 @@ class GraphInference:
             self._staging[: len(cloud)].copy_(cloud)
             self._points[: len(cloud)].copy_(self._staging[: len(cloud)], non_blocking=True)
             self._points[len(cloud) :].fill_(torch.nan)
-            done("copy")
+            on_stage("copy")
             self._graph.replay()
             self._answer.copy_(self._rows, non_blocking=True)
         self._stream.synchronize()
         best, clipped = unpack(self._answer.clone())
-        done("graph")
+        on_stage("graph")
         settings = self._config.decode
         found = suppress(usable(best, settings), settings, self._config.class_groups)
-        done("nms")
-        return Found(found, clipped, count_not_finite(best, settings))
+        on_stage("nms")
+        return InferenceResult(found, clipped, count_not_finite(best, settings))
 
     @torch.inference_mode()
     def _make_room(self, points: int) -> None:
@@ -90,7 +90,7 @@ class OnePass:
         self._canvas.index_copy_(0, place, rows)
         channels, height, width = self._shape
         canvas = self._canvas[:-1].view(1, height, width, channels).permute(0, 3, 1, 2)
-        found = self._peaks(self._dense(canvas, nobody))[0]
+        found = self._peaks(self._dense(canvas, noop))[0]
         self._canvas.index_fill_(0, place, 0)  # a hundredth of the canvas
         return pack(found, clipped, held)
 

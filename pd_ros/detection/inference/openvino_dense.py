@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pd_ros.detection.bev.detector import DenseNetwork
 from pd_ros.detection.inference.onnx_export import FlatDense, cache_folder, join_maps, named_maps
-from pd_ros.detection.types import Done, HeadMaps
+from pd_ros.detection.types import HeadMaps, OnStage
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class OpenVinoDense:
         self._names = [output.any_name for output in compiled.outputs]
         self._request = compiled.create_infer_request()
 
-    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
         """Maps in float32; they lie in OpenVINO's memory, until the next call."""
         rows = canvas.permute(0, 2, 3, 1).contiguous()  # no copy of what is channels last
         self._request.set_input_tensor(self._shared(rows))
@@ -47,8 +47,8 @@ class OpenVinoDense:
             name: torch.from_numpy(self._request.get_output_tensor(number).data)
             for number, name in enumerate(self._names)
         }
-        done("backbone_neck")
-        done("head")
+        on_stage("backbone_neck")
+        on_stage("head")
         return join_maps(maps)
 
     def _shared(self, rows: Tensor) -> Any:

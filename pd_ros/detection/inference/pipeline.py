@@ -1,6 +1,7 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -12,14 +13,14 @@ from pd_ros.detection.bev.pillar_encoder import PillarEncoder
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.point_rcnn import PointRcnnConfig
-from pd_ros.detection.families import AnyModel, AnyModelConfig, make_decoder
+from pd_ros.detection.families import AnyModel, AnyModelConfig, family_of, make_decoder
 from pd_ros.detection.inference.backends import check_backend, make_dense
 from pd_ros.detection.inference.cuda_graph import GraphInference
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.folded_encoder import FoldedPillarEncoder
 from pd_ros.detection.point_rcnn.detector import PointRcnn
 from pd_ros.detection.point_rcnn.sampling import make_point_batch
-from pd_ros.detection.types import Clipped, Detections, Done, Found, PointRcnnOutput
+from pd_ros.detection.types import Clipped, Detections, InferenceResult, OnStage, PointRcnnOutput
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.bev.sparse_encoder import SparseEncoder
@@ -47,26 +48,26 @@ class BevInference:
         self._row_precision = precision if pillars else torch.float32
         self._dense = make_dense(model.dense, config, device, precision, backend)
 
-    def __call__(self, cloud: Tensor, done: Done) -> Found:
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
         cloud = cloud.to(self._device)
-        done("copy")
+        on_stage("copy")
         batch = pillarize([cloud], self._config.grid, self._config.capacity)
-        done("voxelise")
+        on_stage("voxelise")
         if not len(batch.cells):
-            return Found(Detections.empty(), batch.clipped)
+            return InferenceResult(Detections.empty(), batch.clipped)
         features = self._encoder(batch).to(self._row_precision)
         canvas = self._encoder.canvas(features, batch).to(
             self._precision, memory_format=torch.channels_last
         )
-        done("encode")
+        on_stage("encode")
         settings = self._config.decode
-        best = self._peaks(self._dense(canvas, done))[0]
+        best = self._peaks(self._dense(canvas, on_stage))[0]
         candidates = usable(best, settings)
-        done("decode_boxes")
+        on_stage("decode_boxes")
         found = suppress(candidates, settings, self._config.class_groups).cpu()
-        done("nms")
-        return Found(found, batch.clipped, count_not_finite(best, settings))
+        on_stage("nms")
+        return InferenceResult(found, batch.clipped, count_not_finite(best, settings))
 
 
 class PointInference:
@@ -88,25 +89,25 @@ class PointInference:
         self._decode = make_decoder(config, device)
         self._model = fold_batch_norm(model)
 
-    def __call__(self, cloud: Tensor, done: Done) -> Found:
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
         cloud = cloud.to(self._device)
-        done("copy")
+        on_stage("copy")
         half = self._precision != torch.float32
         batch = make_point_batch([cloud], self._config)
-        done("sample")
+        on_stage("sample")
         with torch.autocast(self._device.type, self._precision, enabled=half):
             first = self._model.first_stage(batch)
-            done("first_stage")
+            on_stage("first_stage")
             proposals = self._model.propose(first)
-            done("propose")
+            on_stage("propose")
             refined = self._model.refine(first, proposals)
-            done("refine")
+            on_stage("refine")
         found = self._decode(PointRcnnOutput(first, proposals, refined))[0].cpu()
-        done("decode_nms")
+        on_stage("decode_nms")
         answers = (first.classes, first.box, refined.score, refined.box)
         lost = sum(int((~values.isfinite()).sum()) for values in answers)
-        return Found(found, Clipped(), lost)
+        return InferenceResult(found, Clipped(), lost)
 
 
 def make_inference(
@@ -120,19 +121,41 @@ def make_inference(
 
     Raises ``ValueError`` for a backend that cannot run it.
     """
-    model = model.eval().to(device)
-    if isinstance(model, PointRcnn):
-        assert isinstance(config, PointRcnnConfig)
-        if backend != "torch":
-            raise ValueError(
-                f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
-            )
-        return PointInference(model, config, device, precision)
-    assert isinstance(config, ModelConfig)
+    inference: BevInference | GraphInference | PointInference = _INFERENCE[family_of(config).kind](
+        model.eval().to(device), config, device, precision, backend
+    )
+    return inference
+
+
+def _make_bev(
+    model: BevDetector,
+    config: ModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> BevInference | GraphInference:
     if backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
         check_backend(backend, device, precision)
         return GraphInference(model, config, device, precision)
     return BevInference(model, config, device, precision, backend)
+
+
+def _make_point(
+    model: PointRcnn,
+    config: PointRcnnConfig,
+    device: torch.device,
+    precision: torch.dtype,
+    backend: str,
+) -> PointInference:
+    if backend != "torch":
+        raise ValueError(
+            f"backend: {config.name} has no dense part for {backend}; choose the backend torch"
+        )
+    return PointInference(model, config, device, precision)
+
+
+# By the kinds of ``pd_ros.detection.families``, which cannot name what is built upon it.
+_INFERENCE: dict[str | None, Callable[..., Any]] = {None: _make_bev, "point_rcnn": _make_point}
 
 
 def _make_encoder(

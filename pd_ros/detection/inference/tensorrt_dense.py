@@ -21,7 +21,7 @@ from pd_ros.detection.inference.onnx_export import (
     named_maps,
     write_onnx,
 )
-from pd_ros.detection.types import Done, HeadMaps
+from pd_ros.detection.types import HeadMaps, OnStage
 
 _log = logging.getLogger(__name__)
 _NUMPY = {torch.float32: np.float32, torch.float16: np.float16}
@@ -41,15 +41,15 @@ class OnnxDense:
         for name, values in self._maps.items():
             self._binding.bind_output(name, *self._place(values))
 
-    def __call__(self, canvas: Tensor, done: Done, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
         """Maps in float32, valid until the next call."""
         rows = canvas.permute(0, 2, 3, 1).contiguous()  # no copy of what is channels last
         self._binding.bind_input("canvas", *self._place(rows))
         if self._device.type == "cuda":  # the session has a stream of its own
             torch.cuda.current_stream(self._device).synchronize()
         self._session.run_with_iobinding(self._binding)
-        done("backbone_neck")
-        done("head")
+        on_stage("backbone_neck")
+        on_stage("head")
         return join_maps(self._maps)
 
     def _place(self, values: Tensor) -> tuple[str, int, type, tuple[int, ...], int]:

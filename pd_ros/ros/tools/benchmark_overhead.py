@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithPose
 
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.types import Clipped, Detections
+from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.pointcloud.cdr import parse_cloud
 from pd_ros.pointcloud.layout import check_cloud
 from pd_ros.process.command_options import command_parser
@@ -29,8 +30,9 @@ from pd_ros.process.run_command import run_command
 from pd_ros.ros.detection_publisher import AnswerPublisher
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.tools.benchmark_delivery import large_cloud
+from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
+from pd_ros.runtime.parameters.specs import SPECS, class_specs
 from pd_ros.runtime.pipeline import Answerer
-from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics
 
 _KINDS = ("f4", "i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
@@ -41,15 +43,13 @@ class NoNetwork:
     """In place of a detector: always the same boxes, at once."""
 
     def __init__(self, works: Predictor) -> None:
-        self.config, self.device, self.clipped = works.config, works.device, Clipped()
-        self.not_finite = 0
-        self._found = Detections(
-            torch.ones(_BOXES, 7), torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
-        )
+        self.config, self.device = works.config, works.device
+        scores, labels = torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
+        self._result = InferenceResult(Detections(torch.ones(_BOXES, 7), scores, labels))
 
-    def __call__(self, points: object, _done: object) -> Detections:
-        """The boxes."""
-        return self._found
+    def infer(self, points: object, on_stage: object) -> InferenceResult:
+        """Return the boxes."""
+        return self._result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,17 +98,18 @@ def measure(
 def our_way(node: Node) -> Callable[[bytes], None]:
     """The node's own path, from the subscription's bytes to the published answer."""
     predictor: Any = NoNetwork(Predictor.from_checkpoint(DEFAULT_CHECKPOINT, "cpu"))
-    setup = Setup(str(DEFAULT_CHECKPOINT), "cpu")
+    names = predictor.config.classes
+    values = default_values((*SPECS, *class_specs(names)))
+    setup = replace(read_startup(values.__getitem__, str(DEFAULT_CHECKPOINT)), device="cpu")
     answerer = Answerer(predictor, setup, None, Statistics(), lambda _key, _text: None)
     publisher = AnswerPublisher(node, 1)
-    names = predictor.config.classes
-    settings = Settings(score_thresholds=((0.3,),) * len(names), names=names)
+    settings = read_settings(values.__getitem__, names, (0.3,) * len(names))
 
     def way(cdr: bytes) -> None:
         cloud = parse_cloud(cdr)
-        check_cloud(cloud.layout, len(cloud.data), settings.reading.names)
+        check_cloud(cloud.layout, len(cloud.data), settings.decoding.names)
         answer = answerer(cloud, settings)
-        publisher.publish(cloud.header, answer.found, settings.names, settings.markers)
+        publisher.publish(cloud.header, answer.detections, settings.names, settings.markers)
 
     return way
 

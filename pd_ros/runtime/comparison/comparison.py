@@ -62,9 +62,10 @@ class Teacher:
         teacher that answers values that are not finite.
         """
         features = self.predictor.config.features
-        found = self.predictor(model_points(points, features, extra_fields(features)))
-        if self.predictor.not_finite:
-            raise ValueError(f"{self.predictor.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
+        result = self.predictor.infer(model_points(points, features, extra_fields(features)))
+        if result.not_finite:
+            raise ValueError(f"{result.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
+        found = result.detections
         lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
         found = Detections(found.boxes - lift, found.scores, labels)

@@ -1,7 +1,6 @@
 """The comparison node's work apart from ROS: teacher, sums, and the clouds worth keeping."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,46 +23,29 @@ from pd_ros.runtime.comparison.comparison import (
 from pd_ros.runtime.comparison.disagreement_store import DisagreementStore, StoredMessage
 from pd_ros.runtime.comparison.exact_time_sync import StampPair
 from pd_ros.runtime.comparison.window import AgreementWindow
-
-
-@dataclass(frozen=True)
-class ComparisonConfig:
-    """What the site decides, read once at the start."""
-
-    checkpoint: str
-    device: str = "cpu"
-    score_threshold: float = 0.3
-    classes: str = ""  # "car, truck"; empty: all of the teacher's
-    intensity_scale: float = 1.0
-    z_offset_m: float = 0.0
-    ego_distance_m: float = 0.3
-    window: int = 100
-    record_folder: str = ""  # empty: nothing is kept
-    record_count: int = 50
-    record_megabytes: int = 500
-    record_min_disagreement: float = 1.0
+from pd_ros.runtime.settings import ComparisonSettings
 
 
 class ComparisonEngine:
     """Loads and warms up the teacher; one thread at a time compares, any may read ``totals``."""
 
-    def __init__(self, config: ComparisonConfig) -> None:
-        predictor = Predictor.for_clouds(config.checkpoint, config.device)
+    def __init__(self, settings: ComparisonSettings) -> None:
+        predictor = Predictor.for_clouds(settings.checkpoint, settings.device)
         predictor.warm_up()
         self.name = predictor.config.name
-        self.classes = compared_classes(predictor.config.classes, config.classes)
-        self._window = AgreementWindow(config.window, self.classes)
+        self.classes = compared_classes(predictor.config.classes, settings.classes)
+        self._window = AgreementWindow(settings.window, self.classes)
         self.totals = self._window.totals()  # by class, over the last clouds compared
-        self._config = config
+        self._settings = settings
         self._extras = extra_fields(predictor.config.features)
         self._teacher = Teacher(
-            predictor, self.classes, config.score_threshold, config.ego_distance_m
+            predictor, self.classes, settings.score_threshold, settings.ego_distance_m
         )
         self._typestore = jazzy_typestore()
         self._store: DisagreementStore | None = None
-        if config.record_folder:
-            folder, bytes_ = Path(config.record_folder), config.record_megabytes * 1_000_000
-            self._store = DisagreementStore(folder, config.record_count, bytes_)
+        if settings.record_folder:
+            folder, bytes_ = Path(settings.record_folder), settings.record_megabytes * 1_000_000
+            self._store = DisagreementStore(folder, settings.record_count, bytes_)
 
     @property
     def recorded(self) -> int:
@@ -75,15 +57,15 @@ class ComparisonEngine:
 
         Raises ``CloudError`` for a cloud or an answer that cannot be read.
         """
-        config = self._config
-        reading = Reading(scale=config.intensity_scale, extras=self._extras)
+        settings = self._settings
+        reading = Reading(scale=settings.intensity_scale, extras=self._extras)
         points = decode_points(cloud_layout(cloud), cloud.data, reading)
-        points[:, 2] += config.z_offset_m
+        points[:, 2] += settings.z_offset_m
         try:
             student = read_detection_array(answer)
         except ValueError as error:
             raise CloudError("answer with unsound boxes", f"answer: {error}") from None
-        comparison = self._teacher.compare(points, config.z_offset_m, student)
+        comparison = self._teacher.compare(points, settings.z_offset_m, student)
         self._window.add(comparison.table)
         self.totals = self._window.totals()
         return comparison
@@ -94,7 +76,7 @@ class ComparisonEngine:
 
     def keep(self, pair: StampPair, frame_id: str, comparison: Comparison) -> None:
         """Record a pair if it is asked for and worth it. Raises ``OSError`` on a full disk."""
-        least = self._config.record_min_disagreement
+        least = self._settings.record_min_disagreement
         if self._store is None or comparison.disagreement < least:
             return
         array = detection_array(

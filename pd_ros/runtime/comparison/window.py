@@ -58,7 +58,7 @@ class AgreementLimits:
 
     recall: float
     precision: float
-    teacher_s: float
+    teacher_time_s: float
 
 
 class AgreementWindow:
@@ -102,7 +102,7 @@ def judge_comparison(
         (failed, Level.ERROR, f"the teacher failed on {failed} clouds; see log"),
         (callbacks, Level.ERROR, f"{CALLBACK_FAILED}, {callbacks} times; see log"),
         (
-            busy_s > limits.teacher_s,
+            busy_s > limits.teacher_time_s,
             Level.ERROR,
             f"the teacher has been at one cloud for {busy_s:.0f} s; choose another teacher.device"
             " or a smaller teacher",

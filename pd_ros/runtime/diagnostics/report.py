@@ -102,11 +102,11 @@ class Diagnosis:
             self._boxes_s += now_s - self._read_s
         self._reported, self._read_s = counts, now_s
         return {
-            "clouds": judge_clouds(before, counts, seen, timings, settings.limit),
+            "clouds": judge_clouds(before, counts, seen, timings, settings.diagnostics),
             "content": content,
-            "detector": judge_detector(before, counts, busy_s, timings, settings.limit),
+            "detector": judge_detector(before, counts, busy_s, timings, settings.diagnostics),
             "output": judge_output(
-                counts, now_s - self._boxes_s, settings.limit, content.level is Level.OK
+                counts, now_s - self._boxes_s, settings.diagnostics, content.level is Level.OK
             ),
             "device": self._judge_device(counts),
             "model": self._judge_model(settings),
@@ -120,7 +120,7 @@ class Diagnosis:
     def _judge_content(self, settings: Settings, model_from_cloud: Matrix | None) -> Health:
         if self._last is not None:
             self._findings = examine_cloud(
-                self._last.layout, self._last.data, self.eye, settings.reading,
+                self._last.layout, self._last.data, self.eye, settings.decoding,
                 settings.z_offset_m, model_from_cloud,
             )  # fmt: skip
             frame = self._sensor_frame or self._last.header.frame_id

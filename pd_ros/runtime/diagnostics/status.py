@@ -165,7 +165,7 @@ def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: boo
     )  # fmt: skip
     findings = (
         (
-            empty_s > limit.no_boxes_s,
+            empty_s > limit.zero_detection_warn_s,
             Level.WARN,
             f"no boxes for {empty_s:.0f} s; {hint} Or lower postprocess.score_threshold.default",
         ),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from pd_ros.runtime.parameters.specs import Spec
+from pd_ros.runtime.parameters.specs import SPECS, Spec
 
 
 def _spec(
@@ -13,6 +13,12 @@ def _spec(
     choices: tuple[str, ...] = (),
 ) -> Spec:
     return Spec(name, default, description, read_only=True, limits=limits, choices=choices)
+
+
+def _as_the_students(name: str, description: str) -> Spec:
+    """Return the detector's parameter of that name, here read once."""
+    (spec,) = (spec for spec in SPECS if spec.name == name)
+    return spec._replace(description=description, read_only=True, at_configure=False)
 
 
 COMPARISON_SPECS = (
@@ -33,9 +39,9 @@ COMPARISON_SPECS = (
         "input.reliability", "best_effort", "How clouds are asked for; with best effort nothing"
         " that happens here can hold up their publisher.", choices=("best_effort", "reliable"),
     ),
-    _spec("input.intensity.scale", 1.0, "As the student's.", limits=(0.0, 1e6)),
-    _spec("input.z_offset", 0.0, "As the student's, in metres.", limits=(-10.0, 10.0)),
-    _spec("postprocess.ego_distance", 0.3, "As the student's, in metres.", limits=(-1.0, 10.0)),
+    _as_the_students("input.intensity.scale", "As the student's."),
+    _as_the_students("input.z_offset", "As the student's, in metres."),
+    _as_the_students("postprocess.ego_distance", "As the student's, in metres."),
     _spec("process.nice", 10, "How far this process steps back for others.", limits=(0, 19)),
     _spec("process.threads", 1, "Threads of the teacher on a CPU.", limits=(1, 256)),
     _spec("window", 100, "Compared clouds that the diagnostics are computed over.",
@@ -53,9 +59,8 @@ COMPARISON_SPECS = (
           limits=(1, 10_000_000)),
     _spec("record.min_disagreement", 1.0, "Least disagreement to keep a cloud: about the number"
           " of boxes that one side has alone.", limits=(0.0, 1e6)),
-    _spec("output.markers", True, "Publish ~/markers while somebody subscribes to it."),
-    _spec("diagnostics.period", 1.0, "Seconds between two messages on /diagnostics.",
-          limits=(0.05, 60.0)),
+    _as_the_students("output.markers", "Publish ~/markers while somebody subscribes to it."),
+    _as_the_students("diagnostics.period", "Seconds between two messages on /diagnostics."),
 )  # fmt: skip
 
 

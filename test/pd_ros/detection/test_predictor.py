@@ -97,12 +97,12 @@ def test_a_network_on_points_answers_every_cloud(point_checkpoint) -> None:
     for cloud in EMPTY:
         assert len(predictor(cloud).boxes) == 0
     for count in (1, 2, 40, 128, 500):
-        found = predictor(points(count))
+        found, clipped, not_finite = predictor.infer(points(count))
         assert found.boxes.shape == (len(found.scores), 7)
         assert len(found.boxes) > 0
         assert found.boxes.isfinite().all()
         assert (found.scores.diff() <= 0).all()
-        assert predictor.clipped == Clipped()
+        assert (clipped, not_finite) == (Clipped(), 0)
 
 
 def test_a_network_on_points_gives_the_same_every_time_and_looks_past_bad_points(
@@ -140,18 +140,16 @@ def test_answers_that_are_not_finite_are_counted_and_are_no_boxes(case, weight) 
     config = make_config(decode={"score_threshold": 0.0})
     model = build_model(config)
     sound = Predictor(Checkpoint(copy.deepcopy(model), config, {}), CPU, torch.float32)
-    assert len(sound(points(300)).boxes)
-    assert sound.not_finite == 0
+    assert len(sound.infer(points(300)).detections.boxes)
+    assert sound.infer(points(300)).not_finite == 0
     enlarge(model)
     last = [key for key in model.state_dict() if key.startswith(name) and key.endswith("weight")]
     torch.nn.init.constant_(model.state_dict()[last[-1]], weight)
     predictor = Predictor(Checkpoint(model, config, {}), CPU, torch.float32)
-    found = predictor(points(300))
-    assert predictor.not_finite > 0
+    found, _, not_finite = predictor.infer(points(300))
+    assert not_finite > 0
     assert found.boxes.isfinite().all()
     assert found.scores.isfinite().all()
-    predictor.warm_up(1)
-    assert predictor.not_finite == 0
 
 
 def test_a_folded_network_on_points_says_what_the_plain_one_says(point_checkpoint) -> None:
@@ -172,10 +170,15 @@ def test_a_folded_network_on_points_says_what_the_plain_one_says(point_checkpoin
 
 def test_clipped_points_are_counted(checkpoint) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
-    predictor(points(70))
-    assert predictor.clipped == Clipped(points=20)
-    predictor(points(10))
-    assert predictor.clipped == Clipped()
+    assert predictor.infer(points(70)).clipped == Clipped(points=20)
+    assert predictor.infer(points(10)).clipped == Clipped()
+
+
+def test_a_call_gives_the_detections_of_the_result(checkpoint) -> None:
+    predictor = Predictor.from_checkpoint(checkpoint, "cpu", "fp32")
+    found, result = predictor(points(70)), predictor.infer(points(70))
+    assert 0 < len(found.boxes) == len(result.detections.boxes)
+    assert all(map(torch.equal, found[:3], result.detections[:3]))
 
 
 def test_bf16_stays_near_fp32(checkpoint, point_checkpoint) -> None:
@@ -240,5 +243,6 @@ def test_wrong_shape_device_and_precision_are_refused(checkpoint) -> None:
 
 def test_warm_up_leaves_no_trace(checkpoint) -> None:
     predictor = Predictor.from_checkpoint(checkpoint, "cpu")
+    before = predictor(points())
     predictor.warm_up()
-    assert predictor.clipped == Clipped()
+    assert all(map(torch.equal, before[:3], predictor(points())[:3]))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from default_settings import default_comparison, default_settings, default_startup
 from small_model import small_config
 from small_recording import STAMP, STEP_NS, STORE, cloud_message, cloud_points, drive, write_clouds
 
@@ -16,10 +17,9 @@ from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import cloud_layout
 from pd_ros.recordings.detections import NamedBoxes, detection_array
 from pd_ros.replay.__main__ import main
-from pd_ros.runtime.comparison.engine import ComparisonConfig, ComparisonEngine
+from pd_ros.runtime.comparison.engine import ComparisonEngine
 from pd_ros.runtime.model_loading import load_detector
 from pd_ros.runtime.pipeline import Answerer
-from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics
 
 
@@ -103,7 +103,7 @@ def test_beside_a_model_that_wants_none(waymo_model, model_path, tmp_path) -> No
 
 
 def test_the_comparison_reads_it(waymo_model) -> None:
-    engine = ComparisonEngine(ComparisonConfig(str(waymo_model), score_threshold=0.01))
+    engine = ComparisonEngine(default_comparison(waymo_model, score_threshold=0.01))
     wanted = expected(waymo_model, 0, told=True)
     names = tuple(("car", "pedestrian")[label] for label in wanted.labels.tolist())
     student = NamedBoxes(wanted.boxes.numpy(), names, wanted.scores.numpy())
@@ -115,15 +115,15 @@ def test_the_comparison_reads_it(waymo_model) -> None:
 
 @pytest.mark.parametrize("told", [True, False], ids=["with", "without"])
 def test_the_node_reads_it(waymo_model, told) -> None:
-    setup, said = Setup(str(waymo_model), "cpu", "fp32"), []
+    setup, said = default_startup(waymo_model, precision="fp32"), []
     detector = Answerer(
         load_detector(setup), setup, None, Statistics(), lambda event, text: said.append(text)
     )
     message = with_elongation(0) if told else drive(1)[0]
     header = CloudHeader(Stamp(3, 0), "lidar")
     cloud = CloudMessage(header, cloud_layout(message), bytes(message.data))
-    settings = Settings(score_thresholds=((0.0,), (0.0,)))
-    found = detector(cloud, settings).found
+    settings = default_settings(score_thresholds=((0.0,), (0.0,)))
+    found = detector(cloud, settings).detections
     wanted = expected(waymo_model, 0, told, "fp32")
     torch.testing.assert_close(found.boxes, wanted.boxes, atol=2e-3, rtol=0)
     assert any("no field elongation" in text for text in said) != told

@@ -9,7 +9,7 @@ import torch
 from small_model import small_config
 from small_recording import STAMP, STEP_NS, a_car, cloud_message, cloud_points, write_clouds
 
-from pd_ros.detection.types import Detections
+from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.recordings.detections import NamedBoxes
 from pd_ros.recordings.sources import open_source
@@ -27,21 +27,20 @@ BLIND = MODEL.model_copy(update={"features": ()})
 class Oracle:
     """A detector that answers one cloud after another with given boxes."""
 
-    not_finite = 0
-
     def __init__(self, answers: Iterator[NamedBoxes]) -> None:
         self.answers = answers
         self.widths: set[int] = set()
 
-    def __call__(self, points: np.ndarray, /) -> Detections:
+    def infer(self, points: np.ndarray, /) -> InferenceResult:
         self.widths.add(points.shape[1])
         boxes, names, *_ = next(self.answers)
         rows = [i for i, name in enumerate(names) if name.lower() in CLASSES]
-        return Detections(
+        found = Detections(
             torch.from_numpy(boxes[rows]),
             torch.full((len(rows),), 0.9),
             torch.tensor([CLASSES.index(names[i].lower()) for i in rows], dtype=torch.int64),
         )
+        return InferenceResult(found)
 
 
 def run(

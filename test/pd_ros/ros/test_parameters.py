@@ -7,11 +7,13 @@ import pytest
 
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
+from default_settings import default_settings  # noqa: E402
+
 from pd_ros.pointcloud.decode import Reading  # noqa: E402
-from pd_ros.ros.parameters import declare, descriptor, make_check, read_settings, read_setup  # noqa: E402
+from pd_ros.ros.parameters import declare, descriptor, make_check, values_of  # noqa: E402
+from pd_ros.runtime.parameters.read import read_settings, read_startup  # noqa: E402
 from pd_ros.runtime.parameters.rules import check_names, why_not  # noqa: E402
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs  # noqa: E402
-from pd_ros.runtime.settings import Settings  # noqa: E402
 
 # lark, of which rclpy's message generators make use, imports a module that is to go.
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
@@ -57,7 +59,7 @@ def make_node(context):
         node.destroy_node()
 
 
-PLAIN = Settings(score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"))
+PLAIN = default_settings(score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"))
 
 
 def change(node, **values):
@@ -86,28 +88,31 @@ def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
 
 def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
     node = make_node(**{CAR: 0.6, "input.intensity.scale": 0.5, "output.markers": False})
-    expected = Settings(
-        reading=Reading(scale=0.5),
+    expected = default_settings(
+        decoding=Reading(scale=0.5),
         names=("car", "pedestrian"),
         score_thresholds=((0.6,), (0.3,)),
         markers=False,
     )
-    assert read_settings(node, CLASSES, CHOSEN) == expected
-    assert read_settings(node, CLASSES[::-1], CHOSEN).score_thresholds == ((0.3,), (0.6,))
+    assert read_settings(values_of(node), CLASSES, CHOSEN) == expected
+    assert read_settings(values_of(node), CLASSES[::-1], CHOSEN).score_thresholds == (
+        (0.3,),
+        (0.6,),
+    )
 
 
 def test_settings_that_were_read_do_not_change_with_the_node(make_node) -> None:
     node = make_node()
-    before = read_settings(node, CLASSES, CHOSEN)
+    before = read_settings(values_of(node), CLASSES, CHOSEN)
     values = {DEFAULT: 0.45, CAR: 0.0, "input.z_offset": -0.4, "postprocess.max_detections": 7}
     assert change(node, **values).successful
-    after = read_settings(node, CLASSES, CHOSEN)
+    after = read_settings(values_of(node), CLASSES, CHOSEN)
     assert before == PLAIN
     assert after == dataclasses.replace(
         before, score_thresholds=((0.0,), (0.45,)), z_offset_m=-0.4, max_detections=7
     )
     assert change(node, **{CAR: -1.0}).successful
-    assert read_settings(node, CLASSES, CHOSEN).score_thresholds == ((0.45,), (0.45,))
+    assert read_settings(values_of(node), CLASSES, CHOSEN).score_thresholds == ((0.45,), (0.45,))
 
 
 REFUSED = [
@@ -152,7 +157,7 @@ def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
     result = change(node, **{DEFAULT: 0.7, CAR: -0.25})
     assert not result.successful
     assert result.reason.startswith(f"{CAR}: ")
-    assert read_settings(node, CLASSES, CHOSEN) == PLAIN
+    assert read_settings(values_of(node), CLASSES, CHOSEN) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -193,7 +198,7 @@ def test_good_values_pass() -> None:
 
 def test_thresholds_by_distance_come_with_their_bins(make_node) -> None:
     node = make_node(**{BINS: [0.0, 20.0, 40.0], CAR: [0.5, 0.4, -1.0]})
-    assert read_settings(node, CLASSES, CHOSEN).score_thresholds == (
+    assert read_settings(values_of(node), CLASSES, CHOSEN).score_thresholds == (
         (0.5, 0.4, 0.3),
         (0.3, 0.3, 0.3),
     )
@@ -201,7 +206,7 @@ def test_thresholds_by_distance_come_with_their_bins(make_node) -> None:
     assert not result.successful
     assert "set both together" in result.reason
     assert change(node, **{BINS: [0.0, 25.0], CAR: [0.1, 0.2]}).successful
-    settings = read_settings(node, CLASSES, CHOSEN)
+    settings = read_settings(values_of(node), CLASSES, CHOSEN)
     assert settings.distance_bins_m == (0.0, 25.0)
     assert settings.score_thresholds[0] == (0.1, 0.2)
 
@@ -210,15 +215,15 @@ def test_classes_get_the_sites_names_while_running(make_node) -> None:
     node = make_node()
     assert change(node, **{"postprocess.class_map.car": "vehicle"}).successful
     assert change(node, **{"postprocess.class_map.pedestrian": "drop"}).successful
-    assert read_settings(node, CLASSES, CHOSEN).names == ("vehicle", "")
+    assert read_settings(values_of(node), CLASSES, CHOSEN).names == ("vehicle", "")
 
 
 def test_what_is_read_at_configure(make_node) -> None:
     given = {"model.precision": "fp32", "sweeps.count": 3, "output.frame_id": "map"}
     node = make_node(**given)
-    setup = read_setup(node, "default.safetensors")
+    setup = read_startup(values_of(node), "default.safetensors")
     assert (setup.checkpoint, setup.precision) == ("default.safetensors", "fp32")
-    assert (setup.sweeps, setup.output_frame, setup.sensor_frame) == (3, "map", "")
+    assert (setup.sweeps_count, setup.output_frame_id, setup.sensor_frame) == (3, "map", "")
 
 
 def test_bad_values_at_the_start_are_refused(make_node) -> None:
@@ -301,11 +306,11 @@ def test_the_page_has_every_parameter_with_its_description() -> None:
 def test_the_checkpoint_chooses_where_nobody_else_does(make_node) -> None:
     node = make_node()
     chosen = (0.62, 0.41)
-    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
+    assert read_settings(values_of(node), CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
     assert change(node, **{CAR: 0.5}).successful
-    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.5,), (0.41,))
+    assert read_settings(values_of(node), CLASSES, chosen).score_thresholds == ((0.5,), (0.41,))
     assert change(node, **{DEFAULT: 0.2, CAR: -1.0}).successful
-    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.2,), (0.2,))
+    assert read_settings(values_of(node), CLASSES, chosen).score_thresholds == ((0.2,), (0.2,))
     assert change(node, **{DEFAULT: -1.0}).successful
-    assert read_settings(node, CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
+    assert read_settings(values_of(node), CLASSES, chosen).score_thresholds == ((0.62,), (0.41,))
     assert not change(node, **{DEFAULT: -0.5}).successful

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from default_settings import default_settings, default_startup
 from small_model import small_config
 
 from pd_ros.detection.bev.voxelize import inside_range
@@ -13,18 +14,17 @@ from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.families import build_model
-from pd_ros.detection.types import Clipped, Detections
+from pd_ros.detection.types import Clipped, Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.runtime.pipeline import Answerer
 from pd_ros.runtime.placed_boxes import count_points
-from pd_ros.runtime.settings import Settings, Setup
 from pd_ros.runtime.statistics import Statistics
 from pd_ros.runtime.transforms import TransformError, move_points, rigid
 
 STILL = (0.0, 0.0, 0.0, 1.0)
-ALL = Settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
+ALL = default_settings(score_thresholds=((0.0,), (0.0,)), max_detections=2000, ego_distance_m=-1)
 FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z", "intensity")))
 POINTS = np.random.default_rng(0).uniform(-2, 0.5, (300, 4)).astype(np.float32)
 
@@ -52,13 +52,18 @@ class Recorder:
         self.errors = list(errors)
         self.seen = []
         self.clipped = Clipped()
-        self.not_finite = 0
+        self.velocities = None  # in place of the model's
 
-    def __call__(self, points, done):
+    def infer(self, points, on_stage):
         self.seen.append(points.copy())
         if self.errors:
             raise self.errors.pop(0)
-        return self.works(points, done)
+        found = self.works(points, on_stage)
+        if self.velocities is not None:
+            found = found._replace(
+                velocities=found.boxes.new_tensor(self.velocities).expand(len(found.scores), 2)
+            )
+        return InferenceResult(found, self.clipped)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,7 @@ def sweeps_checkpoint(tmp_path_factory):
 
 
 def answerer(path, transforms=None, errors=(), **setup) -> Answerer:
-    setup = Setup(str(path), "cpu", **setup)
+    setup = default_startup(path, **setup)
     said = []
     made = Answerer(
         load_detector(setup), setup, transforms, Statistics(), lambda *text: said.append(text)
@@ -103,20 +108,20 @@ def test_points_go_to_the_models_frame_and_boxes_come_back(checkpoint) -> None:
     answer = made(message(mounted, frame_id="mounted"), ALL)
     np.testing.assert_allclose(made.predictor.seen[0], POINTS, atol=1e-5)
     assert answer.frame_id == "mounted"
-    assert len(answer.found.scores) == len(plain.found.scores) > 0
+    assert len(answer.detections.scores) == len(plain.detections.scores) > 0
     # Backwards: x and y change sign, the sensor sits 0.5 m ahead of the base, 1 m above.
-    expected = plain.found.boxes.clone()
+    expected = plain.detections.boxes.clone()
     expected[:, 0], expected[:, 1] = 0.5 - expected[:, 0], -expected[:, 1]
     expected[:, 2] -= 1
-    np.testing.assert_allclose(answer.found.boxes[:, :6], expected[:, :6], atol=1e-2)
-    turn = answer.found.boxes[:, 6] - plain.found.boxes[:, 6]
+    np.testing.assert_allclose(answer.detections.boxes[:, :6], expected[:, :6], atol=1e-2)
+    turn = answer.detections.boxes[:, 6] - plain.detections.boxes[:, 6]
     np.testing.assert_allclose(turn.cos(), -1, atol=1e-3)
 
 
 def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint) -> None:
     made = answerer(checkpoint, Buffer({}), sensor_frame="base")
     answer = made(message(), ALL)
-    assert len(answer.found.scores) == 0
+    assert len(answer.detections.scores) == 0
     assert answer.frame_id == "lidar"
     assert events(made) == {"no transform": 1}
     assert made.said == [("no transform", "base from lidar: no such frame")]
@@ -124,15 +129,38 @@ def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint
 
 def test_boxes_in_the_output_frame_or_where_they_are(checkpoint) -> None:
     buffer = Buffer({("map", "lidar"): rigid((100, 0, 0), STILL)})
-    made = answerer(checkpoint, buffer, output_frame="map")
+    made = answerer(checkpoint, buffer, output_frame_id="map")
     plain = answerer(checkpoint)(message(), ALL)
     answer = made(message(), ALL)
     assert answer.frame_id == "map"
-    np.testing.assert_allclose(answer.found.boxes[:, 0], plain.found.boxes[:, 0] + 100, rtol=1e-5)
+    np.testing.assert_allclose(
+        answer.detections.boxes[:, 0], plain.detections.boxes[:, 0] + 100, rtol=1e-5
+    )
     buffer.known.clear()
     answer = made(message(stamp_s=2), ALL)
-    assert (answer.frame_id, len(answer.found.scores)) == ("lidar", len(plain.found.scores))
+    assert (answer.frame_id, len(answer.detections.scores)) == (
+        "lidar",
+        len(plain.detections.scores),
+    )
     assert events(made) == {"no output frame": 1}
+
+
+def test_velocities_turn_with_their_boxes(checkpoint) -> None:
+    """The sensor looks back, the map is turned by a quarter to the left of the sensor's frame."""
+    quarter = (0, 0, math.sqrt(0.5), math.sqrt(0.5))
+    buffer = Buffer({
+        ("base", "lidar"): rigid((0, 0, 0), (0, 0, 1, 0)),
+        ("map", "lidar"): rigid((100, 0, 0), quarter),
+    })  # fmt: skip
+    made = answerer(checkpoint, buffer, sensor_frame="base")
+    made.predictor.velocities = (3, 1)  # in the base: ahead and a little to the left
+    velocities = made(message(), ALL).detections.velocities
+    assert len(velocities) > 0
+    np.testing.assert_allclose(velocities, [[-3, -1]] * len(velocities), atol=1e-6)
+    made = answerer(checkpoint, buffer, sensor_frame="base", output_frame_id="map")
+    made.predictor.velocities = (3, 1)
+    velocities = made(message(), ALL).detections.velocities
+    np.testing.assert_allclose(velocities, [[1, -3]] * len(velocities), atol=1e-6)
 
 
 def driving(seconds: float) -> np.ndarray:
@@ -163,13 +191,13 @@ def test_without_tf_each_sweep_is_alone_or_has_no_boxes(sweeps_checkpoint) -> No
         assert (made.predictor.seen[1][:, 4] == 0).all()
         assert events(made) == {"single sweep": 2}
         assert reason in made.said[0][1]
-        answer = made(message(stamp_s=1.2), dataclasses.replace(ALL, single_sweep=False))
-        assert len(answer.found.scores) == 0
+        answer = made(message(stamp_s=1.2), dataclasses.replace(ALL, on_tf_error="drop"))
+        assert len(answer.detections.scores) == 0
         assert events(made)["no transform"] == 1
 
 
 def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
-    one, several = (load_detector(Setup(str(p), "cpu")) for p in (checkpoint, sweeps_checkpoint))
+    one, several = (load_detector(default_startup(p)) for p in (checkpoint, sweeps_checkpoint))
     assert [model_sweeps(several, asked) for asked in (-1, 2)] == [4, 2]
     assert [model_sweeps(one, asked) for asked in (-1, 1)] == [1, 1]
     with pytest.raises(ValueError, match=r"sweeps.count: .* has no feature time_lag; got 2"):
@@ -188,7 +216,7 @@ def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
 
 def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
     made = answerer(checkpoint, errors=[torch.OutOfMemoryError("injected")])
-    assert len(made(message(), ALL).found.scores) > 0
+    assert len(made(message(), ALL).detections.scores) > 0
     assert [len(points) for points in made.predictor.seen] == [300, 150]
     assert events(made) == {"out of memory": 1}
     made.predictor.errors = [torch.OutOfMemoryError("injected")] * 2
@@ -208,16 +236,16 @@ def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint)
 @pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
 def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_m) -> None:
     all_boxes = dataclasses.replace(ALL, z_offset_m=z_offset_m)
-    every = answerer(checkpoint)(message(), all_boxes).found.boxes
+    every = answerer(checkpoint)(message(), all_boxes).detections.boxes
     own = on_sensor(every, 0.3)
     assert 0 < own.sum() < len(every)
     made = answerer(checkpoint)
-    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).found.boxes
+    found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).detections.boxes
     torch.testing.assert_close(found, every[~own])
     assert events(made) == {"boxes on the own vehicle": own.sum()}
     box = (-1, -1, -4, 1, 1, 4)
     made = answerer(checkpoint)
-    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).found.boxes
+    found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).detections.boxes
     assert not inside_range(found, box).any()
     assert events(made)["boxes on the own vehicle"] > 0
 
@@ -225,7 +253,7 @@ def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_
 def test_region_own_vehicle_and_most_points(checkpoint) -> None:
     made = answerer(checkpoint, max_points=50)
     settings = dataclasses.replace(
-        ALL, region=(-2, -2, -3, 0, 0.5, 1), ego_box=(-1, -1, -3, 1, 1, 1), z_offset_m=0.25
+        ALL, roi_range=(-2, -2, -3, 0, 0.5, 1), ego_box=(-1, -1, -3, 1, 1, 1), z_offset_m=0.25
     )
     made(message(), settings)
     seen = made.predictor.seen[0]
@@ -239,12 +267,12 @@ def test_region_own_vehicle_and_most_points(checkpoint) -> None:
 
 
 def test_boxes_with_few_points_are_left_out(checkpoint) -> None:
-    found = answerer(checkpoint)(message(), ALL).found
+    found = answerer(checkpoint)(message(), ALL).detections
     held = points_in_boxes(torch.from_numpy(POINTS), found.boxes).sum(dim=1)
     least = int(held.median()) + 1
     answer = answerer(checkpoint)(message(), dataclasses.replace(ALL, min_points_in_box=least))
-    assert 0 < len(answer.found.scores) < len(found.scores)
-    assert len(answer.found.scores) == int((held >= least).sum())
+    assert 0 < len(answer.detections.scores) < len(found.scores)
+    assert len(answer.detections.scores) == int((held >= least).sum())
 
 
 def test_points_in_boxes_are_counted_as_one_by_one() -> None:
@@ -269,10 +297,10 @@ def test_stages_are_timed(checkpoint) -> None:
 def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(checkpoint) -> None:
     plain = answerer(checkpoint)(message(), ALL)
     strict = answerer(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
-    assert len(strict.found.scores) < len(plain.found.scores)
-    assert load_detector(Setup(str(checkpoint), "cpu", "bf16")).precision == torch.bfloat16
+    assert len(strict.detections.scores) < len(plain.detections.scores)
+    assert load_detector(default_startup(checkpoint, precision="bf16")).precision == torch.bfloat16
     with pytest.raises(ValueError, match="cuda_graph runs on cuda, the device is cpu"):
-        load_detector(Setup(str(checkpoint), "cpu", backend="cuda_graph"))
+        load_detector(default_startup(checkpoint, backend="cuda_graph"))
 
 
 def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:
@@ -280,7 +308,7 @@ def test_a_model_that_wants_more_than_a_cloud_has_is_refused(tmp_path) -> None:
     path = tmp_path / "model.safetensors"
     save_checkpoint(path, build_model(config), config, {})
     with pytest.raises(ValueError, match="got one that wants intensity, ring"):
-        load_detector(Setup(str(path), "cpu"))
+        load_detector(default_startup(path))
 
 
 def test_a_replaced_checkpoint_is_noticed(checkpoint, tmp_path) -> None:

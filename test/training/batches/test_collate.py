@@ -8,9 +8,10 @@ from nested_tensors import tensors
 from small_model import ANCHORS, SMALL
 
 from pd_ros.detection.config.bev import ModelConfig
-from training.batches.collate import Batch, Collate, Sample, same_input, same_targets
+from training.batches.collate import Batch, Collate, Sample
 from training.batches.packing import Packing
 from training.datasets.frame import Labels
+from training.objectives.families import same_input, same_targets
 
 POINTS = torch.tensor([[1.0, 2.0, -1.0, 0.5], [1.1, 2.0, -1.0, 0.1], [-3.0, 0.0, -1.5, 0.9]])
 BOXES = torch.tensor([[1.0, 2.0, -1.0, 3.0, 2.0, 1.5, 0.3], [-3.0, 0.0, -1.0, 0.7, 0.7, 1.7, 0.0]])

@@ -11,7 +11,7 @@ from training.benchmark.run_config import has_weights, merge, scale_weights
 from training.benchmark.suite import Method, load_suite
 from training.config.area import crop_grid
 from training.config.run import TrainConfig
-from training.distillation.checks.checks import check_distillation
+from training.distillation.checks import check_distillation
 
 SUITES = sorted(path.stem for path in Path("config/benchmark").glob("*.yaml"))
 
@@ -28,7 +28,9 @@ def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) ->
         for row in grid.rows
         for job in (grid.teachers[row.pair.name], *grid.students(row, 1.0).values())
     }
-    monkeypatch.setattr("training.distillation.checks.checks.read_config", networks.__getitem__)
+    for reader in ("checks", "initialise.requirements"):
+        place = f"training.distillation.{reader}.read_config"
+        monkeypatch.setattr(place, networks.__getitem__)
     for row in grid.rows:
         jobs = [*grid.searches(row).values(), *grid.students(row, 1.0).values()]
         run = jobs[0].run

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from small_lesson import narrow_and_wide
+from small_distill_batch import narrow_and_wide
 from small_model import small_anchor_config, small_config
 
 from pd_ros.detection.bev.anchors import make_anchors, nearest_bev_iou
@@ -18,18 +18,18 @@ from training.distillation.feature.gid import GeneralInstances, disagreement
 from training.distillation.feature.overhaul import expected_negative, partial_squared_error
 from training.distillation.feature.similarity import similarity_loss
 from training.distillation.labels.label_assignment import TeacherAssignment, best_cells
-from training.distillation.method import Lesson
+from training.distillation.method import DistillBatch
 from training.distillation.response.consistency import consistency_loss, ramp
 from training.distillation.response.hinton import Hinton
 from training.objectives.center_targets import encode_at
 
 
 def test_hinton_sums_over_classes_and_averages_over_cells() -> None:
-    lesson = narrow_and_wide().lesson()
+    outputs = narrow_and_wide().outputs()
     logits = [torch.logit(torch.tensor(p)).view(1, 2, 1, 2) for p in
               ([0.5, 0.2, 0.1, 0.9], [0.7, 0.2, 0.1, 0.5])]  # fmt: skip
-    outputs = (lesson.student._replace(heatmap=each) for each in logits)
-    loss = Hinton(HintonConfig())(Lesson(*outputs, lesson.batch))
+    both = (outputs.student._replace(heatmap=each) for each in logits)
+    loss = Hinton(HintonConfig())(DistillBatch(*both, outputs.batch))
     assert loss.item() == pytest.approx((0.04 + 0.16) / 2, rel=1e-4)
 
 
@@ -58,12 +58,12 @@ def test_memory_holds_the_newest_objects_and_its_norm_stays() -> None:
     room = narrow_and_wide()
     term = Contrast(ContrastConfig(width=4, memory=6), room.pair)
     start = term.student_memory.clone()
-    term(room.lesson())
+    term(room.outputs())
     norm = term.teacher_norm.clone()
     assert norm > 0 and int(term.next) == 4
     torch.testing.assert_close(term.student_memory[4:], start[4:])
     torch.testing.assert_close(term.student_memory.norm(dim=1), torch.ones(6))
-    term(room.lesson())
+    term(room.outputs())
     assert int(term.next) == 2
     torch.testing.assert_close(term.teacher_norm, norm)
 
@@ -148,13 +148,13 @@ def test_the_ramp_of_consistency() -> None:
 
 def test_general_instances_are_where_networks_disagree_with_the_surer_ones_box() -> None:
     room = narrow_and_wide()
-    lesson = room.lesson()
+    outputs = room.outputs()
     low, box = torch.full((2, 2, 16, 16), -9.0), torch.zeros(2, 8, 16, 16)
     mine, theirs = low.clone(), low.clone()
     mine[0, 0, 2, 2] = theirs[0, 0, 2, 2] = 3.0  # both know it
     mine[0, 0, 8, 8], theirs[0, 1, 12, 12] = 2.0, 1.0
-    student = lesson.student._replace(heatmap=mine, box=box)
-    teacher = lesson.teacher._replace(heatmap=theirs, box=box + 0.5)
+    student = outputs.student._replace(heatmap=mine, box=box)
+    teacher = outputs.teacher._replace(heatmap=theirs, box=box + 0.5)
     scores = disagreement(student, teacher).heatmap.sigmoid()
     assert scores[0, 0, 8, 8].item() == pytest.approx(1 / (1 + math.exp(-2)), abs=1e-3)
     found = GeneralInstances(room.pair.teacher, 2, 0.3)(student, teacher)[0]
@@ -193,8 +193,8 @@ def test_the_teacher_chooses_the_cell_where_it_is_best() -> None:
 
 def test_assigned_cells_become_the_students_targets() -> None:
     room = narrow_and_wide()
-    lesson = room.lesson()
-    batch = TeacherAssignment(AssignmentConfig(box=0), room.pair, 0)(room.batch, lesson.teacher)
+    outputs = room.outputs()
+    batch = TeacherAssignment(AssignmentConfig(box=0), room.pair, 0)(room.batch, outputs.teacher)
     moved = batch.targets.cell != room.batch.targets.cell
     assert moved.any() and batch.teacher_targets is room.batch.teacher_targets
     places = [

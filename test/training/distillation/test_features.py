@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from small_lesson import narrow_and_wide
+from small_distill_batch import narrow_and_wide
 from small_model import small_config
 
 from training.distillation.decoding import BoxSource
@@ -78,13 +78,13 @@ def test_errors_of_a_cell_by_hand(loss, expected) -> None:
 
 def test_boxes_come_from_the_truth_or_a_network() -> None:
     room = narrow_and_wide()
-    lesson = room.lesson()
-    assert [len(b) for b in BoxSource("truth", room.pair, 0.3)(lesson)] == [2, 2]
-    heatmap = torch.full_like(lesson.student.heatmap, -9.0)
+    outputs = room.outputs()
+    assert [len(b) for b in BoxSource("truth", room.pair, 0.3)(outputs)] == [2, 2]
+    heatmap = torch.full_like(outputs.student.heatmap, -9.0)
     heatmap[1, 0, 4, 5] = 2.0
-    lesson.student.box.requires_grad_()
+    outputs.student.box.requires_grad_()
     found = BoxSource("student", room.pair, 0.3)(
-        type(lesson)(lesson.student._replace(heatmap=heatmap), lesson.teacher, lesson.batch)
+        type(outputs)(outputs.student._replace(heatmap=heatmap), outputs.teacher, outputs.batch)
     )
     assert [len(each) for each in found] == [0, 1] and not found[1].requires_grad
-    assert BoxSource("teacher", room.pair, 0.9999)(lesson)[0].shape == (0, 7)
+    assert BoxSource("teacher", room.pair, 0.9999)(outputs)[0].shape == (0, 7)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small_lesson import WIDE, samples
+from small_distill_batch import WIDE, samples
 from small_model import ANCHORS, DIRECTED, small_config, small_pyramid_config
 from small_pairs import PAIRS, voxels
 from torch import nn
@@ -10,9 +10,9 @@ from torch import nn
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.families import build_model
 from training.config.sparse import InitialiseConfig
-from training.distillation.checks.initialise import initialise_problems
 from training.distillation.initialise.channels import choose_channels, join_channels
 from training.distillation.initialise.copy_weights import initialise
+from training.distillation.initialise.requirements import initialise_problems
 
 torch.manual_seed(0)
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from small_lesson import narrow_and_wide
+from small_distill_batch import narrow_and_wide
 from small_model import ANCHORS
 
 from pd_ros.detection.types import Detections
@@ -67,12 +67,12 @@ def test_a_cell_learns_both_boxes_as_released_and_one_in_the_safe_variant() -> N
 @pytest.mark.parametrize("variant", ["released", "safe"])
 def test_a_teachers_peak_becomes_a_target_of_the_student_alone(variant) -> None:
     room = narrow_and_wide()
-    lesson = room.lesson()
+    outputs = room.outputs()
     heatmap, box = torch.full((2, 2, 16, 16), -9.0), torch.zeros(2, 8, 16, 16)
     heatmap[0, 0, 3, 2], heatmap[0, 0, 3, 3] = 3.0, 2.0  # two boxes that overlap
     box[:, 3:5] = 1.4
     box[:, 6] = 1.0
-    taught = lesson.teacher._replace(heatmap=heatmap, box=box)
+    taught = outputs.teacher._replace(heatmap=heatmap, box=box)
     batch = TeacherLabels(LabelConfig(variant=variant), room.pair, 0)(room.batch, taught)
     peaks = (batch.targets.heatmap[0, 0] == 1).nonzero().tolist()
     assert ([3, 2] in peaks, [3, 3] in peaks) == (True, variant == "released")
@@ -85,6 +85,6 @@ def test_a_student_with_anchors_learns_the_teachers_boxes() -> None:
     room = narrow_and_wide(head=ANCHORS)
     config = LabelConfig(threshold=0.0)
     batch = TeacherLabels(config, room.pair, 0)(
-        room.batch, room.lesson().teacher._replace(heatmap=torch.full((2, 8, 16, 16), 0.5))
+        room.batch, room.outputs().teacher._replace(heatmap=torch.full((2, 8, 16, 16), 0.5))
     )
     assert len(batch.targets.sample) > len(room.batch.targets.sample)

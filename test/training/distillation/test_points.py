@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from small_lesson import samples
+from small_distill_batch import samples
 from small_model import SMALL, SMALL_POINTS, small_config, small_point_config
 from small_recording import drive, write_clouds
 from small_run import read_log, write_frames, write_run
@@ -22,8 +22,8 @@ from training.config.sparse import LabelConfig
 from training.distillation.feature.local import PointLocal
 from training.distillation.feature.local_graph import build_graph
 from training.distillation.labels.teacher_labels import TeacherLabels
-from training.distillation.method import AnyPair, PointLesson, PointPair
-from training.distillation.methods import Distillation, build_terms
+from training.distillation.method import ConfigPair, PointDistillBatch, PointPair
+from training.distillation.methods import Distillation, build_losses
 from training.loop import step_loss
 from training.train import main
 
@@ -43,10 +43,10 @@ class Room(NamedTuple):
     teacher: PointRcnn
     batch: Batch
 
-    def lesson(self) -> PointLesson:
+    def outputs(self) -> PointDistillBatch:
         assert self.batch.teacher is not None
         both = self.student(self.batch.student), self.teacher(self.batch.teacher)
-        return PointLesson(*both, self.batch)
+        return PointDistillBatch(*both, self.batch)
 
 
 @pytest.fixture
@@ -65,11 +65,11 @@ def local_of(room: Room, **changes: object) -> Distillation:
 @pytest.mark.parametrize("reweight", ["paper", "released", "off"])
 def test_the_term_is_its_definition(room, reweight) -> None:
     terms = local_of(room, reweight=reweight).eval()
-    lesson = room.lesson()
+    outputs = room.outputs()
     comparison = terms.members["local"].comparison
     pooled, scores = [], []
     for mine, theirs in zip(
-        lesson.student.points.features, lesson.teacher.points.features, strict=True
+        outputs.student.points.features, outputs.teacher.points.features, strict=True
     ):
         scene = torch.zeros(128, dtype=torch.int64)
         best, near, _ = build_graph(theirs.T, theirs.amax(dim=0), scene, 20, 4)
@@ -89,12 +89,12 @@ def test_the_term_is_its_definition(room, reweight) -> None:
         for (mine, theirs), w in zip(pooled, weights, strict=True)
     ]
     expected = 2 * torch.cat(squares).mean()
-    torch.testing.assert_close(terms(lesson, 0.0)["local"], expected, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(terms(outputs, 0.0)["local"], expected, rtol=1e-4, atol=1e-6)
 
 
 def test_student_and_adapters_get_gradient_and_the_teacher_none(room) -> None:
     terms = local_of(room)
-    terms(room.lesson(), 0.0)["local"].backward()
+    terms(room.outputs(), 0.0)["local"].backward()
     learnt = [p for p in room.student.backbone.parameters() if p.grad is not None]
     assert sum(float(p.grad.abs().sum()) for p in learnt) > 0
     assert all(p.grad is None for p in room.teacher.parameters())
@@ -106,7 +106,7 @@ def test_a_few_steps_on_one_batch_lower_the_term(room) -> None:
     optimizer = torch.optim.Adam([*room.student.parameters(), *terms.parameters()], lr=0.01)
     losses = []
     for _ in range(12):
-        loss = terms(room.lesson(), 0.0)["local"]
+        loss = terms(room.outputs(), 0.0)["local"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -117,13 +117,13 @@ def test_a_few_steps_on_one_batch_lower_the_term(room) -> None:
 def test_clouds_without_points_are_compared_too(room) -> None:
     nothing = [each._replace(points=each.points[:0]) for each in samples()]
     empty = room._replace(batch=Collate(*room.pair)(nothing))
-    assert local_of(room)(empty.lesson(), 0.0)["local"].isfinite()
+    assert local_of(room)(empty.outputs(), 0.0)["local"].isfinite()
 
 
 def test_labels_are_the_boxes_of_the_second_stage(room) -> None:
     """A network from above learns what a two-stage teacher finds (distillation across stages)."""
     student = small_config()
-    pair = AnyPair(student, room.pair.teacher)
+    pair = ConfigPair(student, room.pair.teacher)
     batch = Collate(*pair)(samples())
     assert batch.teacher is not None
     with torch.no_grad():
@@ -138,7 +138,7 @@ def test_labels_are_the_boxes_of_the_second_stage(room) -> None:
     more = sum(int((each.scores > limit).sum()) for each in found)
     assert more > 0
     assert len(relabelled.targets.sample) > len(batch.targets.sample)
-    assert build_terms(DistillConfig(teacher="t", labels={}), pair, room.teacher) == {}
+    assert build_losses(DistillConfig(teacher="t", labels={}), pair, room.teacher) == {}
 
 
 def write_teacher(folder: Path, config) -> str:
@@ -174,9 +174,9 @@ def test_proposals_are_chosen_by_the_labels_of_the_teacher(tmp_path, monkeypatch
     seen = []
     original = step_loss.network_input
 
-    def note(batch, config):
+    def note(batch, *run):
         seen.append((batch.targets, batch.labels))
-        return original(batch, config)
+        return original(batch, *run)
 
     monkeypatch.setattr(step_loss, "network_input", note)
     teacher = write_teacher(tmp_path, small_point_config(**WIDE))

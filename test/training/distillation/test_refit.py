@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_lesson import WIDE, samples
+from small_distill_batch import WIDE, samples
 from small_model import small_config
 from small_pairs import PAIRS
 from torch import nn
@@ -14,7 +14,6 @@ from torch import nn
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.families import build_model
 from training.config.sparse import InitialiseConfig
-from training.distillation.checks.initialise import initialise_problems
 from training.distillation.initialise import least_squares_fit as refit
 from training.distillation.initialise.channel_selection import (
     best_channels,
@@ -23,6 +22,7 @@ from training.distillation.initialise.channel_selection import (
     measure_overlaps,
 )
 from training.distillation.initialise.copy_weights import initialise
+from training.distillation.initialise.requirements import initialise_problems
 
 RECONSTRUCT = InitialiseConfig(way="reconstruct")
 

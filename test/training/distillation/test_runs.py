@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_lesson import WIDE, narrow_and_wide_pyramid
+from small_distill_batch import WIDE, narrow_and_wide_pyramid
 from small_model import ANCHORS, DIRECTED, PYRAMID, SMALL, small_point_config
 from small_run import read_log, train_until_saved, write_run
 
@@ -14,7 +14,7 @@ from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import build_model
 from training.config.run import TrainConfig
 from training.distributed import World
-from training.loop.build_run import prepare
+from training.loop.build_run import build_run
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
@@ -158,8 +158,8 @@ def test_the_teacher_looks_at_the_students_area(tmp_path, caplog) -> None:
     grid = {"range_m": [-9.0, -9, -3, 9, 9, 1], "pillar_size_m": [0.5, 0.5]}
     teacher = write_teacher(tmp_path, grid=grid)
     run = load_config(write_run(tmp_path, distill={"teacher": teacher, "logit": {}}), TrainConfig)
-    parts = prepare(run, HERE)
-    assert parts.tutor is not None and parts.tutor.teacher.config.output_size == (32, 32)
+    parts = build_run(run, HERE)
+    assert parts.distiller is not None and parts.distiller.teacher.config.output_size == (32, 32)
     teacher = write_teacher(tmp_path, grid={**grid, "pillar_size_m": [0.75, 0.75]})
     assert main(["--config", str(tmp_path / "run.yaml")]) == 2
     assert "wide must look at the area of the student" in caplog.text

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_lesson import (
+from small_distill_batch import (
     WIDE,
     Classroom,
     classroom,
@@ -15,7 +15,7 @@ from small_model import ANCHORS, small_config
 
 from pd_ros.detection.config.base import parse_config
 from training.config.distillation import DistillConfig
-from training.distillation.methods import Distillation, build_terms
+from training.distillation.methods import Distillation, build_losses
 
 SMALL_GRAPH = {"nodes": 20, "neighbours": 4, "width": 6}
 CENTRES = {
@@ -80,11 +80,11 @@ def distillation(methods: dict[str, object], room: Classroom) -> Distillation:
     config = parse_config({"teacher": "t", **methods}, DistillConfig, "test")
     for network in (room.student, room.teacher):
         network.keeps_linear = config.overhaul is not None
-    return Distillation(build_terms(config, room.pair, room.teacher), config.methods)
+    return Distillation(build_losses(config, room.pair, room.teacher), config.methods)
 
 
 def loss_of(terms: Distillation, room: Classroom) -> torch.Tensor:
-    return terms.total(terms(room.lesson(), 0.0))
+    return terms.total(terms(room.outputs(), 0.0))
 
 
 @pytest.fixture(params=[*CENTRES, *ANCHOR_HEADS, *PYRAMIDS])
@@ -130,16 +130,16 @@ def test_a_few_steps_on_one_batch_lower_the_term(case) -> None:
 def test_equal_networks_lose_nothing(name) -> None:
     head = {"head": ANCHORS} if name in ANCHOR_HEADS else {}
     room = classroom(small_config(**head), small_config(**head))
-    lesson = room.lesson()
+    outputs = room.outputs()
     terms = distillation({**CENTRES, **ANCHOR_HEADS}[name], room)
-    same = terms(replace(lesson, teacher=lesson.student), 0.0)
+    same = terms(replace(outputs, teacher=outputs.student), 0.0)
     assert terms.total(same).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_terms_combine_with_their_weights_and_count_in_their_part_of_the_run() -> None:
     room = narrow_and_wide()
     terms = distillation({"logit": {"weight": 3, "end": 0.5}, "regression": {"begin": 0.2}}, room)
-    early, middle, late = (terms(room.lesson(), progress) for progress in (0.0, 0.3, 0.5))
+    early, middle, late = (terms(room.outputs(), progress) for progress in (0.0, 0.3, 0.5))
     assert [list(each) for each in (early, middle, late)] == [
         ["logit"], ["logit", "regression"], ["regression"]
     ]  # fmt: skip
@@ -159,10 +159,10 @@ def test_a_student_of_larger_pillars_compares_heatmaps() -> None:
 
 def test_anchors_of_all_levels_of_a_pyramid_are_compared() -> None:
     room = narrow_and_wide_pyramid()
-    lesson = room.lesson()
-    coarse = lesson.student.coarser[0]
+    outputs = room.outputs()
+    coarse = outputs.student.coarser[0]
     other = coarse._replace(heatmap=coarse.heatmap + 1, box=coarse.box + 1)
-    taught = lesson.student._replace(coarser=(other,))
+    taught = outputs.student._replace(coarser=(other,))
     labels = room.batch.teacher_targets
     fine = 16 * 16 * 4
     marked = labels.label.clone().fill_(-1)
@@ -172,8 +172,8 @@ def test_anchors_of_all_levels_of_a_pyramid_are_compared() -> None:
         label=marked, sample=one, anchor=torch.full_like(one, fine), box=torch.zeros(2, 9),
         direction=torch.zeros_like(one),
     )  # fmt: skip
-    lesson = replace(lesson, teacher=taught, batch=room.batch._replace(teacher_targets=targets))
-    terms = distillation({"anchor_logit": {}, "anchor_regression": {}}, room)(lesson, 0.0)
+    outputs = replace(outputs, teacher=taught, batch=room.batch._replace(teacher_targets=targets))
+    terms = distillation({"anchor_logit": {}, "anchor_regression": {}}, room)(outputs, 0.0)
     first = coarse.heatmap[:, :, 0, 0]
     gap = ((first + 1).sigmoid() - first.sigmoid()).square().sum(dim=1).mean()
     torch.testing.assert_close(terms["anchor_logit"], gap, rtol=1e-4, atol=0)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_lesson import narrow_and_wide
+from small_distill_batch import narrow_and_wide
 from small_model import save_eager_model
 from small_recording import drive, write_clouds
 from small_run import read_log, write_run
@@ -108,7 +108,7 @@ def test_only_unlabelled_clouds_of_a_batch_get_the_teachers_boxes() -> None:
     heatmap = torch.full((2, 2, 16, 16), -9.0)
     heatmap[:, 1, 3, 2] = 3.0
     box = torch.zeros(2, 8, 16, 16)
-    taught = room.lesson().teacher._replace(heatmap=heatmap, box=box)
+    taught = room.outputs().teacher._replace(heatmap=heatmap, box=box)
     changed = UnlabelledBoxes(UnlabelledConfig(), room.pair, None, 0)(batch, taught)
     assert changed.labels[0] is batch.labels[0] and len(changed.labels[1].boxes) == 1
     for targets in (changed.targets, changed.teacher_targets):

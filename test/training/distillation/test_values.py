@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from small_lesson import narrow_and_wide
+from small_distill_batch import narrow_and_wide
 from small_model import ANCHORS
 from torch import nn
 
@@ -12,7 +12,7 @@ from training.config.compared import FineGrainedConfig, GidResponseConfig
 from training.config.sparse import AnchorLogitConfig, LogitConfig, RegressionConfig
 from training.distillation.feature.fine_grained import FineGrained
 from training.distillation.feature.gid import GidResponse
-from training.distillation.method import Lesson
+from training.distillation.method import DistillBatch
 from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
 from training.distillation.response.logit import Logit
 from training.distillation.response.regression import Regression
@@ -22,12 +22,12 @@ from training.objectives.center_targets import Targets
 EMPTY = torch.zeros(2, 8, 16, 16)
 
 
-def lesson(student, teacher, targets=None) -> Lesson:
+def outputs(student, teacher, targets=None) -> DistillBatch:
     """Two scenes of 16 x 16 cells; ``student`` and ``teacher`` are fields of their outputs."""
     room = narrow_and_wide()
-    said = room.lesson()
+    said = room.outputs()
     batch = room.batch if targets is None else room.batch._replace(teacher_targets=targets)
-    return Lesson(said.student._replace(**student), said.teacher._replace(**teacher), batch)
+    return DistillBatch(said.student._replace(**student), said.teacher._replace(**teacher), batch)
 
 
 def peak(row: int, column: int) -> Targets:
@@ -46,7 +46,7 @@ def test_logit_counts_where_teacher_and_truth_agree() -> None:
     student[0, 0, 9, 9] = 3.0
     student[0, 0, 3, 4] = 1.0
     term = Logit(LogitConfig())
-    loss = term(lesson({"heatmap": student}, {"heatmap": teacher}, peak(3, 4)))
+    loss = term(outputs({"heatmap": student}, {"heatmap": teacher}, peak(3, 4)))
     gap = 1 / (1 + math.exp(-1)) - 0.5
     assert loss.item() == pytest.approx(0.5 * gap**2 / 0.5, rel=1e-4)
 
@@ -55,7 +55,7 @@ def test_vanilla_is_the_mean_over_all_cells() -> None:
     student = torch.zeros(2, 2, 16, 16)
     teacher = torch.full_like(student, math.log(3))  # 0.75 against 0.5, in two classes
     term = Logit(LogitConfig(gaussian="none", gated=False))
-    loss = term(lesson({"heatmap": student}, {"heatmap": teacher}, peak(3, 4)))
+    loss = term(outputs({"heatmap": student}, {"heatmap": teacher}, peak(3, 4)))
     assert loss.item() == pytest.approx(2 * 0.25**2, rel=1e-4)
 
 
@@ -63,7 +63,7 @@ def test_regression_at_the_objects_cell() -> None:
     student = EMPTY.clone()
     student[0, :, 3, 4] = torch.arange(8.0)
     student[1] = 99
-    both = lesson({"box": student}, {"box": EMPTY}, peak(3, 4))
+    both = outputs({"box": student}, {"box": EMPTY}, peak(3, 4))
     assert Regression(RegressionConfig())(both).item() == pytest.approx(28)
     weights = (0, 0, 0, 0, 0, 0, 0, 2)
     assert Regression(RegressionConfig(code_weights=weights))(both).item() == pytest.approx(14)
@@ -95,7 +95,7 @@ def test_anchor_logit_by_hand(positions, expected) -> None:
     room = narrow_and_wide(head=ANCHORS)
     term = AnchorLogit(AnchorLogitConfig(positions=positions), room.pair)
     maps = anchor_maps(heatmap=student), anchor_maps(heatmap=teacher)
-    loss = term(lesson(*maps, anchor_targets()))
+    loss = term(outputs(*maps, anchor_targets()))
     assert loss.item() == pytest.approx(expected, rel=1e-4)
 
 
@@ -104,7 +104,7 @@ def test_anchor_regression_by_hand() -> None:
     student, teacher = torch.zeros(2, 28, 16, 16), torch.zeros(2, 28, 16, 16)
     student[0, 7 + 3, 0, 5], student[0, 7 + 6, 0, 5] = 0.5, math.pi
     maps = anchor_maps(box=student), anchor_maps(box=teacher)
-    loss = AnchorRegression()(lesson(*maps, anchor_targets()))
+    loss = AnchorRegression()(outputs(*maps, anchor_targets()))
     assert loss.item() == pytest.approx((0.5 - 0.5 / 9) / 2, rel=1e-4)  # over two scenes
 
 
@@ -115,7 +115,7 @@ def test_fine_grained_by_hand() -> None:
     term.adapter = nn.Identity()
     student, teacher = torch.rand(2, 2, 16, 16), torch.rand(2, 2, 16, 16)
     student[0, :, 3, 4], teacher[0, :, 3, 4] = torch.tensor([1.0, 2.0]), 0
-    loss = term(lesson({"neck": student}, {"neck": teacher}, peak(3, 4)))
+    loss = term(outputs({"neck": student}, {"neck": teacher}, peak(3, 4)))
     assert loss.item() == pytest.approx(2.5, rel=1e-5)
 
 
@@ -126,7 +126,7 @@ def test_gid_response_in_the_centre_of_one_instance() -> None:
     box = EMPTY.clone()
     box[:, 0] = 0.25  # within the cell
     config = GidResponseConfig(instances=1, footprint="centre", box=2.0)
-    both = lesson({"heatmap": student, "box": EMPTY}, {"heatmap": teacher, "box": box})
+    both = outputs({"heatmap": student, "box": EMPTY}, {"heatmap": teacher, "box": box})
     term = GidResponse(config, room.pair)
     # The other scene's instance is anywhere: both networks agree but for the box.
     assert term(both).item() == pytest.approx(((0.5 - 1e-4) ** 2 + 2 * 0.25 * 2) / 2, rel=1e-3)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 import torch
-from small_lesson import WIDE
+from small_distill_batch import WIDE
 from small_model import ANCHORS, PYRAMID, SMALL, SMALL_POINTS
 from small_run import read_log, write_run
 

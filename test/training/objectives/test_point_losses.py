@@ -21,7 +21,7 @@ from training.objectives.point_losses import (
     point_rcnn_loss,
 )
 from training.objectives.point_targets import make_point_targets
-from training.objectives.roi_sampler import RegionSampler
+from training.objectives.roi_sampler import RoiSampler
 
 SIZES = ((4.0, 3.0, 2.0), (1.0, 1.0, 2.0))
 CAR = [10.0, 0, 0, 4, 3, 2, 0]
@@ -146,7 +146,7 @@ def test_all_of_the_network_is_learnt_from_the_loss() -> None:
     )
     empty = Labels(torch.zeros(0, 7), torch.zeros(0, dtype=torch.int64), torch.zeros(0, 7))
     wanted = make_point_targets([frame, empty], config.sizes_m)
-    sampler = RegionSampler(RegionConfig(per_frame=8), wanted, batch.seeds)
+    sampler = RoiSampler(RegionConfig(per_frame=8), wanted, batch.seeds)
     first, again = model(batch, sampler), model(batch, sampler)
     assert torch.equal(first.proposals.boxes, again.proposals.boxes)
     assert first.proposals.sample.tolist() == [0] * 8

@@ -1,4 +1,4 @@
-"""Where the processes of a benchmark run: GPUs in turn, or shares of the CPU's cores."""
+"""Assign the processes of a benchmark to GPUs in turn, or to shares of the CPU's cores."""
 
 import os
 from typing import NamedTuple

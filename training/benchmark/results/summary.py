@@ -1,4 +1,4 @@
-"""What is known of the methods of a suite so far."""
+"""Summarise the results of a suite's methods so far."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

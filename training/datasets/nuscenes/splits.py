@@ -1,4 +1,4 @@
-"""Which scenes of nuScenes belong to which split (Caesar et al. 2020; the official lists)."""
+"""Scenes of the official splits of nuScenes (Caesar et al. 2020)."""
 
 # Of the 850 scenes of v1.0-trainval; all others are for training.
 _VAL = (

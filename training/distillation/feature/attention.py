@@ -6,20 +6,23 @@ from torch.nn import functional as F
 
 from training.config.compared import AttentionConfig
 from training.distillation.maps import tapped_maps
-from training.distillation.method import Lesson, Term
+from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import same_tapped_stages
 
 
-class Attention(Term):
+class Attention(DistillLoss):
     """Where a network is active, whatever its channels; summed over maps."""
+
+    requires = (same_tapped_stages,)
 
     def __init__(self, config: AttentionConfig) -> None:
         super().__init__()
         self.config = config
         self.reads = (config.tap,)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; of maps of different sizes the larger is averaged down."""
-        maps = (tapped_maps(o, self.config.tap) for o in (lesson.student, lesson.teacher))
+        maps = (tapped_maps(o, self.config.tap) for o in (outputs.student, outputs.teacher))
         losses = []
         for student, teacher in zip(*maps, strict=True):
             rows, columns = (

@@ -6,10 +6,10 @@ from torch.nn import functional as F
 
 from training.config.compared import AttentionGuidedConfig
 from training.distillation.maps import resize_to, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
 
 
-class AttentionGuided(Term):
+class AttentionGuided(DistillLoss):
     """Four terms on the neck's map: features under attention, attention itself, relations.
 
     Each is the length of one vector over the whole batch, so its scale depends on the map's size.
@@ -17,7 +17,7 @@ class AttentionGuided(Term):
 
     reads = ("neck",)
 
-    def __init__(self, config: AttentionGuidedConfig, pair: Pair) -> None:
+    def __init__(self, config: AttentionGuidedConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
@@ -28,10 +28,10 @@ class AttentionGuided(Term):
         self.student_relation = NonLocal(mine, config.subsample)
         self.teacher_relation = NonLocal(theirs, config.subsample)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; the student's map is brought to the teacher's size."""
-        teacher = lesson.teacher.neck.float()
-        student = resize_to(lesson.student.neck.float(), teacher)
+        teacher = outputs.teacher.neck.float()
+        student = resize_to(outputs.student.neck.float(), teacher)
         temperature = self.config.temperature
         mask = (place_attention(student, temperature) + place_attention(teacher, temperature)) / 2
         weight = mask.detach().sqrt()[:, None]

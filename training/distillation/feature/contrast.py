@@ -6,11 +6,11 @@ from torch.nn import functional as F
 
 from training.config.compared import ContrastConfig
 from training.distillation.maps import tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
 from training.distillation.roi_pool import pool_boxes
 
 
-class Contrast(Term):
+class Contrast(DistillLoss):
     """An object looks to the student as to the teacher, and unlike other objects to it.
 
     The neck's features at the centres of the true boxes are embedded on both sides and compared
@@ -19,7 +19,7 @@ class Contrast(Term):
 
     reads = ("neck",)
 
-    def __init__(self, config: ContrastConfig, pair: Pair) -> None:
+    def __init__(self, config: ContrastConfig, pair: BevPair) -> None:
         super().__init__()
         self._pair = pair
         self._temperature = config.temperature
@@ -31,13 +31,13 @@ class Contrast(Term):
             self.register_buffer(f"{side}_norm", torch.zeros(()))
         self.register_buffer("next", torch.zeros((), dtype=torch.int64))
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch, after which it is in the memory; 0 without objects."""
-        boxes = [labels.boxes for labels in lesson.batch.labels]
-        student = pool_boxes(lesson.student.neck.float(), boxes, self._pair.student, 1).flatten(1)
-        teacher = pool_boxes(lesson.teacher.neck.float(), boxes, self._pair.teacher, 1).flatten(1)
+        boxes = [labels.boxes for labels in outputs.batch.labels]
+        student = pool_boxes(outputs.student.neck.float(), boxes, self._pair.student, 1).flatten(1)
+        teacher = pool_boxes(outputs.teacher.neck.float(), boxes, self._pair.teacher, 1).flatten(1)
         if not len(student):
-            return 0.0 * lesson.student.neck.float().mean()
+            return 0.0 * outputs.student.neck.float().mean()
         mine = F.normalize(self.student(student), dim=1)
         theirs = F.normalize(self.teacher(teacher), dim=1)
         loss = self._side(mine, theirs.detach(), "teacher")

@@ -4,46 +4,45 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.bev.anchors import level_anchors, nearest_bev_iou
-from pd_ros.detection.config.parts import AnchorHeadConfig
 from training.config.compared import FineGrainedConfig
 from training.distillation.maps import channel_adapter, resize_to, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
 from training.distillation.response.logit import gaussian_mask
 from training.objectives.center_targets import Targets
 
 
-class FineGrained(Term):
+class FineGrained(DistillLoss):
     """Half the squared error of the neck's map, summed over channels, mean over a mask."""
 
     reads = ("neck",)
 
-    def __init__(self, config: FineGrainedConfig, pair: Pair) -> None:
+    def __init__(self, config: FineGrainedConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         network = pair.teacher
         self._anchors = None  # of the neck's (finest) map
-        if isinstance(network.head, AnchorHeadConfig):
+        if network.head.kind == "anchors":
             self._anchors = level_anchors(network)[0].flatten(0, 2)
         (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
         self.adapter = channel_adapter(mine, theirs, config.kernel)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; 0 without objects."""
-        teacher = lesson.teacher.neck.float()
-        student = resize_to(self.adapter(lesson.student.neck.float()), teacher)
-        mask = self._mask(lesson).to(teacher)
+        teacher = outputs.teacher.neck.float()
+        student = resize_to(self.adapter(outputs.student.neck.float()), teacher)
+        mask = self._mask(outputs).to(teacher)
         error = ((student - teacher) ** 2).sum(dim=1)
         return (mask * error).sum() / (2 * mask.sum()).clamp(min=1e-6)
 
-    def _mask(self, lesson: Lesson) -> Tensor:
+    def _mask(self, outputs: DistillBatch) -> Tensor:
         if self._anchors is None:
-            targets = lesson.batch.teacher_targets
+            targets = outputs.batch.teacher_targets
             assert isinstance(targets, Targets)
             return gaussian_mask(targets.heatmap, self.config.gaussian)
-        size = lesson.teacher.heatmap.shape[-2:]
+        size = outputs.teacher.heatmap.shape[-2:]
         masks = [
             anchor_mask(self._anchors, labels.boxes, self.config.overlap)
-            for labels in lesson.batch.labels
+            for labels in outputs.batch.labels
         ]
         return torch.stack(masks).view(len(masks), *size, -1).any(dim=3)
 

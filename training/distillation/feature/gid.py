@@ -9,47 +9,50 @@ from training.config.compared import GidFeatureConfig, GidResponseConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
 from training.distillation.maps import channel_adapter, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.distillation.response.logit import masked_mean
 from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import make_targets
 
 
-class GidResponse(Term):
+class GidResponse(DistillLoss):
     """Probabilities and boxes in the cells that the instances would be assigned to."""
 
     reads = ("heatmap", "box")
+    requires = (two_center_heads, same_boxes, same_map_sizes)
 
-    def __init__(self, config: GidResponseConfig, pair: Pair) -> None:
+    def __init__(self, config: GidResponseConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self._network = pair.teacher
         self._instances = GeneralInstances(pair.teacher, config.instances, config.nms_iou)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; maps of the same size."""
-        mask = self._mask(lesson)
-        student, teacher = (probabilities(o.heatmap) for o in (lesson.student, lesson.teacher))
+        mask = self._mask(outputs)
+        student, teacher = (probabilities(o.heatmap) for o in (outputs.student, outputs.teacher))
         classes = ((student - teacher) ** 2).sum(dim=1)
-        box = (lesson.student.box.float() - lesson.teacher.box.float()).abs().sum(dim=1)
+        box = (outputs.student.box.float() - outputs.teacher.box.float()).abs().sum(dim=1)
         return masked_mean(self.config.classes * classes + self.config.box * box, mask)
 
-    def _mask(self, lesson: Lesson) -> Tensor:
-        found = self._instances(lesson.student, lesson.teacher)
+    def _mask(self, outputs: DistillBatch) -> Tensor:
+        found = self._instances(outputs.student, outputs.teacher)
         labels = [Labels(f.boxes.cpu(), f.labels.cpu(), f.boxes[:0].cpu()) for f in found]
         heatmap = make_targets(labels, self._network).heatmap.amax(dim=1)
         if self.config.footprint == "centre":
             heatmap = (heatmap == 1).to(heatmap.dtype)
-        return heatmap.to(lesson.teacher.heatmap.device)
+        return heatmap.to(outputs.teacher.heatmap.device)
 
 
-class GidFeature(Term):
+class GidFeature(DistillLoss):
     """The neck's features under the instances, and how far these are from each other."""
 
     reads = ("neck",)
+    requires = (two_center_heads, same_map_sizes)
 
-    def __init__(self, config: GidFeatureConfig, pair: Pair) -> None:
+    def __init__(self, config: GidFeatureConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self._pair = pair
@@ -57,12 +60,12 @@ class GidFeature(Term):
         (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
         self.adapter = channel_adapter(mine, theirs)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Squared error of a box, mean over boxes, and the relation's; 0 without boxes."""
-        boxes = [f.boxes for f in self._instances(lesson.student, lesson.teacher)]
-        student: Tensor = self.adapter(lesson.student.neck.float())
+        boxes = [f.boxes for f in self._instances(outputs.student, outputs.teacher)]
+        student: Tensor = self.adapter(outputs.student.neck.float())
         mine = pool_boxes(student, boxes, self._pair.student, self.config.grid).flatten(1)
-        teacher = lesson.teacher.neck.float()
+        teacher = outputs.teacher.neck.float()
         theirs = pool_boxes(teacher, boxes, self._pair.teacher, self.config.grid).flatten(1)
         if not len(mine):
             return 0.0 * student.mean()

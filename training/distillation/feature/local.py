@@ -1,5 +1,7 @@
 """Reweighted local distillation (PointDistiller sections 3.2 and 3.3)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +14,15 @@ from training.distillation.maps import (
     tapped_widths,
     to_table,
 )
-from training.distillation.method import Lesson, Pair, PointLesson, PointPair, PointTerm, Term
+from training.distillation.method import (
+    BevPair,
+    DistillBatch,
+    DistillLoss,
+    MethodUse,
+    PointDistillBatch,
+    PointDistillLoss,
+    PointPair,
+)
 
 
 class LocalComparison(nn.Module):
@@ -62,36 +72,36 @@ def local_loss(student: Tensor, teacher: Tensor, weight: Tensor) -> Tensor:
     return 2 * (weight[:, None, None] * (student - teacher) ** 2).mean()
 
 
-class PillarLocal(Term):
+class PillarLocal(DistillLoss):
     """Pillars before they are put on the canvas; a pillar is as important as it has points."""
 
     reads = ("pillar_features",)
 
-    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+    def __init__(self, config: LocalConfig, pair: BevPair) -> None:
         super().__init__()
         self._mixed = config.batch_mixing == "released"
         self.comparison = LocalComparison(
             config, pillar_width(pair.student), pillar_width(pair.teacher)
         )
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss over the pillars that both networks have."""
-        assert lesson.batch.teacher is not None
-        mine, theirs = match_cells(lesson.student.pillar_cells, lesson.teacher.pillar_cells)
-        scene = lesson.teacher.pillar_cells[theirs, 0]
+        assert outputs.batch.teacher is not None
+        mine, theirs = match_cells(outputs.student.pillar_cells, outputs.teacher.pillar_cells)
+        scene = outputs.teacher.pillar_cells[theirs, 0]
         loss: Tensor = self.comparison(
-            lesson.student.pillar_features[mine].float(),
-            lesson.teacher.pillar_features[theirs].float(),
-            lesson.batch.teacher.counts[theirs].float(),
+            outputs.student.pillar_features[mine].float(),
+            outputs.teacher.pillar_features[theirs].float(),
+            outputs.batch.teacher.counts[theirs].float(),
             torch.zeros_like(scene) if self._mixed else scene,
         )
         return loss
 
 
-class MapLocal(Term):
+class MapLocal(DistillLoss):
     """Cells of the backbone's stages or of the neck; important by the largest channel."""
 
-    def __init__(self, config: LocalConfig, pair: Pair) -> None:
+    def __init__(self, config: LocalConfig, pair: BevPair) -> None:
         super().__init__()
         assert config.tap in ("stages", "neck")
         self.reads = (config.tap,)
@@ -103,12 +113,12 @@ class MapLocal(Term):
         chosen = [width for number, width in enumerate(widths) if number in self._numbers]
         self.comparisons = nn.ModuleList(LocalComparison(config, *each) for each in chosen)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Sum over the maps."""
         pairs = list(
             zip(
-                tapped_maps(lesson.student, self._tap),
-                tapped_maps(lesson.teacher, self._tap),
+                tapped_maps(outputs.student, self._tap),
+                tapped_maps(outputs.teacher, self._tap),
                 strict=True,
             )
         )
@@ -117,7 +127,7 @@ class MapLocal(Term):
             for number, comparison in zip(sorted(self._numbers), self.comparisons, strict=True)
         ]
         total = torch.stack(losses).sum()
-        return total * len(lesson.student.neck) if self._times_batch else total
+        return total * len(outputs.student.neck) if self._times_batch else total
 
     def _compare(self, comparison: nn.Module, student: Tensor, teacher: Tensor) -> Tensor:
         assert student.shape[-2:] == teacher.shape[-2:]
@@ -128,22 +138,36 @@ class MapLocal(Term):
         return loss
 
 
-class PointLocal(PointTerm):
+def same_points(use: MethodUse[LocalConfig, PointPair]) -> Iterator[str]:
+    """Both networks draw the same points of a cloud."""
+    if use.config.tap != "points":
+        yield f"local.tap: expected points for networks on raw points, got {use.config.tap}"
+    for name in ("range_m", "points", "near_m"):
+        mine, theirs = (getattr(network, name) for network in use.pair)
+        if mine != theirs:
+            yield (
+                f"local: both networks must draw the same points of a cloud, and {name} is {mine}"
+                f" of the student and {theirs} of the teacher; change one of them"
+            )
+
+
+class PointLocal(PointDistillLoss):
     """Points after the last propagation, the same of both networks (PointRCNN).
 
     As the released code does, only each node's maximum over its neighbours is compared.
     """
 
     reads = ("points.features",)
+    requires = (same_points,)
 
     def __init__(self, config: LocalConfig, pair: PointPair) -> None:
         super().__init__()
         student, teacher = (network.propagation[0][-1] for network in pair)
         self.comparison = LocalComparison(config, student, teacher, pool=True)
 
-    def forward(self, lesson: PointLesson) -> Tensor:
+    def forward(self, outputs: PointDistillBatch) -> Tensor:
         """Loss over the points of all clouds."""
-        mine, theirs = lesson.student.points, lesson.teacher.points
+        mine, theirs = outputs.student.points, outputs.teacher.points
         assert mine.points.shape == theirs.points.shape
         batch, _, count = theirs.features.shape
         scene = torch.arange(batch, device=theirs.features.device).repeat_interleave(count)
@@ -157,6 +181,31 @@ def _of_points(features: Tensor) -> Tensor:
     return features.float().mT.flatten(0, 1)
 
 
-def build_local(config: LocalConfig, pair: Pair) -> Term:
+def build_local(config: LocalConfig, pair: BevPair) -> DistillLoss:
     """The term for a tap."""
     return PillarLocal(config, pair) if config.tap == "pillars" else MapLocal(config, pair)
+
+
+def same_nodes(use: MethodUse[LocalConfig, BevPair]) -> Iterator[str]:
+    """The nodes of the two networks are the same pillars or cells."""
+    student, teacher = use.pair
+    same_cells = student.grid == teacher.grid
+    match use.config.tap:
+        case "pillars":
+            if any(network.encoder.kind != "pillars" for network in use.pair):
+                yield "local.tap: pillars needs two networks of pillars; take stages"
+            elif not same_cells:
+                yield "local.tap: pillars needs the same grid in both networks; take logit alone"
+        case "stages":
+            strides = [(n.canvas_stride, n.backbone.strides) for n in use.pair]
+            fewest = min(len(network.backbone.widths) for network in use.pair)
+            missing = [number for number in use.config.stages if number >= fewest]
+            if not same_cells or strides[0] != strides[1]:
+                yield "local.tap: stages needs the same grid and strides in both networks"
+            elif missing:
+                yield f"local.stages: the backbones have no stages {missing}; count from 0"
+        case "points":
+            yield "local.tap: points is for networks on raw points; take pillars, stages or neck"
+        case "neck":
+            if student.output_size != teacher.output_size:
+                yield "local.tap: neck needs maps of the same size in both networks"

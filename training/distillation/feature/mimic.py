@@ -6,16 +6,16 @@ from torch.nn import functional as F
 from training.config.compared import MimicConfig
 from training.distillation.decoding import BoxSource
 from training.distillation.maps import channel_adapter, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
 from training.distillation.roi_pool import pool_boxes
 
 
-class Mimic(Term):
+class Mimic(DistillLoss):
     """Mean squared error of grids pooled under boxes, the student's through an adapter."""
 
     reads = ("neck",)
 
-    def __init__(self, config: MimicConfig, pair: Pair) -> None:
+    def __init__(self, config: MimicConfig, pair: BevPair) -> None:
         super().__init__()
         self._pair = pair
         self._grid = config.grid
@@ -23,11 +23,11 @@ class Mimic(Term):
         (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
         self.adapter = channel_adapter(mine, theirs)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; 0 without boxes."""
-        boxes, (mine, theirs) = self._boxes(lesson), self._pair
-        student = pool_boxes(lesson.student.neck.float(), boxes, mine, self._grid)
-        teacher = pool_boxes(lesson.teacher.neck.float(), boxes, theirs, self._grid)
+        boxes, (mine, theirs) = self._boxes(outputs), self._pair
+        student = pool_boxes(outputs.student.neck.float(), boxes, mine, self._grid)
+        teacher = pool_boxes(outputs.teacher.neck.float(), boxes, theirs, self._grid)
         if len(student) * self._grid**2 < 2:  # batch norm needs two
-            return 0.0 * lesson.student.neck.float().mean()
+            return 0.0 * outputs.student.neck.float().mean()
         return F.mse_loss(self.adapter(student), teacher)

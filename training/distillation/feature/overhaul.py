@@ -6,17 +6,20 @@ import torch
 from torch import Tensor, nn
 
 from pd_ros.detection.bev.detector import BevDetector
+from pd_ros.detection.families import AnyModel
 from training.config.compared import OverhaulConfig
 from training.distillation.maps import channel_adapter, resize_to, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_stages
 
 
-class Overhaul(Term):
+class Overhaul(DistillLoss):
     """Partial L2 to the teacher's stages above a margin; each weighs twice the finer one."""
 
     reads = ("linear_stages",)
+    requires = (same_stages,)
 
-    def __init__(self, config: OverhaulConfig, pair: Pair, teacher: BevDetector) -> None:
+    def __init__(self, config: OverhaulConfig, pair: BevPair, teacher: BevDetector) -> None:
         super().__init__()
         self._scale = config.scale
         widths = zip(*(tapped_widths(network, "stages") for network in pair), strict=True)
@@ -28,10 +31,10 @@ class Overhaul(Term):
             margin = expected_negative(norm.bias.detach(), norm.weight.detach().abs())
             self.register_buffer(f"margin{number}", margin, persistent=False)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Sum over a scene's cells and channels, mean over the batch."""
-        student, teacher = lesson.student.linear_stages, lesson.teacher.linear_stages
-        batch = len(lesson.student.heatmap)
+        student, teacher = outputs.student.linear_stages, outputs.teacher.linear_stages
+        batch = len(outputs.student.heatmap)
         losses = []
         for number, adapter in enumerate(self.adapters):
             target = teacher[number].float()
@@ -41,6 +44,12 @@ class Overhaul(Term):
             share = 0.5 ** (len(teacher) - 1 - number)
             losses.append(share * partial_squared_error(learnt, target))
         return torch.stack(losses).sum() * self._scale / batch
+
+
+def keep_linear_stages(model: AnyModel) -> None:
+    """Have a network give its stages before their last ReLU, too."""
+    assert isinstance(model, BevDetector)
+    model.keeps_linear = True
 
 
 def expected_negative(mean: Tensor, deviation: Tensor) -> Tensor:

@@ -1,52 +1,67 @@
 """Feature KD on the neck's map (SparseKD's released code; off in its best recipe)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.config.sparse import FeatureConfig
 from training.distillation.decoding import BoxSource
-from training.distillation.maps import channel_adapter, resize_to, tapped_widths
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.maps import channel_adapter, neck_width, resize_to, tapped_widths
+from training.distillation.method import BevPair, DistillBatch, DistillLoss, MethodUse
 from training.distillation.response.logit import gaussian_mask, masked_mean
 from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_targets import Targets
 
 
-def build_feature(config: FeatureConfig, pair: Pair) -> Term:
+def comparable_necks(use: MethodUse[FeatureConfig, BevPair]) -> Iterator[str]:
+    """The necks have as many channels or an adapter; Gaussians need a teacher that has them."""
+    config, (student, teacher) = use.config, use.pair
+    widths = neck_width(student), neck_width(teacher)
+    if config.mode in ("raw", "rois") and not config.adapter and widths[0] != widths[1]:
+        yield (
+            f"feature.adapter: the necks have {widths[0]} and {widths[1]} channels (student,"
+            " teacher); an adapter is needed"
+        )
+    if config.gaussian != "none" and teacher.head.kind != "center":
+        yield "feature.gaussian: needs a teacher that finds centres; leave it at none"
+
+
+def build_feature(config: FeatureConfig, pair: BevPair) -> DistillLoss:
     """The term for a mode."""
     if config.mode in ("rois", "affinity"):
         return BoxFeatures(config, pair)
     return MapFeatures(config, pair)
 
 
-class MapFeatures(Term):
+class MapFeatures(DistillLoss):
     """``raw`` and ``spatial``: cell by cell, under a mask; at the teacher's resolution."""
 
     reads = ("neck",)
 
-    def __init__(self, config: FeatureConfig, pair: Pair) -> None:
+    def __init__(self, config: FeatureConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self.adapter = _adapter(config, pair) if config.mode == "raw" else nn.Identity()
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch."""
-        teacher = lesson.teacher.neck.float()
-        student = resize_to(self.adapter(lesson.student.neck.float()), teacher)
+        teacher = outputs.teacher.neck.float()
+        student = resize_to(self.adapter(outputs.student.neck.float()), teacher)
         if self.config.mode == "spatial":
             error = (student.abs().mean(dim=1) - teacher.abs().mean(dim=1)) ** 2
         else:
             error = cell_error(student, teacher, self.config.loss)
-        return masked_mean(error, self._mask(lesson, error))
+        return masked_mean(error, self._mask(outputs, error))
 
-    def _mask(self, lesson: Lesson, error: Tensor) -> Tensor:
+    def _mask(self, outputs: DistillBatch, error: Tensor) -> Tensor:
         mask = torch.ones_like(error)
         if self.config.gaussian != "none":
-            assert isinstance(lesson.batch.teacher_targets, Targets)
-            mask = gaussian_mask(lesson.batch.teacher_targets.heatmap, self.config.gaussian)
+            assert isinstance(outputs.batch.teacher_targets, Targets)
+            mask = gaussian_mask(outputs.batch.teacher_targets.heatmap, self.config.gaussian)
         if self.config.threshold is not None:
-            best = lesson.teacher.heatmap.float().sigmoid().amax(dim=1)
+            best = outputs.teacher.heatmap.float().sigmoid().amax(dim=1)
             mask = mask * (best > self.config.threshold)
         return mask
 
@@ -67,25 +82,25 @@ def cell_error(student: Tensor, teacher: Tensor, loss: str) -> Tensor:
     return measure(student, teacher, reduction="none").mean(dim=1)
 
 
-class BoxFeatures(Term):
+class BoxFeatures(DistillLoss):
     """``rois`` and ``affinity``: grids pooled under boxes, of each network from its own map."""
 
     reads = ("neck",)
 
-    def __init__(self, config: FeatureConfig, pair: Pair) -> None:
+    def __init__(self, config: FeatureConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self._pair = pair
         self._boxes = BoxSource(config.boxes, pair, config.box_threshold)
         self.adapter = _adapter(config, pair) if config.mode == "rois" else nn.Identity()
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Mean over boxes; 0 without any."""
-        boxes = self._boxes(lesson)
-        neck: Tensor = self.adapter(lesson.student.neck.float())
+        boxes = self._boxes(outputs)
+        neck: Tensor = self.adapter(outputs.student.neck.float())
         student = pool_boxes(neck, boxes, self._pair.student, self.config.grid)
         teacher = pool_boxes(
-            lesson.teacher.neck.float(), boxes, self._pair.teacher, self.config.grid
+            outputs.teacher.neck.float(), boxes, self._pair.teacher, self.config.grid
         )
         if not len(student):
             return 0.0 * neck.mean()
@@ -106,7 +121,7 @@ def affinity(pooled: Tensor) -> Tensor:
     return cells.transpose(1, 2) @ cells
 
 
-def _adapter(config: FeatureConfig, pair: Pair) -> nn.Module:
+def _adapter(config: FeatureConfig, pair: BevPair) -> nn.Module:
     if not config.adapter:
         return nn.Identity()
     (student,), (teacher,) = (tapped_widths(network, "neck") for network in pair)

@@ -1,4 +1,4 @@
-"""Which of a layer's channels say most of what all of them say, on some frames."""
+"""Select the channels of a layer that explain most of all its channels, on some frames."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

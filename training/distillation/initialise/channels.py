@@ -1,4 +1,4 @@
-"""Which channels of a teacher's layer a student's narrower one takes, and the taking."""
+"""Copy some channels of a teacher's layer into a student's narrower one."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType

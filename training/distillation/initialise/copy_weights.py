@@ -27,7 +27,7 @@ def initialise(
 
     What a layer keeps is what the next one reads, up to the head. Where a stage of the student
     has fewer layers, it gets the teacher's first ones, or is fitted to its last ones. Both
-    networks are of a kind, and the student is nowhere wider (``distillation.checks``).
+    networks are of a kind, and the student is nowhere wider (``requirements.py``).
     ``examples``: frames for the way ``reconstruct``, in which layers are fitted, too; both
     networks are then in evaluation mode.
     """

@@ -1,4 +1,4 @@
-"""How often a teacher's boxes are right, by their score."""
+"""Calibrate a teacher's scores: how often its boxes are right, by their score."""
 
 import logging
 from collections.abc import Callable, Sequence

@@ -8,7 +8,8 @@ from pd_ros.detection.types import AnyOutput, ModelOutput
 from training.batches.collate import Batch
 from training.batches.transfer import move_targets
 from training.config.compared import AssignmentConfig
-from training.distillation.method import Pair
+from training.distillation.method import BevPair
+from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import centre_cells, encode_at, make_targets, radius_of
 
@@ -16,7 +17,9 @@ from training.objectives.center_targets import centre_cells, encode_at, make_tar
 class TeacherAssignment:
     """Makes the student's targets anew: the teacher chooses the cell of each object."""
 
-    def __init__(self, config: AssignmentConfig, pair: Pair, box_radius: int) -> None:
+    requires = (two_center_heads, same_boxes, same_map_sizes)
+
+    def __init__(self, config: AssignmentConfig, pair: BevPair, box_radius: int) -> None:
         self._config = config
         self._student = pair.student
         self._box_radius = box_radius

@@ -1,5 +1,7 @@
 """The teacher's boxes as labels of clouds of which nobody said what is in them."""
 
+from collections.abc import Iterator
+
 from pd_ros.detection.types import AnyOutput, Detections
 from training.batches.collate import Batch
 from training.batches.transfer import move_targets
@@ -7,8 +9,21 @@ from training.config.point import UnlabelledConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder
 from training.distillation.labels.calibration import Calibration
-from training.distillation.method import AnyPair
-from training.objectives.target_assigner import make_target_maker
+from training.distillation.method import ConfigPair, MethodUse
+from training.objectives.families import make_target_assigner
+
+
+def unlabelled_sources(use: MethodUse[UnlabelledConfig, ConfigPair]) -> Iterator[str]:
+    """There are unlabelled clouds, and labelled ones to calibrate scores on."""
+    run = use.run
+    if all(source.labelled for source in run.data):
+        yield "unlabelled: no source of data says labelled: false; remove it, or name one"
+    sources = run.validation or run.data
+    if use.config.calibration_sweeps and not any(source.labelled for source in sources):
+        yield (
+            "unlabelled.calibration_sweeps: there is no labelled source to calibrate scores on;"
+            " add one under validation, or set it to 0 to take scores as they are"
+        )
 
 
 class UnlabelledBoxes:
@@ -17,14 +32,14 @@ class UnlabelledBoxes:
     def __init__(
         self,
         config: UnlabelledConfig,
-        pair: AnyPair,
+        pair: ConfigPair,
         calibration: Calibration | None,
         box_radius: int,
     ) -> None:
         self._config = config
         self._calibration = calibration
         self._decode = BoxDecoder(pair.teacher, score=LEAST_SCORE)
-        self._targets = [make_target_maker(network, box_radius) for network in pair]
+        self._targets = [make_target_assigner(network, box_radius) for network in pair]
 
     def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with labels and targets of its unlabelled clouds; the same one without any."""

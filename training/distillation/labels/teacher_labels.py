@@ -1,6 +1,6 @@
 """A batch's targets, made anew from its labels and the teacher's boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -12,19 +12,26 @@ from training.batches.transfer import move_targets
 from training.config.sparse import LabelConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
-from training.distillation.method import AnyPair
-from training.objectives.target_assigner import make_target_maker
+from training.distillation.method import ConfigPair, MethodUse
+from training.objectives.families import make_target_assigner
+
+
+def known_classes(use: MethodUse[LabelConfig, ConfigPair]) -> Iterator[str]:
+    """The classes that it names are the student's."""
+    classes = use.pair.student.classes
+    if unknown := sorted({*use.config.thresholds, *use.config.by_overlap} - set(classes)):
+        yield f"labels: {unknown} are none of the classes {list(classes)}"
 
 
 class TeacherLabels:
     """Label KD (see ``LabelConfig``): boxes of the teacher are learnt as if they were true."""
 
-    def __init__(self, config: LabelConfig, pair: AnyPair, box_radius: int) -> None:
+    def __init__(self, config: LabelConfig, pair: ConfigPair, box_radius: int) -> None:
         self._config = config
         self._classes = pair.student.classes
         self._released = config.variant == "released"
         self._decode = BoxDecoder(pair.teacher, 1.0 if self._released else None)
-        self._targets = make_target_maker(pair.student, box_radius, shared_cells=self._released)
+        self._targets = make_target_assigner(pair.student, box_radius, shared_cells=self._released)
 
     def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:
         """The batch with new targets for the student; the terms keep the ground truth."""

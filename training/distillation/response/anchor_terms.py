@@ -1,37 +1,55 @@
 """Logit and regression KD of anchor heads (SparseKD's released code, for SECOND)."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from pd_ros.detection.bev.anchor_head import by_anchor
 from pd_ros.detection.bev.anchors import anchor_head
 from training.config.sparse import AnchorLogitConfig
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import (
+    BevUse,
+    most_levels,
+    same_map_sizes,
+    two_anchor_heads,
+)
 from training.distillation.response.logit import masked_mean
 from training.objectives.anchor_losses import box_error, share_of_match
 from training.objectives.anchor_targets import NOT_COUNTED, AnchorTargets
 from training.objectives.center_targets import covered_cells
 
 
-class AnchorLogit(Term):
+def _one_map_if_inside(use: BevUse) -> Iterator[str]:
+    """Cells inside boxes are known of one map, not of a pyramid's several."""
+    if use.config.positions == "inside" and (levels := most_levels(use)) > 1:
+        yield (
+            f"anchor_logit.positions: inside needs a head of one map, a pyramid's has"
+            f" {levels}; take positive"
+        )
+
+
+class AnchorLogit(DistillLoss):
     """Squared error of class probabilities, summed over a cell's anchors, at pivotal cells."""
 
     reads = ("heatmap",)
+    requires = (two_anchor_heads, same_map_sizes, _one_map_if_inside)
 
-    def __init__(self, config: AnchorLogitConfig, pair: Pair) -> None:
+    def __init__(self, config: AnchorLogitConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self._network = pair.teacher
         self._per_cell = anchor_head(pair.teacher).per_cell
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; maps of the same size."""
         student, teacher = (
             self._by_cell(by_anchor(output.maps).classes.sigmoid())
-            for output in (lesson.student, lesson.teacher)
+            for output in (outputs.student, outputs.teacher)
         )
         assert student.shape == teacher.shape
-        mask = self._positions(lesson).to(teacher)
+        mask = self._positions(outputs).to(teacher)
         best = teacher.amax(dim=2)
         if self.config.gated:
             mask = mask * best
@@ -39,12 +57,12 @@ class AnchorLogit(Term):
             mask = mask * (best > self.config.threshold)
         return masked_mean(((student - teacher) ** 2).sum(dim=2), mask)
 
-    def _positions(self, lesson: Lesson) -> Tensor:
+    def _positions(self, outputs: DistillBatch) -> Tensor:
         """Which cells count: ``[B, cells]``."""
-        targets = lesson.batch.teacher_targets
+        targets = outputs.batch.teacher_targets
         assert isinstance(targets, AnchorTargets)
         if self.config.positions == "inside":
-            inside = [covered_cells(each.boxes, self._network) for each in lesson.batch.labels]
+            inside = [covered_cells(each.boxes, self._network) for each in outputs.batch.labels]
             return torch.stack(inside).flatten(1)
         label = self._by_cell(targets.label)
         wanted = label >= 0
@@ -57,20 +75,21 @@ class AnchorLogit(Term):
         return values.reshape(len(values), values.shape[1] // self._per_cell, -1)
 
 
-class AnchorRegression(Term):
+class AnchorRegression(DistillLoss):
     """Smooth L1 of the two networks' differences at matched anchors; of the yaw, the sine.
 
     Velocities are not compared.
     """
 
     reads = ("box",)
+    requires = (two_anchor_heads, same_map_sizes)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Mean over each sample's matched anchors, averaged over the batch."""
-        targets = lesson.batch.teacher_targets
+        targets = outputs.batch.teacher_targets
         assert isinstance(targets, AnchorTargets)
         learnt, taught = (
             by_anchor(output.maps).box[targets.sample, targets.anchor, :7]
-            for output in (lesson.student, lesson.teacher)
+            for output in (outputs.student, outputs.teacher)
         )
         return (box_error(learnt, taught) * share_of_match(targets)[targets.sample]).sum()

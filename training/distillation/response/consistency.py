@@ -10,12 +10,12 @@ from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.types import Detections
 from training.config.compared import ConsistencyConfig
 from training.distillation.decoding import BoxDecoder
-from training.distillation.method import Lesson, Pair, Term
+from training.distillation.method import BevPair, DistillBatch, DistillLoss
 
 _BETA = 1 / 9  # sigma = 3
 
 
-class Consistency(Term):
+class Consistency(DistillLoss):
     """Boxes and scores of the student's boxes, against the teacher's that they overlap most.
 
     Both networks see the same input, so no augmentation has to be undone. The term for predicted
@@ -24,16 +24,16 @@ class Consistency(Term):
 
     reads = ("heatmap", "box")
 
-    def __init__(self, config: ConsistencyConfig, pair: Pair) -> None:
+    def __init__(self, config: ConsistencyConfig, pair: BevPair) -> None:
         super().__init__()
         self.config = config
         self._student, self._teacher = (BoxDecoder(network, 1.0, config.score) for network in pair)
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Mean over the batch; a sample without matches counts as 0."""
-        found = zip(self._student(lesson.student), self._teacher(lesson.teacher), strict=True)
+        found = zip(self._student(outputs.student), self._teacher(outputs.teacher), strict=True)
         losses = [consistency_loss(*pair, self.config.overlap) for pair in found]
-        return torch.stack(losses).mean() * ramp(lesson.epoch, self.config.ramp_epochs)
+        return torch.stack(losses).mean() * ramp(outputs.epoch, self.config.ramp_epochs)
 
 
 def consistency_loss(student: Detections, teacher: Detections, overlap: float) -> Tensor:

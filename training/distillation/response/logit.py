@@ -6,28 +6,30 @@ from torch.nn import functional as F
 
 from training.config.sparse import Gaussian, LogitConfig
 from training.distillation.maps import resize_to
-from training.distillation.method import Lesson, Term
+from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import two_center_heads
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import Targets
 
 
-class Logit(Term):
+class Logit(DistillLoss):
     """Difference of probabilities, weighted by a mask of positions."""
 
     reads = ("heatmap",)
+    requires = (two_center_heads,)
 
     def __init__(self, config: LogitConfig) -> None:
         super().__init__()
         self.config = config
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; the mask's ground truth has the size at which maps are compared."""
         config = self.config
-        student = probabilities(lesson.student.heatmap)
-        teacher = probabilities(lesson.teacher.heatmap)
-        targets = lesson.batch.teacher_targets
+        student = probabilities(outputs.student.heatmap)
+        teacher = probabilities(outputs.teacher.heatmap)
+        targets = outputs.batch.teacher_targets
         if config.resolution == "student":
-            teacher, targets = resize_to(teacher, student), lesson.batch.targets
+            teacher, targets = resize_to(teacher, student), outputs.batch.targets
         assert isinstance(targets, Targets)
         student = resize_to(student, teacher)
         mask = position_mask(teacher, targets.heatmap, config)

@@ -4,23 +4,25 @@ from torch import Tensor
 
 from training.config.sparse import RankDistributionConfig
 from training.distillation.maps import resize_to
-from training.distillation.method import Lesson, Term
+from training.distillation.method import DistillBatch, DistillLoss
+from training.distillation.requirements import two_center_heads
 from training.objectives.center_loss import probabilities
 
 
-class RankDistribution(Term):
+class RankDistribution(DistillLoss):
     """Cross entropy of normalised scores at the best (class, cell) entries of each sample."""
 
     reads = ("heatmap",)
+    requires = (two_center_heads,)
 
     def __init__(self, config: RankDistributionConfig) -> None:
         super().__init__()
         self.rank = config.rank
 
-    def forward(self, lesson: Lesson) -> Tensor:
+    def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; the student's map is brought to the teacher's size."""
-        teacher = probabilities(lesson.teacher.heatmap)
-        student = resize_to(probabilities(lesson.student.heatmap), teacher)
+        teacher = probabilities(outputs.teacher.heatmap)
+        student = resize_to(probabilities(outputs.student.heatmap), teacher)
         return rank_cross_entropy(student.flatten(1), teacher.flatten(1), self.rank)
 
 

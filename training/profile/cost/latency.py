@@ -1,4 +1,4 @@
-"""How long a detector takes from points in memory to boxes in memory, and where."""
+"""Measure a detector's latency by stage, from points in memory to boxes in memory."""
 
 import time
 from collections.abc import Callable

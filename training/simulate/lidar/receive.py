@@ -1,4 +1,4 @@
-"""What the receiver of a LiDAR makes of the surfaces that its pulses meet.
+"""Model the receiver of a LiDAR: from the surfaces that its pulses meet to returns.
 
 Chosen to look like a Velodyne HDL-64E on a vehicle: its intensity is corrected for distance and
 angle until the pulse is faint, so roads keep their brightness up to some 25 m and then fade to

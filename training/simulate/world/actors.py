@@ -1,4 +1,4 @@
-"""Who moves in a street, and where they are at a time; distances in metres."""
+"""Moving actors of a street and their poses at a time; distances in metres."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

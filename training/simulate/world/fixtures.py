@@ -1,4 +1,4 @@
-"""What never moves: houses, walls, fences, hedges, trees, poles, signs, bins."""
+"""Meshes of what never moves: houses, walls, fences, hedges, trees, poles, signs, bins."""
 
 import numpy as np
 from numpy.random import Generator

@@ -1,4 +1,4 @@
-"""Where along a street the houses, trees and clutter stand."""
+"""Place houses, trees and clutter along a street."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -76,10 +76,10 @@ def in_one_pass(model, config, cloud: torch.Tensor, room: int) -> tuple[Detectio
 def assert_same(config, count: int) -> None:
     model, cloud = network(config), points(count)
     step_by_step = Predictor(Checkpoint(copy.deepcopy(model), config, {}), CPU, torch.float32)
-    expected = step_by_step(cloud)
+    expected = step_by_step.infer(cloud)
     found, clipped = in_one_pass(model, config, cloud, 512)
-    assert clipped == step_by_step.clipped
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    assert clipped == expected.clipped
+    torch.testing.assert_close(found, expected.detections, rtol=1e-4, atol=1e-4)
 
 
 @by_config

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from default_settings import default_comparison
 from small_recording import STORE, cloud_message, cloud_points
 
 from pd_ros.detection.ego import on_sensor
@@ -18,7 +19,7 @@ from pd_ros.runtime.comparison.comparison import (
     marker_groups,
     named_detections,
 )
-from pd_ros.runtime.comparison.engine import ComparisonConfig, ComparisonEngine
+from pd_ros.runtime.comparison.engine import ComparisonEngine
 from pd_ros.runtime.comparison.exact_time_sync import StampPair
 
 STAMP = 3_000_000_005
@@ -44,7 +45,7 @@ def students(checkpoint, points, z_offset_m=0.0) -> NamedBoxes:
 @pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
 def test_a_student_of_the_same_weights_agrees(checkpoint, z_offset_m) -> None:
     points = cloud_points()
-    engine = ComparisonEngine(ComparisonConfig(str(checkpoint), z_offset_m=z_offset_m))
+    engine = ComparisonEngine(default_comparison(checkpoint, z_offset_m=z_offset_m))
     lifted = points + np.array([0, 0, z_offset_m, 0], np.float32)
     student = students(checkpoint, lifted, z_offset_m)
     assert len(student.names) > 0
@@ -57,7 +58,7 @@ def test_a_student_of_the_same_weights_agrees(checkpoint, z_offset_m) -> None:
 
 
 def test_a_student_that_is_silent_misses_all_and_the_cloud_is_kept(checkpoint, tmp_path) -> None:
-    config = ComparisonConfig(str(checkpoint), record_folder=str(tmp_path / "kept"))
+    config = default_comparison(checkpoint, record_folder=str(tmp_path / "kept"))
     engine = ComparisonEngine(config)
     cloud = cloud_message(STAMP, cloud_points())
     answer = detection_array(STORE, STAMP, NamedBoxes.empty(), "lidar")
@@ -79,7 +80,7 @@ def test_a_student_that_is_silent_misses_all_and_the_cloud_is_kept(checkpoint, t
 
 
 def test_agreement_is_not_recorded(checkpoint, tmp_path) -> None:
-    config = ComparisonConfig(str(checkpoint), record_folder=str(tmp_path))
+    config = default_comparison(checkpoint, record_folder=str(tmp_path))
     engine = ComparisonEngine(config)
     points = cloud_points()
     answer = detection_array(STORE, STAMP, students(checkpoint, points), "lidar")
@@ -89,7 +90,7 @@ def test_agreement_is_not_recorded(checkpoint, tmp_path) -> None:
 
 
 def test_an_empty_cloud_and_no_boxes_agree(checkpoint) -> None:
-    engine = ComparisonEngine(ComparisonConfig(str(checkpoint), score_threshold=1.0))
+    engine = ComparisonEngine(default_comparison(checkpoint, score_threshold=1.0))
     answer = detection_array(STORE, STAMP, NamedBoxes.empty(), "lidar")
     comparison = engine.compare(cloud_message(STAMP, np.zeros((0, 4), np.float32)), answer)
     assert comparison.disagreement == 0
@@ -132,7 +133,7 @@ def test_classes_that_are_compared() -> None:
 
 
 def test_a_broken_cloud_is_said(checkpoint) -> None:
-    engine = ComparisonEngine(ComparisonConfig(str(checkpoint)))
+    engine = ComparisonEngine(default_comparison(checkpoint))
     answer = detection_array(STORE, STAMP, NamedBoxes.empty(), "lidar")
     broken = dataclasses.replace(cloud_message(STAMP, cloud_points()), point_step=3)
     with pytest.raises(ValueError, match="point_step"):

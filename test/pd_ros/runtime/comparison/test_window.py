@@ -16,7 +16,7 @@ from pd_ros.runtime.comparison.window import (
 )
 from pd_ros.runtime.diagnostics.status import Level
 
-LIMITS = AgreementLimits(recall=0.5, precision=0.6, teacher_s=10.0)
+LIMITS = AgreementLimits(recall=0.5, precision=0.6, teacher_time_s=10.0)
 BEFORE = ComparisonCounts(clouds=10, answers=10, pairs=10, compared=2)
 NOW = ComparisonCounts(clouds=20, answers=20, pairs=20, compared=4)
 GOOD = {"car": Agreement(matched=30, missed=5, extra=5, iou=24.0)}

@@ -1,11 +1,11 @@
 """Why no cloud comes: what is known is said, and nothing else."""
 
 import pytest
+from default_settings import default_settings
 
 from pd_ros.runtime.diagnostics.frame_check import judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime, explain_loss
 from pd_ros.runtime.diagnostics.status import Level, judge_clouds
-from pd_ros.runtime.settings import Limit
 from pd_ros.runtime.statistics import Counts
 
 STRING = Publisher("/talker", "std_msgs/msg/String")
@@ -38,7 +38,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_silence_is_explained_by_what_is_known(case) -> None:
     seen, text = CASES[case]
-    health = judge_clouds(Counts(), Counts(), seen, {}, Limit())
+    health = judge_clouds(Counts(), Counts(), seen, {}, default_settings().diagnostics)
     assert health.level == Level.STALE
     assert text in health.text
     assert ("fastdds_shm" in health.text) == (case in ("large", "of unknown size"))
@@ -48,11 +48,14 @@ def test_publishers_that_are_not_heard_are_told_while_others_are() -> None:
     now = Counts(received=10, processed=10)
     for other, text in ((REFUSED, "incompatible QoS"), (STRING, "/talker (std_msgs/msg/String)")):
         seen = Input([SURE, other], reliability="reliable")
-        health = judge_clouds(Counts(), now, seen, {}, Limit())
+        health = judge_clouds(Counts(), now, seen, {}, default_settings().diagnostics)
         assert health.level == Level.WARN
         assert text in health.text
         assert health.values["publisher 1"] == "/driver (reliable)"
-    assert judge_clouds(Counts(), now, Input([SURE, SURE]), {}, Limit()).level == Level.OK
+    assert (
+        judge_clouds(Counts(), now, Input([SURE, SURE]), {}, default_settings().diagnostics).level
+        == Level.OK
+    )
 
 
 def test_advice_about_lost_clouds_is_that_of_their_way() -> None:

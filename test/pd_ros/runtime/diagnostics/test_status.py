@@ -1,6 +1,9 @@
 """What the figures of a period say."""
 
+from dataclasses import replace
+
 import pytest
+from default_settings import default_settings
 
 from pd_ros.detection.not_finite import NOT_FINITE
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime
@@ -12,13 +15,12 @@ from pd_ros.runtime.diagnostics.status import (
     judge_detector,
     judge_output,
 )
-from pd_ros.runtime.settings import Limit
 from pd_ros.runtime.statistics import Counts, Percentiles
 
 GOOD = Counts(received=10, processed=10)
 HEARD = Input([Publisher("/driver")])
 NO_CLOCK = HEARD._replace(time=RosTime(0, simulated=True), ahead_s=1.7e9)
-LIMIT = Limit()
+LIMIT = default_settings().diagnostics
 
 
 @pytest.mark.parametrize(
@@ -26,11 +28,23 @@ LIMIT = Limit()
     [
         (GOOD, HEARD, LIMIT, Level.OK, "clouds come in"),
         (Counts(), HEARD._replace(silent_s=1.5), LIMIT, Level.STALE, "no cloud for 1.5 s"),
-        (Counts(), HEARD._replace(silent_s=1.5), Limit(timeout_s=2), Level.OK, "clouds come in"),
+        (
+            Counts(),
+            HEARD._replace(silent_s=1.5),
+            replace(LIMIT, timeout_s=2),
+            Level.OK,
+            "clouds come in",
+        ),
         (Counts(), Input([]), LIMIT, Level.STALE, "no publisher"),
         (Counts(received=3, rejected={"short data": 3}), HEARD, LIMIT, Level.ERROR, "short data"),
         (Counts(received=9, events={"lost on the way": 2}), HEARD, LIMIT, Level.WARN, "2 clouds"),
-        (GOOD, HEARD._replace(period_s=2), Limit(min_rate_hz=8), Level.WARN, "5.0 clouds a sec"),
+        (
+            GOOD,
+            HEARD._replace(period_s=2),
+            replace(LIMIT, min_rate_hz=8),
+            Level.WARN,
+            "5.0 clouds a sec",
+        ),
         (GOOD, HEARD._replace(ahead_s=37), LIMIT, Level.WARN, "stamps up to 37.0 s in the future"),
         (GOOD, HEARD._replace(ahead_s=0.1), LIMIT, Level.OK, "clouds come in"),
         (GOOD, NO_CLOCK, LIMIT, Level.WARN, "use_sim_time is set and no /clock has come"),

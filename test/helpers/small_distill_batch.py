@@ -10,7 +10,7 @@ from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import build_model
 from training.batches.collate import Batch, Collate, Sample
 from training.datasets.frame import Labels
-from training.distillation.method import Lesson, Pair
+from training.distillation.method import BevPair, DistillBatch
 
 WIDE = {
     "name": "wide",
@@ -24,15 +24,15 @@ WIDE = {
 class Classroom(NamedTuple):
     """A student, a teacher, and what both look at."""
 
-    pair: Pair
+    pair: BevPair
     student: BevDetector
     teacher: BevDetector
     batch: Batch
 
-    def lesson(self, epoch: int = 0) -> Lesson:
+    def outputs(self, epoch: int = 0) -> DistillBatch:
         """What both say now; the teacher's maps still have their gradient."""
         assert self.batch.teacher is not None
-        return Lesson(
+        return DistillBatch(
             self.student(self.batch.student), self.teacher(self.batch.teacher), self.batch, epoch
         )
 
@@ -40,7 +40,7 @@ class Classroom(NamedTuple):
 def classroom(student: ModelConfig, teacher: ModelConfig, seed: int = 0) -> Classroom:
     torch.manual_seed(seed)
     networks = build_model(student), build_model(teacher).eval()
-    return Classroom(Pair(student, teacher), *networks, Collate(student, teacher)(samples()))
+    return Classroom(BevPair(student, teacher), *networks, Collate(student, teacher)(samples()))
 
 
 def narrow_and_wide(**changes: object) -> Classroom:

@@ -1,7 +1,9 @@
-"""Whether a network can start from a part of another one; see ``initialise.py`` beside it."""
+"""Check whether a network can start from a part of another one; see ``copy_weights.py``."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from pd_ros.detection.checkpoint import read_config
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import (
     AnchorHeadConfig,
@@ -11,8 +13,26 @@ from pd_ros.detection.config.parts import (
     PyramidNeckConfig,
     SparseEncoderConfig,
 )
+from pd_ros.detection.families import AnyModelConfig
 from training.config.sparse import InitialiseConfig
 from training.distillation.maps import neck_width
+from training.distillation.method import BevPair, MethodUse
+
+
+def copyable_weights(use: MethodUse[InitialiseConfig, BevPair]) -> Iterator[str]:
+    """The weights that the student starts from are a wider network's of the same kinds."""
+    config, student = use.config, use.pair.student
+    if use.run.initialise_from is not None:
+        yield "initialise: initialise_from says otherwise; remove one of them"
+    source: AnyModelConfig = use.pair.teacher
+    if config.checkpoint is not None:
+        source = read_config(Path(config.checkpoint))
+    if not isinstance(source, ModelConfig):
+        yield f"initialise.checkpoint: {source.name} takes raw points; name one that does not"
+        return
+    if source.classes != student.classes and "head" not in config.exclude:
+        yield "initialise: the networks have different classes; exclude head"
+    yield from initialise_problems(config, student, source)
 
 
 def initialise_problems(
