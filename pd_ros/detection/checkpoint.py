@@ -51,7 +51,7 @@ class Checkpoint(NamedTuple):
 
 
 def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:
-    """Network and config of one that looks from above; ``ValueError`` for one of raw points."""
+    """Network and config of a BEV detector; ``ValueError`` for a network of another family."""
     config = checkpoint.config
     if family_of(config).config is not ModelConfig:
         raise ValueError(

@@ -24,14 +24,14 @@ class ConfigPair(NamedTuple):
 
 
 class BevPair(NamedTuple):
-    """Two that look from above."""
+    """Two BEV detectors."""
 
     student: ModelConfig
     teacher: ModelConfig
 
 
 class PointPair(NamedTuple):
-    """Two that take raw points."""
+    """Two detectors on raw points."""
 
     student: PointRcnnConfig
     teacher: PointRcnnConfig

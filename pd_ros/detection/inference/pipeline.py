@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # only networks of voxels need spconv
 
 
 class BevInference:
-    """A network that looks from above: channels last, its dense part in the chosen precision."""
+    """A BEV detector: channels last, its dense part in the chosen precision."""
 
     def __init__(
         self,
