@@ -27,7 +27,7 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import replay, score, score_as_published
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _EXAMPLE = """example:
@@ -70,10 +70,10 @@ def _run(options: argparse.Namespace) -> str:
     if options.picture:
         title = picture_title(options.points, result, classes)
         save_birdseye(options.out / "birdseye.png", result.panels, title)
-    eye = Eye.of(predictor.config, predictor.training)
+    model_input = ModelInput.of(predictor.config, predictor.training)
     parts = [
         format_report(result, scores, classes, published),
-        *remarks_on(source, {options.model.stem: eye}),
+        *remarks_on(source, {options.model.stem: model_input}),
         load.remark(),
     ]
     return "\n".join(filter(None, parts))
