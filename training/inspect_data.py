@@ -19,7 +19,7 @@ from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from training.config.run import TrainConfig
 from training.datasets.survey import RANGES_M, Survey, survey_source
-from training.simulate.picture import Sweep, draw_sweeps
+from training.simulate.picture import DrawnSweep, draw_sweeps
 
 _LOG = logging.getLogger("training.inspect_data")
 _SHOWN = 10  # problems of a source; --json has all
@@ -84,7 +84,7 @@ def draw_some(path: Path, survey: Survey, classes: Sequence[str], rng: Generator
         points[:, :width] = frame.points[:, :width]
         labels = tuple(names[label] for label in frame.labels)
         title = survey.frames.name(number)[-60:]
-        sweeps.append(Sweep(title, points, frame.boxes, labels))
+        sweeps.append(DrawnSweep(title, points, frame.boxes, labels))
     draw_sweeps(path, sweeps)
     return True
 

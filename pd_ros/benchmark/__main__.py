@@ -15,7 +15,7 @@ from pd_ros.benchmark.figures import draw_benchmark
 from pd_ros.benchmark.hardware import describe_machine
 from pd_ros.benchmark.inputs import find_model, load_network, read_messages
 from pd_ros.benchmark.report import format_benchmark, write_json
-from pd_ros.benchmark.run import Effort, benchmark_model
+from pd_ros.benchmark.run import MeasureBudget, benchmark_model
 from pd_ros.detection.device import choose_device
 from pd_ros.detection.inference.backends import BACKENDS
 from pd_ros.pointcloud.bin_columns import parse_columns
@@ -25,7 +25,7 @@ from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import run_command
 from pd_ros.recordings.cloud_options import add_columns
 from pd_ros.recordings.sources import open_source
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _EXAMPLE = """example:
@@ -42,20 +42,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run_command("pd_ros.benchmark", lambda: _run(options))
 
 
-def _eye(path: Path) -> Eye:
+def _model_input(path: Path) -> ModelInput:
     network = load_network(path)
-    return Eye.of(network.config, network.training, network.where)
+    return ModelInput.of(network.config, network.training, network.where)
 
 
 def _run(options: argparse.Namespace) -> str:
-    effort = Effort(
+    effort = MeasureBudget(
         options.rounds, options.seconds, tuple(options.threads), options.precision,
         options.backend, options.busy_threads,
     )  # fmt: skip
     effort.check()
     models = [find_model(name) for name in options.model]
     # What is wrong with the last should not come up after all the others.
-    eyes = {path.stem: _eye(path) for path in models}
+    model_inputs = {path.stem: _model_input(path) for path in models}
     devices = [choose_device(name) for name in options.device or _devices()]
     points = options.points or _real_sweeps()
     columns = parse_columns(options.columns)
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> str:
     if options.picture:
         draw_benchmark(options.picture, results, str(machine["cpu"]))
     text = format_benchmark(machine, named, clouds, results)
-    remarks = "\n".join(remarks_on(source, eyes)) if source else ""
+    remarks = "\n".join(remarks_on(source, model_inputs)) if source else ""
     return "\n\n".join(filter(None, [text, remarks, load.remark()]))
 
 

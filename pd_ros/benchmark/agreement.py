@@ -12,7 +12,7 @@ _LEAST_IOU = 0.9
 _SCORE_TOLERANCE = 0.03
 
 
-class Agreement(NamedTuple):
+class PathAgreement(NamedTuple):
     """How many boxes were to be found again, and how many were not."""
 
     boxes: int
@@ -22,7 +22,7 @@ class Agreement(NamedTuple):
 
 def agreement(
     expected: Detections, found: Detections, candidates: Detections, nms_iou: float
-) -> Agreement:
+) -> PathAgreement:
     """Boxes of ``expected`` above 0.3, and those of them that ``found`` lacks.
 
     Found again is a box whose class the other has at a BEV IoU above 0.9 with a score within
@@ -34,7 +34,7 @@ def agreement(
     lost = sure.select(~_found_again(sure, found))
     equal = _alike(lost, candidates, nms_iou)
     tied = (equal & _found_again(candidates, found)).any(dim=1)
-    return Agreement(len(sure.scores), len(lost.scores), int(tied.sum()))
+    return PathAgreement(len(sure.scores), len(lost.scores), int(tied.sum()))
 
 
 def _found_again(wanted: Detections, found: Detections) -> Tensor:

@@ -20,9 +20,9 @@ from tqdm import tqdm
 
 from pd_ros.benchmark.busy import BusyProcesses, busy_processes
 from pd_ros.benchmark.inputs import (
-    CloudMessage,
-    Detector,
     Form,
+    MeasuredDetector,
+    ReceivedCloud,
     load_network,
     make_detector,
     with_features,
@@ -50,7 +50,7 @@ def measure_beside(
     path: Path,
     forms: Sequence[Form],
     threads: int,
-    clouds: Sequence[CloudMessage],
+    clouds: Sequence[ReceivedCloud],
     busy_threads: int,
     rounds: int,
     seconds: float,
@@ -109,7 +109,7 @@ def _timer(
     form: Form,
     threads: int,
     cores: Sequence[int],
-    clouds: Sequence[CloudMessage],
+    clouds: Sequence[ReceivedCloud],
 ) -> Iterator[Callable[[int], float]]:
     """A process with one detector, as a function from a cloud's number to its time."""
     before = dict(os.environ)
@@ -124,7 +124,7 @@ def _timer(
         yield lambda cloud: pool.submit(_time, cloud).result()
 
 
-_DETECTORS: list[Detector] = []  # of the process: one
+_DETECTORS: list[MeasuredDetector] = []  # of the process: one
 _CLOUDS: list[torch.Tensor] = []
 
 
@@ -133,7 +133,7 @@ def _prepare(
     form: Form,
     threads: int,
     cores: Sequence[int],
-    clouds: Sequence[CloudMessage],
+    clouds: Sequence[ReceivedCloud],
 ) -> None:
     os.sched_setaffinity(0, cores)  # before there are other threads
     keep_freed_memory()

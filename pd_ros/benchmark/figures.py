@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pd_ros.benchmark.run import Result
+from pd_ros.benchmark.run import NetworkTimes
 from pd_ros.benchmark.timing import percentiles
 from pd_ros.evaluation.plots.displayable import undecorated
 
@@ -37,7 +37,7 @@ def draw_bars(axes: Axes, stack: Sequence[Part]) -> None:
 _BAR_INCHES = 0.32
 
 
-def draw_benchmark(path: Path, results: Sequence[Result], machine: str) -> None:
+def draw_benchmark(path: Path, results: Sequence[NetworkTimes], machine: str) -> None:
     """Draw one bar for each path of each setting; the suffix says the format.
 
     Where two models or more have recorded the same score, a second panel shows it over latency.
@@ -58,12 +58,12 @@ def draw_benchmark(path: Path, results: Sequence[Result], machine: str) -> None:
     figure.savefig(path, dpi=100)
 
 
-def _names(result: Result) -> list[str]:
+def _names(result: NetworkTimes) -> list[str]:
     where = f"{result.threads} thr." if result.device == "cpu" else result.device
     return [undecorated(f"{result.model}, {where}, {name}") for name in result.paths]
 
 
-def _stages(results: Sequence[Result]) -> list[Part]:
+def _stages(results: Sequence[NetworkTimes]) -> list[Part]:
     times = [
         {name: percentiles(stage)["p50"] for name, stage in path.times.stages.items()}
         for result in results
@@ -73,7 +73,7 @@ def _stages(results: Sequence[Result]) -> list[Part]:
     return [(name, [stages.get(name, 0.0) for stages in times]) for name in names]
 
 
-def _shared_score(results: Sequence[Result]) -> str | None:
+def _shared_score(results: Sequence[NetworkTimes]) -> str | None:
     """The first score that two models or more have recorded."""
     owners: dict[str, set[str]] = {}
     for result in results:
@@ -82,7 +82,7 @@ def _shared_score(results: Sequence[Result]) -> str | None:
     return next((key for key, models in owners.items() if len(models) > 1), None)
 
 
-def _draw_accuracy(axes: Axes, results: Sequence[Result], score: str) -> None:
+def _draw_accuracy(axes: Axes, results: Sequence[NetworkTimes], score: str) -> None:
     for result in results:
         if score not in result.accuracy:
             continue

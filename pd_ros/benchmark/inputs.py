@@ -35,24 +35,24 @@ _POINT = np.dtype(
 _FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(_POINT.names or ()) if i < 4)
 
 
-class CloudMessage(NamedTuple):
+class ReceivedCloud(NamedTuple):
     """A cloud that has been received, and not yet read."""
 
     layout: CloudLayout
     data: bytes
 
 
-def to_message(points: Float32) -> CloudMessage:
+def to_message(points: Float32) -> ReceivedCloud:
     """Points ``[N, 4]`` (x, y, z in m, intensity) as a message of 22 bytes a point."""
     records = np.zeros(len(points), _POINT)
     for column, name in enumerate(("x", "y", "z", "intensity")):
         records[name] = points[:, column]
     size = _POINT.itemsize
     layout = CloudLayout(len(points), 1, size, size * len(points), False, _FIELDS)
-    return CloudMessage(layout, records.tobytes())
+    return ReceivedCloud(layout, records.tobytes())
 
 
-def read_messages(source: Source | None, most: int) -> list[CloudMessage]:
+def read_messages(source: Source | None, most: int) -> list[ReceivedCloud]:
     """The first clouds of a recording or folder; without one, made-up streets.
 
     Raises ``ValueError`` for what cannot be read, or holds no cloud.
@@ -91,7 +91,7 @@ def made_up_street(seed: int) -> Float32:
 _PACKAGE = Path(__file__).parents[1]
 
 
-class Detector(Protocol):
+class MeasuredDetector(Protocol):
     """What is measured."""
 
     def __call__(self, points: Tensor, on_stage: Callable[[str], None] = ..., /) -> Detections:
@@ -141,7 +141,7 @@ def find_model(name: str) -> Path:
     )
 
 
-def make_detector(checkpoint: Checkpoint, form: Form, device: torch.device) -> Detector:
+def make_detector(checkpoint: Checkpoint, form: Form, device: torch.device) -> MeasuredDetector:
     """The detector in a form; it may change the checkpoint's network."""
     if form.path == "plain":
         return PlainPredictor(checkpoint, device)

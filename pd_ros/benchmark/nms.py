@@ -37,7 +37,7 @@ _WARM_UP = 1
 
 
 @dataclass(frozen=True)
-class Comparison:
+class NmsComparison:
     """One number of boxes with one threshold."""
 
     boxes: int
@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def compare_nms(
     count: int, threshold: float, options: argparse.Namespace, device: torch.device
-) -> Comparison:
+) -> NmsComparison:
     """Time both ways, in an order that is drawn anew in every round."""
     drawn = draw_proposals(count, max(count // options.crowd, 1), options.astray, options.seed)
     order = drawn.scores.argsort(descending=True, stable=True)
@@ -98,13 +98,13 @@ def compare_nms(
             if number >= _WARM_UP:
                 processor[name].append(1000 * (time.process_time() - began_cpu_s))
                 wall[name].append(1000 * (time.perf_counter() - began_s))
-    return Comparison(
+    return NmsComparison(
         count, threshold, len(kept["ours"]), kept["ours"] == kept["plain"], wall, processor,
         ratio(wall["plain"], wall["ours"]),
     )  # fmt: skip
 
 
-def format_comparisons(results: Sequence[Comparison]) -> str:
+def format_comparisons(results: Sequence[NmsComparison]) -> str:
     """Return a line for each, under a heading."""
     lines = ["boxes  threshold  kept  same | plain ms (CPU's) | ours p50, p95 ms (CPU's) | faster"]
     for result in results:

@@ -14,14 +14,14 @@ _GROUND_M = -1.0
 _OFFSET, _SIZE, _TURN = 0.12, 0.06, 0.06
 
 
-class Proposals(NamedTuple):
+class NmsInput(NamedTuple):
     """Boxes ``[N, 7]`` and scores ``[N]``, in no order."""
 
     boxes: Tensor
     scores: Tensor
 
 
-def draw_proposals(count: int, objects: int, astray: float, seed: int) -> Proposals:
+def draw_proposals(count: int, objects: int, astray: float, seed: int) -> NmsInput:
     """Draw ``count`` proposals about so many objects, a share of ``astray`` about none.
 
     Near objects have more of them than far ones; the score falls with the distance from the
@@ -41,7 +41,7 @@ def draw_proposals(count: int, objects: int, astray: float, seed: int) -> Propos
     lost = torch.rand(count, generator=generator) < astray
     boxes[lost] = _draw_objects(int(lost.sum()), generator)
     scores[lost] = 0.2 * torch.rand(int(lost.sum()), generator=generator)
-    return Proposals(boxes, scores)
+    return NmsInput(boxes, scores)
 
 
 def _draw_objects(count: int, generator: torch.Generator) -> Tensor:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pd_ros.benchmark.agreement import Agreement
-from pd_ros.benchmark.inputs import CloudMessage
-from pd_ros.benchmark.run import PathResult, Result
+from pd_ros.benchmark.agreement import PathAgreement
+from pd_ros.benchmark.inputs import ReceivedCloud
+from pd_ros.benchmark.run import NetworkTimes, PathResult
 from pd_ros.benchmark.timing import percentiles
 
 
@@ -15,8 +15,8 @@ def write_json(
     path: Path,
     machine: Mapping[str, object],
     points: str,
-    clouds: Sequence[CloudMessage],
-    results: Sequence[Result],
+    clouds: Sequence[ReceivedCloud],
+    results: Sequence[NetworkTimes],
 ) -> None:
     """Write everything: the machine, the clouds, and of each setting all percentiles."""
     content = {
@@ -32,8 +32,8 @@ def write_json(
 def format_benchmark(
     machine: Mapping[str, object],
     points: str,
-    clouds: Sequence[CloudMessage],
-    results: Sequence[Result],
+    clouds: Sequence[ReceivedCloud],
+    results: Sequence[NetworkTimes],
 ) -> str:
     """Two blocks of text: the whole of each setting and path, and its median time by stage."""
     sizes = [cloud.layout.width for cloud in clouds]
@@ -47,7 +47,7 @@ def format_benchmark(
     return "\n\n".join([title, *map(_align, tables), *_notes(results)])
 
 
-def _whole(results: Sequence[Result]) -> list[list[str]]:
+def _whole(results: Sequence[NetworkTimes]) -> list[list[str]]:
     lines = [
         ["model", "device", "threads", "path", "precision", "backend", "p50 ms", "p95 ms",
          "p99 ms", "CPU ms", "first ms", "MB", "peak share", "times faster",
@@ -70,7 +70,7 @@ def _whole(results: Sequence[Result]) -> list[list[str]]:
     return lines
 
 
-def _by_stage(results: Sequence[Result]) -> list[list[str]]:
+def _by_stage(results: Sequence[NetworkTimes]) -> list[list[str]]:
     stages = list(
         dict.fromkeys(s for r in results for path in r.paths.values() for s in path.times.stages)
     )
@@ -85,7 +85,7 @@ def _by_stage(results: Sequence[Result]) -> list[list[str]]:
     return lines
 
 
-def _beside(results: Sequence[Result]) -> list[list[list[str]]]:
+def _beside(results: Sequence[NetworkTimes]) -> list[list[list[str]]]:
     """A table of what was measured beside busy threads, or none."""
     lines = []
     for result in results:
@@ -102,31 +102,31 @@ def _beside(results: Sequence[Result]) -> list[list[list[str]]]:
     return [[head, *lines]] if lines else []
 
 
-def _setting(result: Result, path: str) -> list[str]:
+def _setting(result: NetworkTimes, path: str) -> list[str]:
     return [result.model, result.device, str(result.threads), path]
 
 
-def _speedup(result: Result) -> str:
+def _speedup(result: NetworkTimes) -> str:
     return f"{result.speedup.median:.2f} ({result.speedup.low:.2f} to {result.speedup.high:.2f})"
 
 
-def _agreement(found: Agreement) -> str:
+def _agreement(found: PathAgreement) -> str:
     return f"{found.lost} ({found.tied}) of {found.boxes}"
 
 
-def _accuracy(result: Result) -> str:
+def _accuracy(result: NetworkTimes) -> str:
     """The first score that training recorded."""
     return next((f"{value:.1f} {key}" for key, value in result.accuracy.items()), "-")
 
 
-def _notes(results: Sequence[Result]) -> list[str]:
+def _notes(results: Sequence[NetworkTimes]) -> list[str]:
     fresh = dict.fromkeys(result.model for result in results if not result.trained)
     if not fresh:
         return []
     return [f"fresh weights, so there are hardly any boxes to decode: {', '.join(fresh)}"]
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: NetworkTimes) -> dict[str, Any]:
     return {
         "model": result.model,
         "trained": result.trained,

@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pd_ros.benchmark.agreement import Agreement, agreement
+from pd_ros.benchmark.agreement import PathAgreement, agreement
 from pd_ros.benchmark.contention import Beside, measure_beside
 from pd_ros.benchmark.hardware import matrix_peak_gflops
 from pd_ros.benchmark.inputs import (
-    CloudMessage,
-    Detector,
     Form,
+    MeasuredDetector,
+    ReceivedCloud,
     load_network,
     make_detector,
     recorded_accuracy,
@@ -35,7 +35,7 @@ _HEADER = SimpleNamespace(stamp=SimpleNamespace(sec=0, nanosec=0), frame_id="lid
 
 
 @dataclass(frozen=True)
-class Effort:
+class MeasureBudget:
     """What is measured, and how often."""
 
     rounds: int
@@ -68,7 +68,7 @@ class PathResult:
 
 
 @dataclass(frozen=True)
-class Result:
+class NetworkTimes:
     """One model on one device with one number of threads."""
 
     model: str
@@ -81,13 +81,16 @@ class Result:
     peak_gflops: dict[str, float]  # by precision
     paths: dict[str, PathResult]  # plain, fast
     speedup: Ratio  # of the whole, plain to fast
-    agreement: Agreement  # of the boxes of the fast path with those of the plain one
+    agreement: PathAgreement  # of the boxes of the fast path with those of the plain one
     beside: dict[str, Beside]  # by path, beside busy threads; empty where that was not asked
 
 
 def benchmark_model(
-    path: Path, clouds: Sequence[CloudMessage], devices: Sequence[torch.device], effort: Effort
-) -> Iterator[Result]:
+    path: Path,
+    clouds: Sequence[ReceivedCloud],
+    devices: Sequence[torch.device],
+    effort: MeasureBudget,
+) -> Iterator[NetworkTimes]:
     """Measure one model in all settings: each device, and on a CPU each number of threads."""
     before = torch.get_num_threads()
     for device in devices:
@@ -98,8 +101,12 @@ def benchmark_model(
 
 
 def _benchmark(
-    path: Path, clouds: Sequence[CloudMessage], device: torch.device, threads: int, effort: Effort
-) -> Result:
+    path: Path,
+    clouds: Sequence[ReceivedCloud],
+    device: torch.device,
+    threads: int,
+    effort: MeasureBudget,
+) -> NetworkTimes:
     fast = Form("fast", choose_precision(effort.precision, device), effort.backend)
     forms = [Form("plain", torch.float32), fast]
     checkpoint = load_network(path)
@@ -118,7 +125,7 @@ def _benchmark(
         precision, spent = _short(form.precision), times[form.path]
         share = _dense_share(spent, gflop, peaks[precision])
         paths[form.path] = PathResult(precision, form.backend, spent, share, first)
-    return Result(
+    return NetworkTimes(
         model=path.stem,
         trained=bool(checkpoint.training),
         parameters=sum(parameter.numel() for parameter in checkpoint.model.parameters()),
@@ -136,11 +143,11 @@ def _benchmark(
 
 def _beside(
     path: Path,
-    clouds: Sequence[CloudMessage],
+    clouds: Sequence[ReceivedCloud],
     device: torch.device,
     threads: int,
     forms: Sequence[Form],
-    effort: Effort,
+    effort: MeasureBudget,
 ) -> dict[str, Beside]:
     if not effort.busy_threads or device.type != "cpu":
         return {}
@@ -149,10 +156,10 @@ def _beside(
     )
 
 
-def _make_way(detector: Detector, config: ModelConfig) -> Way:
+def _make_way(detector: MeasuredDetector, config: ModelConfig) -> Way:
     """From a cloud's bytes to those of the answer; reading and writing is the same for all."""
 
-    def way(cloud: CloudMessage, on_stage: Callable[[str], None]) -> bytes:
+    def way(cloud: ReceivedCloud, on_stage: Callable[[str], None]) -> bytes:
         points = decode_points(cloud.layout, cloud.data)
         prepared = with_features(points, config)
         on_stage("decode")
@@ -164,14 +171,16 @@ def _make_way(detector: Detector, config: ModelConfig) -> Way:
     return way
 
 
-def _compare(plain: PlainPredictor, fast: Detector, clouds: Sequence[CloudMessage]) -> Agreement:
+def _compare(
+    plain: PlainPredictor, fast: MeasuredDetector, clouds: Sequence[ReceivedCloud]
+) -> PathAgreement:
     each, config = [], plain.config
     for cloud in clouds:
         points = with_features(decode_points(cloud.layout, cloud.data), config)
         candidates = plain.candidates(points).cpu()
         expected, found = plain.suppress(candidates), fast(points)
         each.append(agreement(expected, found, candidates, config.decode.nms_iou_threshold))
-    return Agreement(*map(sum, zip(*each, strict=True)))
+    return PathAgreement(*map(sum, zip(*each, strict=True)))
 
 
 @torch.no_grad()

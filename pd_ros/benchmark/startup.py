@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from pd_ros.benchmark.inputs import CloudMessage, Form, load_network, make_detector, with_features
+from pd_ros.benchmark.inputs import Form, ReceivedCloud, load_network, make_detector, with_features
 from pd_ros.pointcloud.decode import decode_points
 
 _MORE = 2  # clouds after the first, for what is only taken then
@@ -24,7 +24,7 @@ class FirstFrame(NamedTuple):
 
 
 def measure_first_frame(
-    path: Path, form: Form, device: torch.device, threads: int, cloud: CloudMessage
+    path: Path, form: Form, device: torch.device, threads: int, cloud: ReceivedCloud
 ) -> FirstFrame:
     """Measure a path in a process of its own, where nothing else has run.
 
@@ -42,7 +42,7 @@ def measure_first_frame(
 
 
 def _measure_here(
-    path: Path, form: Form, device: torch.device, threads: int, cloud: CloudMessage
+    path: Path, form: Form, device: torch.device, threads: int, cloud: ReceivedCloud
 ) -> FirstFrame:
     torch.set_num_threads(threads)
     points = decode_points(cloud.layout, cloud.data)

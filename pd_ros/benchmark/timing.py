@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pd_ros.benchmark.inputs import CloudMessage
+from pd_ros.benchmark.inputs import ReceivedCloud
 from pd_ros.detection.device import StageClock
 
 # From a cloud's message to the bytes of the answer; it is told when each stage is over.
-Way = Callable[[CloudMessage, Callable[[str], None]], bytes]
+Way = Callable[[ReceivedCloud, Callable[[str], None]], bytes]
 
 _FEWEST = 3  # rounds, however long they take
 _WARM_UP = 2
@@ -40,7 +40,7 @@ class Ratio(NamedTuple):
 
 def time_in_turn(
     ways: Mapping[str, Way],
-    clouds: Sequence[CloudMessage],
+    clouds: Sequence[ReceivedCloud],
     device: torch.device,
     rounds: int,
     seconds: float,
@@ -84,14 +84,14 @@ def _nobody(_stage: str) -> None:
     """Nobody wants to know that a stage is over."""
 
 
-def _time_whole(way: Way, cloud: CloudMessage, times: Times) -> None:
+def _time_whole(way: Way, cloud: ReceivedCloud, times: Times) -> None:
     wall, processor = time.perf_counter(), time.process_time()
     way(cloud, _nobody)
     times.processor.append(1000 * (time.process_time() - processor))
     times.whole.append(1000 * (time.perf_counter() - wall))
 
 
-def _time_stages(way: Way, cloud: CloudMessage, device: torch.device, times: Times) -> None:
+def _time_stages(way: Way, cloud: ReceivedCloud, device: torch.device, times: Times) -> None:
     clock = StageClock(device)
     way(cloud, clock.mark)
     for name, ms in clock.read_ms().items():

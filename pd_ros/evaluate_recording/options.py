@@ -32,17 +32,17 @@ class EvaluationPlan:
     ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
 
 
-class Task(NamedTuple):
+class RecordingTask(NamedTuple):
     """One recording, or folder of clouds."""
 
     name: str  # unlike the others'
     path: Path
 
 
-def name_tasks(paths: Sequence[Path]) -> list[Task]:
+def name_tasks(paths: Sequence[Path]) -> list[RecordingTask]:
     """Name recordings after their files or folders; no two have the same name."""
     stems = [path.resolve().stem if path.name in ("", ".") else path.stem for path in paths]
-    return [Task(*pair) for pair in zip(distinct_names(stems), paths, strict=True)]
+    return [RecordingTask(*pair) for pair in zip(distinct_names(stems), paths, strict=True)]
 
 
 def open_task(path: Path, plan: EvaluationPlan) -> Source:

@@ -14,7 +14,12 @@ from pd_ros.evaluate_recording.frames import (
     RecordingResult,
     Reference,
 )
-from pd_ros.evaluate_recording.options import EvaluationPlan, Task, frame_camera, open_task
+from pd_ros.evaluate_recording.options import (
+    EvaluationPlan,
+    RecordingTask,
+    frame_camera,
+    open_task,
+)
 from pd_ros.evaluate_recording.view_recording import LABELS, TEACHER, writing_view
 from pd_ros.recordings.sources import Source, Sweep, with_features
 from pd_ros.replay.labelled_detector import NamedDetector, load_detectors
@@ -46,7 +51,7 @@ class Evaluator:
         judge = FrameJudge(classes, ranges_m, plan.score_threshold)
         return cls(plan, classes, models, teacher, judge)
 
-    def run(self, task: Task, on_frame: Callable[[], object]) -> RecordingResult:
+    def run(self, task: RecordingTask, on_frame: Callable[[], object]) -> RecordingResult:
         """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
         source = with_features(open_task(task.path, self.plan), self._features())
         names = Counter[str]()
@@ -65,7 +70,7 @@ class Evaluator:
                 keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
-        remarks = remarks_on(source, {model.name: model.eye for model in self.models})
+        remarks = remarks_on(source, {model.name: model.model_input for model in self.models})
         own = {model.name: model.take_own_boxes() for model in self.models}
         remarks += [
             f"note: {task.path}, {name}: {count} boxes on the sensor itself, the own vehicle's,"

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import read_config
 from pd_ros.evaluate_recording.frames import RecordingResult
-from pd_ros.evaluate_recording.options import EvaluationPlan, Task, open_task
+from pd_ros.evaluate_recording.options import EvaluationPlan, RecordingTask, open_task
 from pd_ros.evaluate_recording.run import Evaluator
 from pd_ros.process.stop_signals import ending_tidily
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
@@ -32,7 +32,9 @@ class _Shared(NamedTuple):
     stop: Event
 
 
-def run_all(tasks: Sequence[Task], plan: EvaluationPlan, jobs: int) -> list[RecordingResult]:
+def run_all(
+    tasks: Sequence[RecordingTask], plan: EvaluationPlan, jobs: int
+) -> list[RecordingResult]:
     """Run over all recordings, ``jobs`` at a time; the results are in the order of the tasks.
 
     Each process has an equal part of torch's threads. Raises ``ValueError`` for a recording or
@@ -56,7 +58,10 @@ def _refuse_labels(sources: Sequence[Source], plan: EvaluationPlan) -> None:
 
 
 def _in_processes(
-    tasks: Sequence[Task], plan: EvaluationPlan, jobs: int, advance: Callable[[int], object]
+    tasks: Sequence[RecordingTask],
+    plan: EvaluationPlan,
+    jobs: int,
+    advance: Callable[[int], object],
 ) -> list[RecordingResult]:
     context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
     shared = _Shared(context.Value("L", 0), context.Event())
@@ -98,7 +103,7 @@ def _begin(shared: _Shared, threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _run(task: Task, plan: EvaluationPlan) -> bytes:
+def _run(task: RecordingTask, plan: EvaluationPlan) -> bytes:
     """As bytes, because tensors sent by themselves take a file descriptor each."""
     try:
         with ending_tidily(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

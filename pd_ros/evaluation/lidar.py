@@ -21,7 +21,7 @@ from pd_ros.evaluation.curves import PrecisionCurve
 from pd_ros.evaluation.matching import (
     Bools,
     Floats,
-    Frame,
+    MatchFrame,
     average_r40,
     best_threshold,
     count_matches,
@@ -155,7 +155,7 @@ def class_frames(
     overlaps: Sequence[FrameOverlaps],
     label: int,
     distance_m: tuple[float, float] | None = None,
-) -> tuple[list[Frame], list[Frame]]:
+) -> tuple[list[MatchFrame], list[MatchFrame]]:
     """What a class sees of all frames, from above and in 3D; see :func:`evaluate_frames`."""
     bev, volume = [], []
     for truth, found, overlap in zip(ground_truth, detections, overlaps, strict=True):
@@ -173,9 +173,11 @@ def class_frames(
     return bev, volume
 
 
-def _frame(iou: Floats, scores: Floats, ignored: Bools, excused: Bools, same_way: Floats) -> Frame:
+def _frame(
+    iou: Floats, scores: Floats, ignored: Bools, excused: Bools, same_way: Floats
+) -> MatchFrame:
     nothing = np.zeros(len(scores), dtype=bool)
-    return Frame(iou, scores.astype(np.float64), ignored, nothing, excused, same_way)
+    return MatchFrame(iou, scores.astype(np.float64), ignored, nothing, excused, same_way)
 
 
 def _same_way(truth: Tensor, found: Tensor) -> Floats:
@@ -194,7 +196,10 @@ def _elsewhere(boxes: Tensor, distance_m: tuple[float, float] | None) -> Bools:
 
 
 def _score_class(
-    bev: Sequence[Frame], volume: Sequence[Frame], min_iou: float, score_threshold: float | None
+    bev: Sequence[MatchFrame],
+    volume: Sequence[MatchFrame],
+    min_iou: float,
+    score_threshold: float | None,
 ) -> ClassScores:
     curve = precision_curve(volume, min_iou)
     if score_threshold is None:

@@ -1,7 +1,7 @@
 """Matching of boxes with boxes and average precision by the rule of the KITTI benchmark.
 
 The one implementation of the rule for every front end (``kitti.py``, ``lidar.py``): what counts,
-what is ignored and how boxes overlap is decided there and handed over as :class:`Frame`.
+what is ignored and how boxes overlap is decided there and handed over as :class:`MatchFrame`.
 
 The rule, after A. Geiger et al., "Are we ready for autonomous driving?", CVPR 2012, and the
 benchmark's development kit: ground truth is visited in its order; a pair needs an IoU *greater*
@@ -24,7 +24,7 @@ Bools = NDArray[np.bool_]
 RECALL_SLOTS = 41
 
 
-class Frame(NamedTuple):
+class MatchFrame(NamedTuple):
     """One frame as one class at one difficulty sees it: G ground truths, D detections."""
 
     iou: Floats  # [G, D]
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
     heading_similarity: Floats  # [G, D] in [0, 1]; what a right detection is worth for AOS
 
 
-class Counts(NamedTuple):
+class MatchCounts(NamedTuple):
     """Matches at each of T score thresholds."""
 
     true_positives: Floats  # [T]
@@ -48,7 +48,7 @@ class Curve(NamedTuple):
     """Score thresholds by falling score, at most 41 (none if nothing matches), and the counts."""
 
     thresholds: Floats  # [T]
-    counts: Counts
+    counts: MatchCounts
 
     @property
     def precision(self) -> Floats:
@@ -94,7 +94,7 @@ def reachable_r40(num_truth: int) -> float:
     return 100 * min(max(num_truth - 1, 0), RECALL_SLOTS - 1) / (RECALL_SLOTS - 1)
 
 
-def precision_curve(frames: Sequence[Frame], min_iou: float) -> Curve:
+def precision_curve(frames: Sequence[MatchFrame], min_iou: float) -> Curve:
     """Both passes over all frames; no frames or no matches give a curve without thresholds."""
     num_truth = sum(int((~frame.truth_ignored).sum()) for frame in frames)
     scores = [score for frame in frames for score in _matched_scores(frame, min_iou)]
@@ -102,15 +102,15 @@ def precision_curve(frames: Sequence[Frame], min_iou: float) -> Curve:
     return Curve(thresholds, count_matches(frames, thresholds, min_iou))
 
 
-def count_matches(frames: Sequence[Frame], thresholds: Floats, min_iou: float) -> Counts:
+def count_matches(frames: Sequence[MatchFrame], thresholds: Floats, min_iou: float) -> MatchCounts:
     """Second pass, summed over the frames: detections of score >= threshold, for each of them."""
     totals = np.zeros((4, len(thresholds)))
     for frame in frames:
         totals += _count_frame(frame, thresholds, min_iou)
-    return Counts(*totals)
+    return MatchCounts(*totals)
 
 
-def _matched_scores(frame: Frame, min_iou: float) -> list[float]:
+def _matched_scores(frame: MatchFrame, min_iou: float) -> list[float]:
     near = frame.iou > min_iou
     free = np.ones(len(frame.scores), dtype=bool)
     found = []
@@ -140,8 +140,8 @@ def _recall_thresholds(scores: Floats, num_truth: int) -> Floats:
     return np.array(kept)
 
 
-def _count_frame(frame: Frame, thresholds: Floats, min_iou: float) -> Floats:
-    """Counts of one frame, all thresholds at once: ``[4, T]`` in the order of ``Counts``."""
+def _count_frame(frame: MatchFrame, thresholds: Floats, min_iou: float) -> Floats:
+    """Counts of one frame, all thresholds at once: ``[4, T]`` in the order of ``MatchCounts``."""
     near = frame.iou > min_iou
     free = frame.scores[None, :] >= thresholds[:, None]  # [T, D]
     right, similarity = np.zeros(len(thresholds)), np.zeros(len(thresholds))
@@ -163,7 +163,7 @@ def _count_frame(frame: Frame, thresholds: Floats, min_iou: float) -> Floats:
     return np.stack((right, wrong, missed, similarity))
 
 
-def _ranked_candidates(frame: Frame, near: Bools, truth: int) -> NDArray[np.intp]:
+def _ranked_candidates(frame: MatchFrame, near: Bools, truth: int) -> NDArray[np.intp]:
     """Proper detections by falling IoU, then ignored ones in their order."""
     candidates = np.flatnonzero(near)
     ignored = frame.detection_ignored[candidates]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.pointcloud.bin_columns import Columns, parse_columns
-from pd_ros.pointcloud.decode import INTENSITY_MODES, Reading
+from pd_ros.pointcloud.decode import INTENSITY_MODES, DecodeOptions
 from pd_ros.pointcloud.layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
@@ -17,7 +17,7 @@ from pd_ros.recordings.bag import is_recording, open_recording
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_raw
 from pd_ros.recordings.cloud_options import add_columns
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye, examine_cloud
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
 from pd_ros.runtime.diagnostics.frame_check import judge_frame
 from pd_ros.runtime.diagnostics.status import Level
 
@@ -52,9 +52,11 @@ def _inspect(options: argparse.Namespace) -> int:
     cloud = _receive(options) if options.source is None else find_cloud(
         options.source, options.topic, options.cloud, parse_columns(options.columns)
     )  # fmt: skip
-    eye = Eye.of(checkpoint.config, checkpoint.training, checkpoint.where)
-    expected = eye.expected
-    findings = examine_cloud(cloud.layout, cloud.data, eye, _reading(options), options.z_offset)
+    model_input = ModelInput.of(checkpoint.config, checkpoint.training, checkpoint.where)
+    expected = model_input.expected
+    findings = examine_cloud(
+        cloud.layout, cloud.data, model_input, _decode_options(options), options.z_offset
+    )
     findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows
     content = to_json(cloud.name, options.model, expected.recorded, findings)
     if options.json:
@@ -150,8 +152,8 @@ def format_findings(name: str, recorded: bool, findings: Sequence[Finding]) -> s
     return "\n".join([*lines, "", verdict(findings)[1]])
 
 
-def _reading(options: argparse.Namespace) -> Reading:
-    return Reading(
+def _decode_options(options: argparse.Namespace) -> DecodeOptions:
+    return DecodeOptions(
         names=FieldNames(intensity=options.intensity_field),
         mode=options.intensity_mode,
         scale=options.intensity_scale,

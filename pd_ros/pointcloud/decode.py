@@ -24,7 +24,7 @@ INTENSITY_MODES = ("auto", "scale", "constant", "zero")
 
 
 @dataclass(frozen=True)
-class Reading:
+class DecodeOptions:
     """How the values of a cloud are to be understood.
 
     ``auto``: intensities of whole numbers are divided by their type's maximum, then as ``scale``:
@@ -39,10 +39,12 @@ class Reading:
     extras: tuple[str, ...] = ()  # fields that follow the intensity; 0 where there is none
 
 
-AS_IT_IS = Reading()
+AS_IT_IS = DecodeOptions()
 
 
-def decode_points(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_IT_IS) -> Float32:
+def decode_points(
+    layout: CloudLayout, data: CloudBytes, decoding: DecodeOptions = AS_IT_IS
+) -> Float32:
     """Points ``[N, 4 + E]``: x, y, z in metres, intensity, E ``extras``, in the cloud's order.
 
     Without an intensity field (see ``INTENSITY_NAMES``) intensities that would be read are 0, and
@@ -51,29 +53,31 @@ def decode_points(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_I
     read by :func:`true_layout`. The result is a new array; ``data`` is only read. A cloud of no
     points gives ``[0, 4 + E]``. Raises :class:`CloudError` as :func:`check_cloud` does.
     """
-    return _without_null(_finite(decode_all(layout, data, reading)))
+    return _without_null(_finite(decode_all(layout, data, decoding)))
 
 
-def decode_all(layout: CloudLayout, data: CloudBytes, reading: Reading = AS_IT_IS) -> Float32:
+def decode_all(
+    layout: CloudLayout, data: CloudBytes, decoding: DecodeOptions = AS_IT_IS
+) -> Float32:
     """As :func:`decode_points`, with all that it leaves out or makes 0 as it is in the bytes."""
     view = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays have the protocol, too
-    layout = true_layout(layout, view, reading.names)
-    columns = 4 + len(reading.extras)
+    layout = true_layout(layout, view, decoding.names)
+    columns = 4 + len(decoding.extras)
     points = np.zeros((layout.height, layout.width, columns), np.float32)
     if points.size == 0:
         return points.reshape(0, columns)
-    used = used_fields(layout, reading.names)
+    used = used_fields(layout, decoding.names)
     with np.errstate(over="ignore", invalid="ignore"):
         for column, field in enumerate(used.xyz):
             points[..., column] = field_view(field, layout, view)
-        if reading.mode in ("constant", "zero") or used.intensity is None:
-            points[..., 3] = reading.constant if reading.mode == "constant" else 0
+        if decoding.mode in ("constant", "zero") or used.intensity is None:
+            points[..., 3] = decoding.constant if decoding.mode == "constant" else 0
         else:
             points[..., 3] = field_view(used.intensity, layout, view)
-            points[..., 3] *= reading.scale / _full_scale(used.intensity, reading.mode)
-            if reading.offset:
-                points[..., 3] += reading.offset
-        for column, name in enumerate(reading.extras, start=4):
+            points[..., 3] *= decoding.scale / _full_scale(used.intensity, decoding.mode)
+            if decoding.offset:
+                points[..., 3] += decoding.offset
+        for column, name in enumerate(decoding.extras, start=4):
             extra = extra_field(layout, name)
             if extra is not None:
                 points[..., column] = np.nan_to_num(field_view(extra, layout, view), copy=True)

@@ -13,7 +13,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from pd_ros.pointcloud.bin_columns import Columns, check_columns, column_layout
-from pd_ros.pointcloud.decode import Float32, Reading, decode_points
+from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
 from pd_ros.recordings.detections import NamedBoxes
@@ -83,8 +83,8 @@ def read_cloud(
     """
     layout, data, truth = read_raw(path, columns)
     try:
-        reading = Reading(scale=intensity_scale, extras=extras)
-        return CloudFile(decode_points(layout, data, reading), truth)
+        decoding = DecodeOptions(scale=intensity_scale, extras=extras)
+        return CloudFile(decode_points(layout, data, decoding), truth)
     except CloudError as error:
         raise ValueError(f"{path}: {error}") from error
 

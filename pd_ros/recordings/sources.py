@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from pd_ros.evaluation.kitti.camera import Calibration
 from pd_ros.pointcloud.bin_columns import Columns
-from pd_ros.pointcloud.decode import Float32, Reading, decode_points
+from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields
 from pd_ros.pointcloud.layout import CloudBytes, CloudError, CloudLayout, cloud_layout
 from pd_ros.recordings.bag import DETECTIONS, TRUTH_TOPIC, Recording, is_recording, open_recording
@@ -111,8 +111,8 @@ class RecordingSource:
     def decode(self, message: Any, name: int) -> Float32:
         """Points of one message of the topic; ``ValueError`` with its name if it is not sound."""
         try:
-            reading = Reading(scale=self.intensity_scale, extras=self.extras)
-            return decode_points(cloud_layout(message), message.data, reading)
+            decoding = DecodeOptions(scale=self.intensity_scale, extras=self.extras)
+            return decode_points(cloud_layout(message), message.data, decoding)
         except CloudError as error:
             raise ValueError(f"{self.path}: {self.topic}: stamp {name}: {error}") from error
 

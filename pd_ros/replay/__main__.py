@@ -27,7 +27,7 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import replay, score, score_as_published
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _EXAMPLE = """example:
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> str:
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
     # A damaged record is said before the work.
-    eye = Eye.of(predictor.config, predictor.training, predictor.where)
+    model_input = ModelInput.of(predictor.config, predictor.training, predictor.where)
     source = with_features(source, predictor.config.features)
     refuse_all_unknown(names_of((source.truth or {}).values()), classes)
     calibration = calibration_of(source) if options.kitti_results else None
@@ -74,7 +74,7 @@ def _run(options: argparse.Namespace) -> str:
         save_birdseye(options.out / "birdseye.png", result.panels, title)
     parts = [
         format_report(result, scores, classes, published),
-        *remarks_on(source, {options.model.stem: eye}),
+        *remarks_on(source, {options.model.stem: model_input}),
         load.remark(),
     ]
     return "\n".join(filter(None, parts))

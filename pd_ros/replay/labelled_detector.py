@@ -11,7 +11,7 @@ from pd_ros.detection.types import InferenceResult
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import model_points
 from pd_ros.recordings.label_names import label_map
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 
 
 class Timed(NamedTuple):
@@ -35,7 +35,7 @@ class NamedDetector:
         ego_distance_m: float = EGO_DISTANCE_M,
     ) -> None:
         self.name = name
-        self.eye = Eye.of(predictor.config, predictor.training, predictor.where)
+        self.model_input = ModelInput.of(predictor.config, predictor.training, predictor.where)
         self._ego_distance_m = ego_distance_m
         self._own_boxes = 0
         self.device = str(predictor.device)

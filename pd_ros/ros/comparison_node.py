@@ -55,9 +55,9 @@ class ComparisonNode(Node):
 
     def begin(self) -> bool:
         """Load the teacher, listen and compare. Raises ``ValueError`` for a bad teacher."""
-        from pd_ros.runtime.comparison.engine import ComparisonEngine, step_back  # noqa: PLC0415
+        from pd_ros.runtime.comparison.engine import ComparisonEngine, lower_priority  # noqa: PLC0415
 
-        step_back(self._value("process.nice"), self._value("process.threads"))
+        lower_priority(self._value("process.nice"), self._value("process.threads"))
         self.engine = ComparisonEngine(read_comparison(values_of(self), str(DEFAULT_TEACHER)))
         self._worker.start()
         self._make_publishers()

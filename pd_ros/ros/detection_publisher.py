@@ -14,7 +14,7 @@ from pd_ros.ros.messages import marker_array
 from pd_ros.runtime.detection_cdr import detection_array_cdr
 
 
-class AnswerPublisher:
+class DetectionPublisher:
     """Topics ``detections`` and ``~/markers``."""
 
     def __init__(self, node: Node, depth: int) -> None:

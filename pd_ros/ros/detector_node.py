@@ -21,7 +21,7 @@ from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED
 from pd_ros.runtime.parameters.read import read_settings, read_startup
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
-from pd_ros.runtime.settings import Settings, Setup
+from pd_ros.runtime.settings import Settings, StartupParameters
 from pd_ros.runtime.statistics import Statistics, Throttle
 
 if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
@@ -126,15 +126,15 @@ class DetectorNode(CheckedLifecycleNode):
         from pd_ros.ros.engine import Engine  # noqa: PLC0415
         from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
 
-        setup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
-        predictor = load_detector(setup)
+        startup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
+        predictor = load_detector(startup)
         self._declare_classes(predictor.config.classes)
         # rclpy keeps what was given at the start only here, and accepts unknown names silently.
         check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
-        transforms = self._transforms_for(setup, predictor)
+        transforms = self._transforms_for(startup, predictor)
         try:
             self.engine = Engine(
-                self, predictor, setup, self._read_settings(predictor), transforms,
+                self, predictor, startup, self._read_settings(predictor), transforms,
                 self.statistics, self._end_lost, self.note_failure,
             )  # fmt: skip
         except BaseException:
@@ -142,14 +142,14 @@ class DetectorNode(CheckedLifecycleNode):
                 transforms.close()
             raise
         self.get_logger().info(
-            f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
+            f"{predictor.config.name} from {startup.checkpoint} on {predictor.device}"
         )
 
-    def _transforms_for(self, setup: Setup, predictor: "Predictor") -> Any:
+    def _transforms_for(self, startup: StartupParameters, predictor: "Predictor") -> Any:
         """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
         wanted = {
-            "input.sensor_frame": setup.sensor_frame,
-            "output.frame_id": setup.output_frame_id,
+            "input.sensor_frame": startup.sensor_frame,
+            "output.frame_id": startup.output_frame_id,
         }
         asked = [name for name, frame in wanted.items() if frame]
         if not asked and "time_lag" not in predictor.config.features:

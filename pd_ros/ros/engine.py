@@ -13,17 +13,17 @@ from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.pointcloud.layout import CloudError, check_cloud
 from pd_ros.ros.cloud_subscription import CloudSubscription
-from pd_ros.ros.detection_publisher import AnswerPublisher
+from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.execution.guarded_executor import Report
 from pd_ros.ros.execution.timers import steady_timer
 from pd_ros.ros.messages import diagnostic_status, status_name
-from pd_ros.runtime.diagnostics.report import Diagnosis
+from pd_ros.runtime.diagnostics.report import DiagnosticsReporter
 from pd_ros.runtime.diagnostics.silence import RosTime
 from pd_ros.runtime.diagnostics.status import AGE, CALLBACK_FAILED, LATENCY, Health, Level
 from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.model_loading import CheckpointFile, is_lost
-from pd_ros.runtime.pipeline import Answer, Answerer
-from pd_ros.runtime.settings import Settings, Setup
+from pd_ros.runtime.pipeline import DetectionPipeline, PipelineResult
+from pd_ros.runtime.settings import Settings, StartupParameters
 from pd_ros.runtime.statistics import Statistics, Throttle, Timings
 
 _LOG_PERIOD_S = 5.0
@@ -46,7 +46,7 @@ class Engine:
         self,
         node: Node,
         predictor: Predictor,
-        setup: Setup,
+        startup: StartupParameters,
         settings: Settings,
         transforms: Any,
         statistics: Statistics,
@@ -62,16 +62,16 @@ class Engine:
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._on_lost_device = on_lost_device
         self._on_failure = on_failure
-        self.answerer = Answerer(predictor, setup, transforms, statistics, self._say)
+        self.pipeline = DetectionPipeline(predictor, startup, transforms, statistics, self._say)
         tf = "tf2" if transforms else (
-            "tf2_ros is not installed" if self.answerer.joins else "none needed"
+            "tf2_ros is not installed" if self.pipeline.joins else "none needed"
         )  # fmt: skip
-        file = CheckpointFile(setup.checkpoint)
-        self._diagnosis = Diagnosis(
-            predictor, file, statistics, self._timings, tf, self._ros_time, setup.sensor_frame
+        file = CheckpointFile(startup.checkpoint)
+        self._reporter = DiagnosticsReporter(
+            predictor, file, statistics, self._timings, tf, self._ros_time, startup.sensor_frame
         )
         value = node.get_parameter
-        self._publisher = AnswerPublisher(node, value("output.depth").value)
+        self._publisher = DetectionPublisher(node, value("output.depth").value)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         period_s = value("diagnostics.period").value
         self._timer = steady_timer(node, period_s, self._publish_diagnostics)
@@ -83,7 +83,7 @@ class Engine:
         worker = LatestWorker(self._answer, self._report)
         worker.start()
         self.worker = worker
-        self._diagnosis.begin()
+        self._reporter.begin()
         value = self._node.get_parameter
         self._subscription = CloudSubscription(
             self._node,
@@ -119,7 +119,7 @@ class Engine:
     def _on_cloud(self, cloud: CloudMessage) -> None:
         arrived_s = time.monotonic()
         self._statistics.add(received=1)
-        self._diagnosis.saw(cloud)
+        self._reporter.saw(cloud)
         age_ms = self._age_ms(cloud)
         try:
             check_cloud(cloud.layout, len(cloud.data), self.settings.decoding.names)
@@ -134,7 +134,7 @@ class Engine:
 
     def _on_unreadable(self, text: str) -> None:
         self._statistics.add(received=1)
-        self._diagnosis.saw_unreadable(text)
+        self._reporter.saw_unreadable(text)
         self._reject("no PointCloud2", text)
 
     def _reject(self, reason: str, text: str) -> None:
@@ -162,15 +162,15 @@ class Engine:
         """On the worker's thread: one message for every accepted cloud, whatever happens."""
         settings = self.settings
         try:
-            answer = self.answerer(arrival.cloud, settings)
+            answer = self.pipeline(arrival.cloud, settings)
         except BaseException:
             self._statistics.add(failed=1)
             frame_id = arrival.cloud.header.frame_id
-            self._publish(arrival, Answer(Detections.empty(), frame_id, {}), settings)
+            self._publish(arrival, PipelineResult(Detections.empty(), frame_id, {}), settings)
             raise
         self._publish(arrival, answer, settings)
 
-    def _publish(self, arrival: Arrival, answer: Answer, settings: Settings) -> None:
+    def _publish(self, arrival: Arrival, answer: PipelineResult, settings: Settings) -> None:
         began_s = time.monotonic()
         header = arrival.cloud.header._replace(frame_id=answer.frame_id)
         boxes = self._publisher.publish(
@@ -227,12 +227,12 @@ class Engine:
         assert self._subscription is not None
         assert self.worker is not None
         try:
-            return self._diagnosis.report(
+            return self._reporter.report(
                 self._subscription.publishers,
                 self._subscription.reliability.name.lower(),
                 self.worker.busy_s,
                 self.settings,
-                self.answerer.model_from_cloud,
+                self.pipeline.model_from_cloud,
             )
         except Exception as error:
             self._on_failure("diagnosis", error)

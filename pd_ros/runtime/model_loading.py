@@ -13,7 +13,7 @@ from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY, TIME_L
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.shipped import find_checkpoint
-from pd_ros.runtime.settings import Setup
+from pd_ros.runtime.settings import StartupParameters
 
 _FEATURES = (INTENSITY, *EXTRA_FIELDS, TIME_LAG)
 _MOST_SWEEPS = 50  # as of sweeps.count
@@ -33,29 +33,30 @@ class _RunRecord(FrozenConfig):
     data: tuple[_SourceRecord, ...] = ()
 
 
-def load_detector(setup: Setup) -> Predictor:
+def load_detector(startup: StartupParameters) -> Predictor:
     """Read a checkpoint and warm it up.
 
     Raises ``ValueError`` for a bad file, device or backend, and for a model that clouds do not
     suit.
     """
-    device = choose_device(setup.device)
-    checkpoint = load_checkpoint(Path(setup.checkpoint))
+    device = choose_device(startup.device)
+    checkpoint = load_checkpoint(Path(startup.checkpoint))
     features = checkpoint.config.features
     if not set(features) <= set(_FEATURES):
         raise ValueError(
-            f"{setup.checkpoint}: expected a model of x, y, z and at most {', '.join(_FEATURES)},"
+            f"{startup.checkpoint}: expected a model of x, y, z and at most"
+            f" {', '.join(_FEATURES)},"
             f" got one that wants {', '.join(features)}; choose another"
         )
-    if setup.nms_iou_threshold >= 0:
-        changes = {"nms_iou_threshold": setup.nms_iou_threshold}
+    if startup.nms_iou_threshold >= 0:
+        changes = {"nms_iou_threshold": startup.nms_iou_threshold}
         decode = checkpoint.config.decode.model_copy(update=changes)
         config = checkpoint.config.model_copy(update={"decode": decode})
         checkpoint = checkpoint._replace(config=config)
-    torch.backends.cudnn.benchmark = setup.cudnn_benchmark
-    precision = choose_precision(setup.precision, device)
-    predictor = Predictor(checkpoint, device, precision, setup.backend)
-    for _ in range(setup.warmup_iterations):
+    torch.backends.cudnn.benchmark = startup.cudnn_benchmark
+    precision = choose_precision(startup.precision, device)
+    predictor = Predictor(checkpoint, device, precision, startup.backend)
+    for _ in range(startup.warmup_iterations):
         predictor.warm_up()
     return predictor
 

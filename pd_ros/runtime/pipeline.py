@@ -21,15 +21,15 @@ from pd_ros.pointcloud.features import extra_fields, missing_fields, model_colum
 from pd_ros.runtime.model_loading import model_sweeps
 from pd_ros.runtime.placed_boxes import count_points, move_detections
 from pd_ros.runtime.roi import OFF, crop, thin_out
-from pd_ros.runtime.settings import Settings, Setup
+from pd_ros.runtime.settings import Settings, StartupParameters
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
-from pd_ros.runtime.sweeps import Sweep, SweepBuffer, with_age
+from pd_ros.runtime.sweeps import PlacedSweep, SweepBuffer, with_age
 from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, inverse, move_points
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
 
 
-class Answer(NamedTuple):
+class PipelineResult(NamedTuple):
     """What is published for one cloud."""
 
     detections: Detections
@@ -37,19 +37,19 @@ class Answer(NamedTuple):
     stages_ms: dict[str, float]
 
 
-class Answerer:
+class DetectionPipeline:
     """A detector with what stands before it and after it: frames, regions, sweeps, thresholds."""
 
     def __init__(
         self,
         predictor: Predictor,
-        setup: Setup,
+        startup: StartupParameters,
         transforms: TransformSource | None,
         statistics: Statistics,
         say: Say,
     ) -> None:
         self.predictor = predictor
-        self._setup = setup
+        self._startup = startup
         self._transforms = transforms
         self._statistics = statistics
         self._say = say
@@ -57,11 +57,11 @@ class Answerer:
         self._extras = extra_fields(features)
         self._columns = model_columns(features, self._extras)
         self.joins = TIME_LAG in features
-        self._sweeps = SweepBuffer(model_sweeps(predictor, setup.sweeps_count))
+        self._sweeps = SweepBuffer(model_sweeps(predictor, startup.sweeps_count))
         self._last_ns: int | None = None
         self.model_from_cloud: Matrix | None = None  # of the last cloud; None: the same frame
 
-    def __call__(self, cloud: CloudMessage, settings: Settings) -> Answer:
+    def __call__(self, cloud: CloudMessage, settings: Settings) -> PipelineResult:
         """Boxes of one cloud, in its own frame or in the one that the site wants.
 
         Where the place of the cloud must be known and is not, there are none.
@@ -69,12 +69,12 @@ class Answerer:
         began_s = time.perf_counter()
         self._notice_jump(cloud.header.stamp.ns)
         try:
-            moved = self._lookup(self._setup.sensor_frame, cloud.header, settings)
+            moved = self._lookup(self._startup.sensor_frame, cloud.header, settings)
             self.model_from_cloud = moved
             points = self._prepare(cloud, moved, settings)
         except TransformError as error:
             self._note("no transform", str(error))
-            return Answer(Detections.empty(), cloud.header.frame_id, {})
+            return PipelineResult(Detections.empty(), cloud.header.frame_id, {})
         decode_ms = 1000 * (time.perf_counter() - began_s)
         result, detect_ms = self._detect(points)
         self._note_losses(result)
@@ -93,7 +93,7 @@ class Answerer:
         if model_from_cloud is not None:
             points = move_points(points, model_from_cloud)
         points = crop(points, settings.roi_range, settings.ego_box)
-        thinned = thin_out(points, self._setup.max_points)
+        thinned = thin_out(points, self._startup.max_points)
         self._note_clipped("input.max_points", len(points) - len(thinned))
         joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
         if settings.z_offset_m:
@@ -107,20 +107,20 @@ class Answerer:
             return decode_points(cloud.layout, cloud.data, settings.decoding)
         if missing := missing_fields(cloud.layout, self._extras):
             self._say("missing field", missing)
-        reading = replace(settings.decoding, extras=self._extras)
-        return decode_points(cloud.layout, cloud.data, reading)
+        decoding = replace(settings.decoding, extras=self._extras)
+        return decode_points(cloud.layout, cloud.data, decoding)
 
     def _join(self, points: Float32, header: CloudHeader, settings: Settings) -> Float32:
         """Join the last sweeps to this one, or leave it alone where its place is not known."""
-        sensor = self._setup.sensor_frame or header.frame_id
+        sensor = self._startup.sensor_frame or header.frame_id
         try:
-            pose = self._ask(self._setup.fixed_frame, sensor, header, settings)
+            pose = self._ask(self._startup.fixed_frame, sensor, header, settings)
         except TransformError as error:
             if settings.on_tf_error == "drop":
                 raise
             self._note("single sweep", f"detecting in single sweeps: {error}")
             return with_age(points, 0.0)
-        return self._sweeps.join(Sweep(points, header.stamp.ns, pose), settings.max_gap_s)
+        return self._sweeps.join(PlacedSweep(points, header.stamp.ns, pose), settings.max_gap_s)
 
     def _lookup(self, target: str, header: CloudHeader, settings: Settings) -> Matrix | None:
         """Return what brings the cloud to a frame; None where it is there already."""
@@ -181,17 +181,17 @@ class Answerer:
         header: CloudHeader,
         settings: Settings,
         stages_ms: dict[str, float],
-    ) -> Answer:
+    ) -> PipelineResult:
         """Move the boxes there; where that is not possible they stay, and the header says so."""
-        target = self._setup.output_frame_id
+        target = self._startup.output_frame_id
         try:
             output_from_cloud = self._lookup(target, header, settings)
         except TransformError as error:
             self._note("no output frame", f"boxes stay in the cloud's frame: {error}")
-            return Answer(found, header.frame_id, stages_ms)
+            return PipelineResult(found, header.frame_id, stages_ms)
         if output_from_cloud is None:
-            return Answer(found, header.frame_id, stages_ms)
-        return Answer(move_detections(found, output_from_cloud), target, stages_ms)
+            return PipelineResult(found, header.frame_id, stages_ms)
+        return PipelineResult(move_detections(found, output_from_cloud), target, stages_ms)
 
     def _notice_jump(self, stamp_ns: int) -> None:
         if self._last_ns is not None and stamp_ns < self._last_ns:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pd_ros.pointcloud.decode import Reading
+from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.runtime.roi import Limits
 
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
@@ -17,7 +17,7 @@ DROP = "drop"  # in place of a class' new name
 
 
 @dataclass(frozen=True)
-class Setup:
+class StartupParameters:
     """The parameters that are read once, at configure."""
 
     checkpoint: str
@@ -35,7 +35,7 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Limit:
+class DiagnosticLimits:
     """What the diagnostics call late or silent; 0 leaves out the minimum rate."""
 
     timeout_s: float
@@ -49,7 +49,7 @@ class Limit:
 class Settings:
     """The parameters that may change while the node runs, as one cloud is processed with them."""
 
-    decoding: Reading
+    decoding: DecodeOptions
     z_offset_m: float
     max_age_s: float  # 0: any
     roi_range: Limits
@@ -64,7 +64,7 @@ class Settings:
     min_points_in_box: int
     names: tuple[str, ...]  # what each class is called on the topics; empty: not published
     markers: bool
-    diagnostics: Limit
+    diagnostics: DiagnosticLimits
 
     def select(self, found: "Detections") -> "Detections":
         """Keep the best of what reaches the threshold of its class at its distance.

@@ -9,7 +9,7 @@ from pd_ros.pointcloud.decode import Float32
 from pd_ros.runtime.transforms import Matrix, inverse, move_points
 
 
-class Sweep(NamedTuple):
+class PlacedSweep(NamedTuple):
     """One cloud where the sensor was at its time."""
 
     points: Float32  # [N, 4]
@@ -25,7 +25,7 @@ class SweepBuffer:
     """
 
     def __init__(self, count: int) -> None:
-        self._past: deque[Sweep] = deque(maxlen=max(count - 1, 0))
+        self._past: deque[PlacedSweep] = deque(maxlen=max(count - 1, 0))
 
     def __len__(self) -> int:
         return len(self._past)
@@ -34,7 +34,7 @@ class SweepBuffer:
         """Forget all clouds."""
         self._past.clear()
 
-    def join(self, sweep: Sweep, max_gap_s: float) -> Float32:
+    def join(self, sweep: PlacedSweep, max_gap_s: float) -> Float32:
         """Return ``[N, 5]``: x, y, z, intensity, age in seconds (0 for the newest).
 
         All are where the sensor is now; the newest cloud comes first. A capacity that is full

@@ -12,7 +12,7 @@ from pd_ros.runtime.parameters.read import (
     read_startup,
 )
 from pd_ros.runtime.parameters.specs import SPECS
-from pd_ros.runtime.settings import ComparisonSettings, Settings, Setup
+from pd_ros.runtime.settings import ComparisonSettings, Settings, StartupParameters
 
 _VALUES, _COMPARISON_VALUES = default_values(SPECS), default_values(COMPARISON_SPECS)
 
@@ -22,7 +22,7 @@ def default_settings(**changes: Any) -> Settings:
     return replace(read_settings(_VALUES.__getitem__, (), ()), **changes)
 
 
-def default_startup(checkpoint: Path, **changes: Any) -> Setup:
+def default_startup(checkpoint: Path, **changes: Any) -> StartupParameters:
     """Return the startup parameters of a detector on the CPU."""
     startup = read_startup(_VALUES.__getitem__, str(checkpoint))
     return replace(startup, **{"device": "cpu", **changes})

@@ -11,7 +11,7 @@ from small_distill_batch import WIDE
 from small_model import SMALL
 from small_run import write_frames
 
-from training.benchmark.jobs.job import Job, Result, write_result
+from training.benchmark.jobs.job import Job, JobResult, write_result
 from training.benchmark.jobs.pool import Failure, begin
 from training.benchmark.suite import SuiteConfig, load_suite
 
@@ -68,12 +68,12 @@ def _write(path: Path, content: object) -> Path:
     return path
 
 
-def made_up(job: Job, ap: float) -> Result:
+def made_up(job: Job, ap: float) -> JobResult:
     """A result with an AP of 90 for cars, so that the mean over two classes is ``ap``."""
     scores = {"car": 90.0, "pedestrian": 2 * ap - 90.0}
     task = job.task()
     assert task is not None
-    return Result(
+    return JobResult(
         task=task, scores={name: {"strict": scores, "loose": scores} for name in job.test},
         parameters=1000, gmacs=1.5, sparse_gmacs=0.25, mactivations=3.0, train_seconds=1.0,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from training.benchmark.grid import Grid, Row
 from training.benchmark.jobs.job import Job, read_result
 from training.benchmark.jobs.pool import Crew, Failure
-from training.benchmark.jobs.progress import Progress
+from training.benchmark.jobs.progress import SuiteProgress
 from training.benchmark.results.csv_table import write_tables
 from training.benchmark.search import choose_factor, read_tried, search_jobs
 from training.benchmark.suite import PLAIN
@@ -32,7 +32,7 @@ class Conductor:
         self.skipped: list[Skipped] = []
         jobs = all_jobs(grid)
         finished = sum(job.steps for job in jobs if read_result(job) is not None)
-        self.progress = Progress(name, sum(job.steps for job in jobs), finished)
+        self.progress = SuiteProgress(name, sum(job.steps for job in jobs), finished)
 
     @property
     def failures(self) -> list[Failure]:

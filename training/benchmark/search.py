@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.jobs.job import Job, Result, read_result
+from training.benchmark.jobs.job import Job, JobResult, read_result
 from training.benchmark.mean_std import mean_ap
 from training.benchmark.suite import Overlap
 
@@ -79,7 +79,7 @@ def _read(grid: Grid, row: Row, factors: Sequence[float], overlap: Overlap) -> l
     ]
 
 
-def _mean_ap(result: Result, overlap: Overlap) -> float:
+def _mean_ap(result: JobResult, overlap: Overlap) -> float:
     """Mean over sources, too."""
     return fmean(mean_ap(scores[overlap]) for scores in result.scores.values())
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from training.import_checkpoint.openpcdet_data import Data, Processor
-from training.import_checkpoint.openpcdet_schema import AnchorHead, CenterHead, Model
+from training.import_checkpoint.openpcdet_schema import AnchorHeadSection, CenterHeadSection, Model
 
 # Theirs: ours. What only points of joined sweeps have is their age.
 FEATURES = {"intensity": "intensity", "elongation": "elongation", "timestamp": "time_lag"}
@@ -43,13 +43,13 @@ def find_problems(model: Model, data: Data, classes: list[str]) -> Iterator[str]
             "DATA_CONFIG.DATA_PROCESSOR: VOXEL_SIZE: expected pillars as high as the range,"
             f" {z1 - z0:g} m, got {voxels.VOXEL_SIZE[2]:g} m"
         )
-    if isinstance(model.DENSE_HEAD, CenterHead):
+    if isinstance(model.DENSE_HEAD, CenterHeadSection):
         yield from _center_problems(model.DENSE_HEAD)
     else:
         yield from _anchor_problems(model, model.DENSE_HEAD, classes)
 
 
-def _center_problems(head: CenterHead) -> Iterator[str]:
+def _center_problems(head: CenterHeadSection) -> Iterator[str]:
     branches = {name: b.out_channels for name, b in head.SEPARATE_HEAD_CFG.HEAD_DICT.items()}
     if branches not in (_BRANCHES, _BRANCHES | _VELOCITY):
         yield (
@@ -68,7 +68,7 @@ def _center_problems(head: CenterHead) -> Iterator[str]:
         )
 
 
-def _anchor_problems(model: Model, head: AnchorHead, classes: list[str]) -> Iterator[str]:
+def _anchor_problems(model: Model, head: AnchorHeadSection, classes: list[str]) -> Iterator[str]:
     where = "MODEL.DENSE_HEAD"
     names = [anchor.class_name.lower() for anchor in head.ANCHOR_GENERATOR_CONFIG]
     single = head.NAME == "AnchorHeadSingle"

@@ -14,9 +14,9 @@ from training.import_checkpoint.openpcdet_checks import (
 )
 from training.import_checkpoint.openpcdet_data import Data, of_network, read_openpcdet_yaml
 from training.import_checkpoint.openpcdet_schema import (
-    AnchorHead,
+    AnchorHeadSection,
     Backbone3d,
-    CenterHead,
+    CenterHeadSection,
     Model,
     Names,
 )
@@ -80,7 +80,7 @@ def _read(path: Path) -> Network:
 
 def _without_kind(line: str) -> str:
     """A line of a parsing error: which kind of head it was is no key; long values are cut."""
-    for kind in ("CenterHead", "AnchorHeadSingle", "AnchorHeadMulti"):
+    for kind in ("CenterHeadSection", "AnchorHeadSingle", "AnchorHeadMulti"):
         line = line.replace(f"DENSE_HEAD.{kind}.", "DENSE_HEAD.")
     return line if len(line) <= _LINE else f"{line[:_LINE]} ..."
 
@@ -111,7 +111,7 @@ def _ours(name: str, classes: list[str], model: Model, data: Data) -> dict[str, 
 def _check_map(path: Path, config: ModelConfig, model: Model) -> None:
     """The map of the head is as coarse as the config says."""
     head = model.DENSE_HEAD
-    if isinstance(head, CenterHead):
+    if isinstance(head, CenterHeadSection):
         key, told = "TARGET_ASSIGNER_CONFIG", head.TARGET_ASSIGNER_CONFIG.FEATURE_MAP_STRIDE
     else:
         key, told = "ANCHOR_GENERATOR_CONFIG", head.ANCHOR_GENERATOR_CONFIG[0].feature_map_stride
@@ -172,8 +172,8 @@ def _scaled(widths: tuple[int, ...], factor: float) -> list[int]:
     return [int(width * factor) for width in widths]
 
 
-def _groups(head: CenterHead | AnchorHead) -> list[list[str]] | None:
-    if isinstance(head, CenterHead):
+def _groups(head: CenterHeadSection | AnchorHeadSection) -> list[list[str]] | None:
+    if isinstance(head, CenterHeadSection):
         groups = [[name.lower() for name in group] for group in head.CLASS_NAMES_EACH_HEAD]
         return groups if len(groups) > 1 else None
     if head.NAME == "AnchorHeadSingle":
@@ -181,8 +181,8 @@ def _groups(head: CenterHead | AnchorHead) -> list[list[str]] | None:
     return [[anchor.class_name.lower()] for anchor in head.ANCHOR_GENERATOR_CONFIG]
 
 
-def _head(head: CenterHead | AnchorHead, classes: list[str]) -> dict[str, Any]:
-    if isinstance(head, CenterHead):
+def _head(head: CenterHeadSection | AnchorHeadSection, classes: list[str]) -> dict[str, Any]:
+    if isinstance(head, CenterHeadSection):
         velocity = "vel" in head.SEPARATE_HEAD_CFG.HEAD_DICT
         return {"width": head.SHARED_CONV_CHANNEL, "velocity": velocity}
     first, coder = head.ANCHOR_GENERATOR_CONFIG[0], head.TARGET_ASSIGNER_CONFIG.BOX_CODER_CONFIG
@@ -208,7 +208,7 @@ def _head(head: CenterHead | AnchorHead, classes: list[str]) -> dict[str, Any]:
 
 def _decode(model: Model) -> dict[str, Any]:
     head, processing = model.DENSE_HEAD, model.POST_PROCESSING
-    if isinstance(head, CenterHead):
+    if isinstance(head, CenterHeadSection):
         own = head.POST_PROCESSING
         return {
             "max_candidates": own.MAX_OBJ_PER_SAMPLE,

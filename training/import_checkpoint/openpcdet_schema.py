@@ -123,10 +123,10 @@ class BoxCoder(FrozenConfig):
     encode_angle_by_sincos: No = False
 
 
-class CenterHead(FrozenConfig):
+class CenterHeadSection(FrozenConfig):
     """Head of centres, with one or several groups of classes."""
 
-    NAME: Literal["CenterHead"]
+    NAME: Literal["CenterHeadSection"]
     CLASS_AGNOSTIC: No = False
     CLASS_NAMES_EACH_HEAD: Annotated[tuple[Names, ...], Field(min_length=1)]
     SHARED_CONV_CHANNEL: PositiveInt
@@ -162,7 +162,7 @@ class RpnHead(FrozenConfig):
     HEAD_CLS_NAME: Names
 
 
-class AnchorHead(FrozenConfig):
+class AnchorHeadSection(FrozenConfig):
     """Head with anchors, in one part or several."""
 
     NAME: Literal["AnchorHeadSingle", "AnchorHeadMulti"]
@@ -200,7 +200,7 @@ class Model(FrozenConfig):
     BACKBONE_3D: Backbone3d | None = None
     MAP_TO_BEV: MapToBev
     BACKBONE_2D: Backbone2d
-    DENSE_HEAD: Annotated[CenterHead | AnchorHead, Field(discriminator="NAME")]
+    DENSE_HEAD: Annotated[CenterHeadSection | AnchorHeadSection, Field(discriminator="NAME")]
     POST_PROCESSING: PostProcessing = PostProcessing()
     IGNORE_PRETRAIN_MODULES: OfTraining = None
     IS_TEACHER: OfTraining = None

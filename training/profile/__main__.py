@@ -18,7 +18,7 @@ from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import run_command
 from pd_ros.recordings.cloud_files import read_cloud
 from training.datasets.frame import Float32
-from training.profile.cost.measure import Effort, Profile, measure
+from training.profile.cost.measure import Profile, ProfileBudget, measure
 from training.profile.cost.picture import draw_costs
 from training.profile.cost.table import format_table, to_rows, write_csv, write_json
 from training.simulate.frames import simulate_frame
@@ -52,7 +52,7 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _profile_all(options: argparse.Namespace) -> list[Profile]:
-    effort = Effort(options.repeats, options.seconds)
+    effort = ProfileBudget(options.repeats, options.seconds)
     if effort.most < 1 or effort.seconds <= 0:
         raise ValueError(
             f"expected --repeats of at least 1 and --seconds over 0, got {effort.most} and"

@@ -19,7 +19,7 @@ from pd_ros.process.run_command import run_command
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
 from training.simulate.lidar.sensor import SENSORS, Sensor
-from training.simulate.picture import Sweep, draw_sweeps
+from training.simulate.picture import DrawnSweep, draw_sweeps
 from training.simulate.recording import write_recording
 
 _LOG = logging.getLogger("training.simulate")
@@ -59,10 +59,10 @@ def draw_scene(out: Path, seed: int, sensor: Sensor, beside: Path | None) -> Non
                 f"{beside}: expected a KITTI .bin of 4 floats per point, got {points.size} floats"
             )
         points = points.reshape(-1, 4)
-        sweeps.append(Sweep(beside.name, points, np.zeros((0, 7), np.float32), ()))
+        sweeps.append(DrawnSweep(beside.name, points, np.zeros((0, 7), np.float32), ()))
     frame = simulate_frame(seed, sensor)
     title = f"simulated, {sensor.name}, seed {seed}"
-    sweeps.append(Sweep(title, frame.points, frame.boxes, frame.labels))
+    sweeps.append(DrawnSweep(title, frame.points, frame.boxes, frame.labels))
     draw_sweeps(out, sweeps)
 
 

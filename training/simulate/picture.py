@@ -17,7 +17,7 @@ _REACH_M = 50.0
 _COLOURS = {"car": "tab:green", "pedestrian": "tab:red", "cyclist": "tab:orange"}
 
 
-class Sweep(NamedTuple):
+class DrawnSweep(NamedTuple):
     """What is drawn of a sweep."""
 
     title: str
@@ -26,7 +26,7 @@ class Sweep(NamedTuple):
     labels: tuple[str, ...]  # [M]
 
 
-def draw_sweeps(path: Path, sweeps: Sequence[Sweep]) -> None:
+def draw_sweeps(path: Path, sweeps: Sequence[DrawnSweep]) -> None:
     """Write a picture of sweeps side by side."""
     figure = Figure(figsize=(9 * len(sweeps), 13), layout="constrained")
     axes = figure.subplots(2, len(sweeps), squeeze=False, height_ratios=(2.2, 1))

@@ -33,7 +33,7 @@ class GraphInference:
         self, model: BevDetector, config: ModelConfig, device: torch.device, precision: torch.dtype
     ) -> None:
         self._config = config
-        self._pass = OnePass(model, config, device, precision)
+        self._static_graph = StaticGraph(model, config, device, precision)
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._make_room(_FIRST_ROOM)
 
@@ -62,11 +62,11 @@ class GraphInference:
         shape = (points, 3 + len(self._config.features))
         self._staging = torch.empty(shape, pin_memory=True)
         self._points = torch.full(shape, torch.nan, device=self._stream.device)
-        self._graph, self._rows = record(lambda: self._pass(self._points), self._stream)
+        self._graph, self._rows = record(lambda: self._static_graph(self._points), self._stream)
         self._answer = torch.empty(self._rows.shape, pin_memory=True)
 
 
-class OnePass:
+class StaticGraph:
     """A network of pillars, its dense part in a precision; the model is changed for it."""
 
     def __init__(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.labels import KittiObjects
 from pd_ros.evaluation.kitti.report import DIFFICULTIES, KittiEntry, KittiReport
-from pd_ros.evaluation.matching import Bools, Curve, Floats, Frame, precision_curve
+from pd_ros.evaluation.matching import Bools, Curve, Floats, MatchFrame, precision_curve
 from pd_ros.evaluation.overlaps import image_coverage, image_overlaps, upright_overlaps
 
 CLASSES = ("Car", "Pedestrian", "Cyclist")
@@ -137,7 +137,9 @@ def _curve(
     return precision_curve([frame for frame in frames if sum(frame.iou.shape)], min_iou)
 
 
-def _frame(pair: _FramePair, name: str, difficulty: int, metric: str, min_iou: float) -> Frame:
+def _frame(
+    pair: _FramePair, name: str, difficulty: int, metric: str, min_iou: float
+) -> MatchFrame:
     """What the class sees of a frame; DontCare regions excuse in the image only."""
     counts = _counting(pair.truth, name, difficulty)
     rows = np.flatnonzero(_named(pair.truth, name, _NEIGHBOUR.get(name.lower(), "")))
@@ -145,7 +147,7 @@ def _frame(pair: _FramePair, name: str, difficulty: int, metric: str, min_iou: f
     small = _height_px(pair.found) < _MIN_HEIGHT_PX[difficulty]
     columns = np.flatnonzero(small | _named(pair.found, name))
     excused = pair.coverage[columns] > min_iou
-    return Frame(
+    return MatchFrame(
         iou=pair.iou[metric][np.ix_(rows, columns)],
         scores=pair.found.scores[columns],
         truth_ignored=~counts[rows],

@@ -9,7 +9,7 @@ _WARM_UP_SHARE, _WARM_UP_S = 0.2, 240.0  # the shorter one: so long the allocato
 _PART = 0.25  # of what is left: the beginning and the end that are compared
 
 
-class Sample(NamedTuple):
+class SoakSample(NamedTuple):
     """One look at the node."""
 
     at_s: float
@@ -103,7 +103,7 @@ class SoakReport(NamedTuple):
 
 
 def report_soak(
-    samples: Sequence[Sample], answers: Answers, length_s: float, requests: Requests = _NONE
+    samples: Sequence[SoakSample], answers: Answers, length_s: float, requests: Requests = _NONE
 ) -> SoakReport:
     """Compare beginning and end; raises ``ValueError`` for a soak too short to have both."""
     warm_s = min(_WARM_UP_SHARE * length_s, _WARM_UP_S)

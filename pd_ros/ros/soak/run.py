@@ -22,7 +22,7 @@ from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import free_ports, use_shared_memory_profile
 from pd_ros.ros.soak.client import SoakClient
-from pd_ros.ros.soak.report import Sample, SoakReport, report_soak
+from pd_ros.ros.soak.report import SoakReport, SoakSample, report_soak
 from pd_ros.ros.tools.node_process import node_process, wait_until
 
 _START_S, _ANSWER_S = 120.0, 10.0
@@ -67,9 +67,9 @@ def _soak(options: argparse.Namespace) -> SoakReport:
 
 def _play(
     client: SoakClient, process: "subprocess.Popen[bytes]", options: argparse.Namespace
-) -> list[Sample]:
+) -> list[SoakSample]:
     """Send at the rate that is asked for, and look at the node once a second."""
-    samples: list[Sample] = []
+    samples: list[SoakSample] = []
     began_s, count = time.monotonic(), round(60 * options.minutes * options.rate)
     for number in tqdm(range(count), desc="soak", unit="cloud"):
         time.sleep(max(0.0, began_s + number / options.rate - time.monotonic()))
@@ -79,7 +79,7 @@ def _play(
         at_s = time.monotonic() - began_s
         if not samples or at_s - samples[-1].at_s >= _SAMPLE_S:
             memory_kb, load = resident_kb(str(process.pid)), os.getloadavg()[0]
-            samples.append(Sample(at_s, memory_kb, client.take_latencies(), load))
+            samples.append(SoakSample(at_s, memory_kb, client.take_latencies(), load))
     return samples
 
 

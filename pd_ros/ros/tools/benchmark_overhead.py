@@ -27,12 +27,12 @@ from pd_ros.pointcloud.layout import check_cloud
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import run_command
-from pd_ros.ros.detection_publisher import AnswerPublisher
+from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.tools.benchmark_delivery import large_cloud
 from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
 from pd_ros.runtime.parameters.specs import SPECS, class_specs
-from pd_ros.runtime.pipeline import Answerer
+from pd_ros.runtime.pipeline import DetectionPipeline
 from pd_ros.runtime.statistics import Statistics
 
 _KINDS = ("f4", "i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
@@ -100,15 +100,15 @@ def our_way(node: Node) -> Callable[[bytes], None]:
     predictor: Any = NoNetwork(Predictor.from_checkpoint(DEFAULT_CHECKPOINT, "cpu"))
     names = predictor.config.classes
     values = default_values((*SPECS, *class_specs(names)))
-    setup = replace(read_startup(values.__getitem__, str(DEFAULT_CHECKPOINT)), device="cpu")
-    answerer = Answerer(predictor, setup, None, Statistics(), lambda _key, _text: None)
-    publisher = AnswerPublisher(node, 1)
+    startup = replace(read_startup(values.__getitem__, str(DEFAULT_CHECKPOINT)), device="cpu")
+    pipeline = DetectionPipeline(predictor, startup, None, Statistics(), lambda _key, _text: None)
+    publisher = DetectionPublisher(node, 1)
     settings = read_settings(values.__getitem__, names, (0.3,) * len(names))
 
     def way(cdr: bytes) -> None:
         cloud = parse_cloud(cdr)
         check_cloud(cloud.layout, len(cloud.data), settings.decoding.names)
-        answer = answerer(cloud, settings)
+        answer = pipeline(cloud, settings)
         publisher.publish(cloud.header, answer.detections, settings.names, settings.markers)
 
     return way

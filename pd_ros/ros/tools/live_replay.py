@@ -38,7 +38,7 @@ from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import free_ports, use_shared_memory_profile
 from pd_ros.ros.tools.live_player import LivePlayer
 from pd_ros.ros.tools.node_process import node_process, wait_until
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _START_S, _ANSWER_S = 60.0, 3.0
@@ -91,8 +91,8 @@ def _run(options: argparse.Namespace) -> str:
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
     if published:
         table += f"\n\n{format_operating_point(published)}"
-    eye = Eye.of(config, checkpoint.training, checkpoint.where)
-    remarks = remarks_on(source, {options.model.stem: eye})
+    model_input = ModelInput.of(config, checkpoint.training, checkpoint.where)
+    remarks = remarks_on(source, {options.model.stem: model_input})
     unknown = unknown_names(result.label_names, config.classes)
     remarks += [describe_unknown(unknown, config.classes)] if unknown else []
     parts = [

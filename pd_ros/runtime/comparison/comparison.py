@@ -44,7 +44,7 @@ class Comparison(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Teacher:
+class ComparedTeacher:
     """A large detector, and what of its boxes the student is asked for."""
 
     predictor: Predictor

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from pd_ros.detection.predictor import Predictor
-from pd_ros.pointcloud.decode import Reading, decode_points
+from pd_ros.pointcloud.decode import DecodeOptions, decode_points
 from pd_ros.pointcloud.features import extra_fields
 from pd_ros.pointcloud.layout import CloudError, cloud_layout
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD
@@ -15,8 +15,8 @@ from pd_ros.recordings.box_shapes import MarkerGroup
 from pd_ros.recordings.detections import NamedBoxes, detection_array, read_detection_array
 from pd_ros.recordings.typestore import jazzy_typestore
 from pd_ros.runtime.comparison.comparison import (
+    ComparedTeacher,
     Comparison,
-    Teacher,
     compared_classes,
     marker_groups,
 )
@@ -38,7 +38,7 @@ class ComparisonEngine:
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._settings = settings
         self._extras = extra_fields(predictor.config.features)
-        self._teacher = Teacher(
+        self._teacher = ComparedTeacher(
             predictor, self.classes, settings.score_threshold, settings.ego_distance_m
         )
         self._typestore = jazzy_typestore()
@@ -58,8 +58,8 @@ class ComparisonEngine:
         Raises ``CloudError`` for a cloud or an answer that cannot be read.
         """
         settings = self._settings
-        reading = Reading(scale=settings.intensity_scale, extras=self._extras)
-        points = decode_points(cloud_layout(cloud), cloud.data, reading)
+        decoding = DecodeOptions(scale=settings.intensity_scale, extras=self._extras)
+        points = decode_points(cloud_layout(cloud), cloud.data, decoding)
         points[:, 2] += settings.z_offset_m
         try:
             student = read_detection_array(answer)
@@ -101,7 +101,7 @@ class ComparisonEngine:
         )
 
 
-def step_back(nice: int, threads: int) -> None:
+def lower_priority(nice: int, threads: int) -> None:
     """Leave this process' share of the processor to others: priority and torch's threads."""
     os.nice(nice)
     torch.set_num_threads(threads)

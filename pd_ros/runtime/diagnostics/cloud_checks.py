@@ -39,7 +39,7 @@ class Finding(NamedTuple):
         return f"{self.value} (expected {self.expected}){advice}"
 
 
-class Handling(NamedTuple):
+class Preprocessing(NamedTuple):
     """How the node treats the clouds before the model sees them, as far as advice needs it."""
 
     intensity_name: str | None  # field that is read; None: the cloud has none
@@ -50,7 +50,9 @@ class Handling(NamedTuple):
     organised: bool = False  # in rows, with a place for echoes that never came back
 
 
-def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -> list[Finding]:
+def judge_cloud(
+    content: CloudContent, expected: Expected, preprocessing: Preprocessing
+) -> list[Finding]:
     """Judge what was measured of the points as the model gets them (scaled, with the offset).
 
     An empty cloud gives the one finding that there is nothing.
@@ -63,14 +65,14 @@ def judge_cloud(content: CloudContent, expected: Expected, handling: Handling) -
             Finding("points", value, "a sweep", Level.WARN, "look at the sensor and its driver")
         ]
     findings = [
-        _invalid(content, handling.organised),
+        _invalid(content, preprocessing.organised),
         _in_range(content, record),
         _height(content),
         _points(content, record),
-        _ground(content, record, handling.z_offset_m),
+        _ground(content, record, preprocessing.z_offset_m),
     ]
-    if handling.intensity_wanted:
-        findings.append(_intensity(content, record, handling))
+    if preprocessing.intensity_wanted:
+        findings.append(_intensity(content, record, preprocessing))
     return findings
 
 
@@ -169,24 +171,28 @@ def _in_range(content: CloudContent, record: CloudRecord) -> Finding:
     )
 
 
-def _intensity(content: CloudContent, record: CloudRecord, handling: Handling) -> Finding:
+def _intensity(
+    content: CloudContent, record: CloudRecord, preprocessing: Preprocessing
+) -> Finding:
     middle, high = content.intensity[1:]
     low, top = record.intensity_high[0], record.intensity_high[2]
     value = f"median {middle:.3g}, 0.99 quantile {high:.3g}"
     if content.no_intensity:
-        name = handling.intensity_name or "intensity"
+        name = preprocessing.intensity_name or "intensity"
         value += f"; field {name}: {content.no_intensity:.1%} not finite, read as 0"
     span = f"median {record.intensity_median[1]:.2f}, 0.99 quantile {low:.2f} to {top:.2f}"
-    advice = _intensity_advice(content, record, handling)
+    advice = _intensity_advice(content, record, preprocessing)
     return Finding("intensity", value, span, Level.WARN if advice else Level.OK, advice)
 
 
-def _intensity_advice(content: CloudContent, record: CloudRecord, handling: Handling) -> str:
+def _intensity_advice(
+    content: CloudContent, record: CloudRecord, preprocessing: Preprocessing
+) -> str:
     """What to change, or nothing."""
     low, middle, top = record.intensity_high
     high = content.intensity[2]
     if high == 0 or content.no_intensity > _FEW_MISSING:
-        name = handling.intensity_name
+        name = preprocessing.intensity_name
         missing = "the cloud has none" if name is None else f"field {name}: many are missing"
         if not content.no_intensity and name is not None:
             missing = "all are 0"
@@ -199,12 +205,12 @@ def _intensity_advice(content: CloudContent, record: CloudRecord, handling: Hand
         return ""
     if high > _LARGEST_INTENSITY:
         return "no intensity is that large: are field, columns, types and byte order right?"
-    if handling.integer_intensity:
+    if preprocessing.integer_intensity:
         return (
             "the values do not fill their type: set input.intensity.mode to scale, and"
             " input.intensity.scale to 1 / (their largest value)"
         )
-    scale = handling.intensity_scale * _scale(high, middle)
+    scale = preprocessing.intensity_scale * _scale(high, middle)
     return f"set input.intensity.scale to {scale:.3g}"
 
 

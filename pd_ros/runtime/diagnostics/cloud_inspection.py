@@ -9,11 +9,11 @@ from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.grid import CapacityConfig
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.pointcloud.byte_layout import true_layout
-from pd_ros.pointcloud.decode import Float32, Reading, decode_all
+from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_all
 from pd_ros.pointcloud.layout import DATATYPES, CloudBytes, CloudError, CloudLayout, used_fields
 from pd_ros.pointcloud.statistics import count_cells, measure_cloud
 from pd_ros.pointcloud.training_statistics import Expected, expected_clouds
-from pd_ros.runtime.diagnostics.cloud_checks import Finding, Handling, judge_cloud, judge_room
+from pd_ros.runtime.diagnostics.cloud_checks import Finding, Preprocessing, judge_cloud, judge_room
 from pd_ros.runtime.diagnostics.status import Level
 from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.transforms import Matrix, move_points
@@ -28,8 +28,8 @@ class Room(NamedTuple):
     cell_m: tuple[float, float, float]
 
 
-class Eye(NamedTuple):
-    """What a model sees and has seen."""
+class ModelInput(NamedTuple):
+    """What a model takes of a cloud, and the clouds that it was trained on."""
 
     range_m: Limits
     features: tuple[str, ...]
@@ -39,7 +39,7 @@ class Eye(NamedTuple):
     @classmethod
     def of(
         cls, config: AnyModelConfig, training: Mapping[str, object], where: str = "checkpoint"
-    ) -> "Eye":
+    ) -> "ModelInput":
         """Of a checkpoint; ``ValueError`` that names ``where`` for a damaged training record."""
         room = None
         if isinstance(config, ModelConfig):
@@ -52,8 +52,8 @@ class Eye(NamedTuple):
 def examine_cloud(
     layout: CloudLayout,
     data: CloudBytes,
-    eye: Eye,
-    reading: Reading,
+    model_input: ModelInput,
+    decoding: DecodeOptions,
     z_offset_m: float = 0.0,
     model_from_cloud: Matrix | None = None,
 ) -> list[Finding]:
@@ -61,34 +61,35 @@ def examine_cloud(
 
     A cloud that cannot be read gives one finding that says why. Only reads ``data``.
     """
-    wanted = "x, y, z and intensity" if "intensity" in eye.features else "x, y and z"
+    wanted = "x, y, z and intensity" if "intensity" in model_input.features else "x, y and z"
     try:
-        true = true_layout(layout, memoryview(data), reading.names)  # type: ignore[arg-type]
-        points = _sample(decode_all(true, data, reading))
-        name, whole = _intensity(layout, reading)
+        true = true_layout(layout, memoryview(data), decoding.names)  # type: ignore[arg-type]
+        points = _sample(decode_all(true, data, decoding))
+        name, whole = _intensity(layout, decoding)
     except CloudError as error:
         return [Finding("layout", str(error), wanted, Level.ERROR, "such clouds are rejected")]
     points = _placed(points, z_offset_m, model_from_cloud)
-    content = measure_cloud(points, eye.range_m, layout.points)
+    content = measure_cloud(points, model_input.range_m, layout.points)
     as_read = f"{layout.text()}; intensity from {name or 'no field'}"
-    handling = Handling(
+    preprocessing = Preprocessing(
         intensity_name=name,
-        intensity_wanted="intensity" in eye.features,
+        intensity_wanted="intensity" in model_input.features,
         z_offset_m=z_offset_m,
-        intensity_scale=reading.scale,
-        integer_intensity=whole and reading.mode == "auto",
+        intensity_scale=decoding.scale,
+        integer_intensity=whole and decoding.mode == "auto",
         organised=layout.height > 1,
     )
     first = Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true))
-    findings = [first, *judge_cloud(content, eye.expected, handling)]
-    if eye.room is not None and content.points_in_range:
-        cells = count_cells(points, eye.range_m, eye.room.cell_m)
-        if cells * layout.points > eye.room.capacity.max_pillars * len(points):  # in all maybe
-            points = _placed(decode_all(true, data, reading), z_offset_m, model_from_cloud)
-            cells = count_cells(points, eye.range_m, eye.room.cell_m)
-        limits = eye.room.capacity
+    findings = [first, *judge_cloud(content, model_input.expected, preprocessing)]
+    room = model_input.room
+    if room is not None and content.points_in_range:
+        most = room.capacity
+        cells = count_cells(points, model_input.range_m, room.cell_m)
+        if cells * layout.points > most.max_pillars * len(points):  # in all maybe
+            points = _placed(decode_all(true, data, decoding), z_offset_m, model_from_cloud)
+            cells = count_cells(points, model_input.range_m, room.cell_m)
         findings.append(
-            judge_room(content.points_in_range, cells, limits.max_points, limits.max_pillars)
+            judge_room(content.points_in_range, cells, most.max_points, most.max_pillars)
         )
     return findings
 
@@ -131,9 +132,9 @@ def _corrections(layout: CloudLayout, true: CloudLayout) -> str:
     return f"{'; '.join(wrong)}; correct the header in the driver" if wrong else ""
 
 
-def _intensity(layout: CloudLayout, reading: Reading) -> tuple[str | None, bool]:
+def _intensity(layout: CloudLayout, decoding: DecodeOptions) -> tuple[str | None, bool]:
     """Name of the field that is read, and whether it holds whole numbers."""
-    field = used_fields(layout, reading.names).intensity if layout.points else None
+    field = used_fields(layout, decoding.names).intensity if layout.points else None
     if field is None:
         return None, False
     return field.name, DATATYPES[field.datatype][0] in "iu"

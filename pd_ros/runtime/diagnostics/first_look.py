@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from itertools import islice
 
-from pd_ros.pointcloud.decode import Reading
+from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.recordings.sources import Source
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye, examine_cloud
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
 from pd_ros.runtime.diagnostics.status import Level
 
 _MOST_EMPTY = 50  # clouds without points at the beginning
 
 
-def remarks_on(source: Source, eyes: Mapping[str, Eye]) -> list[str]:
+def remarks_on(source: Source, model_inputs: Mapping[str, ModelInput]) -> list[str]:
     """Findings about the first cloud with points, one line each, for each model by its name.
 
     They are those of ``inspect_cloud`` and of the node's diagnostics. None where all is well, and
@@ -22,9 +22,9 @@ def remarks_on(source: Source, eyes: Mapping[str, Eye]) -> list[str]:
     name, layout, data = next((cloud for cloud in clouds if cloud[1].points), (None, None, None))
     if name is None or layout is None or data is None:
         return []
-    reading, lines = Reading(scale=source.intensity_scale), list[str]()
-    for model, eye in eyes.items():
-        for finding in examine_cloud(layout, data, eye, reading):
+    decoding, lines = DecodeOptions(scale=source.intensity_scale), list[str]()
+    for model, model_input in model_inputs.items():
+        for finding in examine_cloud(layout, data, model_input, decoding):
             if finding.advice and finding.level is not Level.ERROR:
                 kind = "warning" if finding.level is Level.WARN else "note"
                 lines.append(f"{kind}: {name}, for {model}: {finding.name}: {finding.text}")

@@ -10,7 +10,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.process.memory import resident_kb
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye, examine_cloud
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
 from pd_ros.runtime.diagnostics.frame_check import judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime
 from pd_ros.runtime.diagnostics.status import (
@@ -26,7 +26,7 @@ from pd_ros.runtime.statistics import Counts, Statistics, Timings
 from pd_ros.runtime.transforms import Matrix
 
 
-class Diagnosis:
+class DiagnosticsReporter:
     """Judges input, content, detector, output, device and model of a configured node."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Diagnosis:
         self._time = time_now()
         self._sensor_frame = sensor_frame
         self._ahead_s = 0.0
-        self.eye = Eye.of(predictor.config, predictor.training, predictor.where)
+        self.model_input = ModelInput.of(predictor.config, predictor.training, predictor.where)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
         self._findings: list[Finding] = []
@@ -120,12 +120,12 @@ class Diagnosis:
     def _judge_content(self, settings: Settings, model_from_cloud: Matrix | None) -> Health:
         if self._last is not None:
             self._findings = examine_cloud(
-                self._last.layout, self._last.data, self.eye, settings.decoding,
+                self._last.layout, self._last.data, self.model_input, settings.decoding,
                 settings.z_offset_m, model_from_cloud,
             )  # fmt: skip
             frame = self._sensor_frame or self._last.header.frame_id
             self._findings[1:1] = judge_frame(frame)  # it explains much of what follows
-        return content_health(self._findings, self.eye.expected.recorded)
+        return content_health(self._findings, self.model_input.expected.recorded)
 
     def _judge_device(self, counts: Counts) -> Health:
         device = self._predictor.device
@@ -159,7 +159,9 @@ class Diagnosis:
             "operating point chosen on": self._chosen_on(),
             "precision": str(self._predictor.precision).removeprefix("torch."),
             "licence": record.get("licence", "not recorded"),
-            "training clouds": "recorded" if self.eye.expected.recorded else "not recorded",
+            "training clouds": "recorded"
+            if self.model_input.expected.recorded
+            else "not recorded",
             "transforms": self._transforms,
         }
         if state == "unchanged":

@@ -16,7 +16,7 @@ from pd_ros.runtime.diagnostics.silence import (
     explain_unheard,
     no_clock_text,
 )
-from pd_ros.runtime.settings import Limit
+from pd_ros.runtime.settings import DiagnosticLimits
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Counts, Percentiles
 
 LATENCY = "arrival to answer"  # in the timings
@@ -61,7 +61,11 @@ _EVENTS = {
 
 
 def judge_clouds(
-    before: Counts, now: Counts, seen: Input, timings: Mapping[str, Percentiles], limit: Limit
+    before: Counts,
+    now: Counts,
+    seen: Input,
+    timings: Mapping[str, Percentiles],
+    limit: DiagnosticLimits,
 ) -> Health:
     """Judge what comes in between two readings of the counts."""
     received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
@@ -116,7 +120,7 @@ def judge_detector(
     now: Counts,
     busy_s: float,
     timings: Mapping[str, Percentiles],
-    limit: Limit,
+    limit: DiagnosticLimits,
 ) -> Health:
     """Judge the work between two readings of the counts; ``busy_s``: with the cloud in work."""
     received, dropped = now.received - before.received, now.dropped - before.dropped
@@ -158,7 +162,9 @@ def judge_detector(
     return _worst(findings, "detecting", values)
 
 
-def judge_output(now: Counts, empty_s: float, limit: Limit, content_is_good: bool) -> Health:
+def judge_output(
+    now: Counts, empty_s: float, limit: DiagnosticLimits, content_is_good: bool
+) -> Health:
     """Judge what goes out; ``empty_s``: how long no answer has had a box."""
     hint = "is the checkpoint meant for this sensor and place?" if content_is_good else (
         "see the status about the content of the clouds"

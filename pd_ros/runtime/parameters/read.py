@@ -3,13 +3,19 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pd_ros.pointcloud.decode import Reading
+from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.pointcloud.layout import FieldNames
 from pd_ros.runtime.comparison.window import AgreementLimits
 from pd_ros.runtime.parameters.rules import numbers_of
 from pd_ros.runtime.parameters.specs import BINS, CLASS_MAP, NMS, THRESHOLD, Spec, Value
 from pd_ros.runtime.roi import Limits
-from pd_ros.runtime.settings import ComparisonSettings, Limit, Settings, Setup, published_names
+from pd_ros.runtime.settings import (
+    ComparisonSettings,
+    DiagnosticLimits,
+    Settings,
+    StartupParameters,
+    published_names,
+)
 
 Values = Callable[[str], Any]  # the value of a parameter, by its name
 
@@ -19,9 +25,9 @@ def default_values(specs: Sequence[Spec]) -> dict[str, Value]:
     return {spec.name: spec.default for spec in specs}
 
 
-def read_startup(value: Values, default_checkpoint: str) -> Setup:
+def read_startup(value: Values, default_checkpoint: str) -> StartupParameters:
     """Return what configure goes by."""
-    return Setup(
+    return StartupParameters(
         checkpoint=value("model.checkpoint") or default_checkpoint,
         device=value("model.device"),
         precision=value("model.precision"),
@@ -58,7 +64,7 @@ def read_settings(value: Values, classes: Sequence[str], chosen: Sequence[float]
         min_points_in_box=value("postprocess.min_points_in_box"),
         names=_read_names(value, classes),
         markers=value("output.markers"),
-        diagnostics=Limit(
+        diagnostics=DiagnosticLimits(
             timeout_s=value("input.timeout"),
             latency_budget_ms=value("diagnostics.latency_budget_ms"),
             latency_error_ms=value("diagnostics.latency_error_ms"),
@@ -95,8 +101,8 @@ def read_agreement_limits(value: Values) -> AgreementLimits:
     )
 
 
-def _read_decoding(value: Values) -> Reading:
-    return Reading(
+def _read_decoding(value: Values) -> DecodeOptions:
+    return DecodeOptions(
         names=FieldNames(*(value(f"input.field_map.{name}") for name in FieldNames._fields)),
         mode=value("input.intensity.mode"),
         scale=value("input.intensity.scale"),

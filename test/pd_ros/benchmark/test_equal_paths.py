@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pd_ros.benchmark.agreement import Agreement, agreement
+from pd_ros.benchmark.agreement import PathAgreement, agreement
 from pd_ros.benchmark.reference import PlainPredictor
 from pd_ros.detection.boxes import bev_iou
 from pd_ros.detection.checkpoint import load_checkpoint
@@ -52,7 +52,7 @@ def both_ways(path, sweeps, precision, backend):
         found.append((plain.suppress(candidates), fast(sweep)))
         nms_iou = plain.config.decode.nms_iou_threshold
         each.append(agreement(*found[-1], candidates, nms_iou))
-    total = Agreement(*np.sum(each, axis=0))
+    total = PathAgreement(*np.sum(each, axis=0))
     assert total.boxes > 0
     return found, total
 

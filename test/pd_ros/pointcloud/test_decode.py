@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pd_ros.pointcloud.decode import Reading, decode_all, decode_points
+from pd_ros.pointcloud.decode import DecodeOptions, decode_all, decode_points
 from pd_ros.pointcloud.layout import (
     CloudError,
     CloudField,
@@ -111,7 +111,7 @@ def slow_points(layout: CloudLayout, data: bytes, scale: float) -> np.ndarray:
 @given(clouds(), st.sampled_from([1.0, 1 / 255, 2.0, 0.0]))
 def test_any_layout_as_struct_reads_it(cloud: tuple[CloudLayout, bytes], scale: float) -> None:
     layout, data = cloud
-    points = decode_points(layout, data, Reading(scale=scale))
+    points = decode_points(layout, data, DecodeOptions(scale=scale))
     assert points.dtype == np.float32 and points.flags.c_contiguous and points.flags.writeable
     expected = slow_points(layout, data, scale)
     assert points.shape == expected.shape
@@ -135,7 +135,7 @@ def test_integer_intensity_is_divided_by_its_maximum(code: int, full: int) -> No
     struct.pack_into("<3f" + CODES[code], data, 0, 1, 2, 3, full)
     struct.pack_into("<3f", data, 20, 1, 2, 3)
     assert decode_points(layout, data)[:, 3].tolist() == [1.0, 0.0]
-    assert decode_points(layout, data, Reading(scale=0.5))[:, 3].tolist() == [0.5, 0.0]
+    assert decode_points(layout, data, DecodeOptions(scale=0.5))[:, 3].tolist() == [0.5, 0.0]
 
 
 def test_the_best_name_of_intensity_wins_and_without_one_it_is_0() -> None:
@@ -176,10 +176,10 @@ def test_null_returns_are_left_out_wherever_they_stand() -> None:
 def test_an_intensity_that_is_not_finite_is_missing_and_its_point_stays(bad) -> None:
     rows = np.array([[1, 2, 3, bad], [4, 5, 6, 0.5]], "<f4")
     for data, expected in ((rows, [0, 5]), (rows[:1], [0])):
-        points = decode_points(plain(len(data)), data.tobytes(), Reading(scale=10))
+        points = decode_points(plain(len(data)), data.tobytes(), DecodeOptions(scale=10))
         assert points[:, 3].tolist() == expected
         np.testing.assert_array_equal(points[:, :3], data[:, :3])
-    constant = Reading(mode="constant", constant=0.25)
+    constant = DecodeOptions(mode="constant", constant=0.25)
     assert decode_points(plain(2), rows.tobytes(), constant)[:, 3].tolist() == [0.25, 0.25]
 
 
@@ -239,32 +239,32 @@ NUMBERS = np.array([[1, 2, 3, 100], [4, 5, 6, 50]], "<f4").tobytes()
 
 
 @pytest.mark.parametrize(
-    ("reading", "expected"),
+    ("decoding", "expected"),
     [
-        (Reading(), [100, 50]),
-        (Reading(scale=0.01), [1, 0.5]),
-        (Reading(mode="scale", scale=0.01, offset=-0.5), [0.5, 0]),
-        (Reading(mode="constant", constant=0.25, scale=9), [0.25, 0.25]),
-        (Reading(mode="zero", scale=9), [0, 0]),
+        (DecodeOptions(), [100, 50]),
+        (DecodeOptions(scale=0.01), [1, 0.5]),
+        (DecodeOptions(mode="scale", scale=0.01, offset=-0.5), [0.5, 0]),
+        (DecodeOptions(mode="constant", constant=0.25, scale=9), [0.25, 0.25]),
+        (DecodeOptions(mode="zero", scale=9), [0, 0]),
     ],
 )
-def test_intensity_is_read_as_told(reading: Reading, expected: list[float]) -> None:
-    assert decode_points(plain(2), NUMBERS, reading)[:, 3].tolist() == pytest.approx(expected)
+def test_intensity_is_read_as_told(decoding: DecodeOptions, expected: list[float]) -> None:
+    assert decode_points(plain(2), NUMBERS, decoding)[:, 3].tolist() == pytest.approx(expected)
 
 
 def test_mode_scale_takes_whole_numbers_as_they_are() -> None:
     layout = plain(1, step=13, fields=(*XYZI[:3], CloudField("intensity", 12, 2)))
     data = np.array([1, 2, 3], "<f4").tobytes() + b"\x80"
-    reading = Reading(mode="scale", scale=0.5)
-    assert decode_points(layout, data, reading).tolist() == [[1, 2, 3, 64]]
+    decoding = DecodeOptions(mode="scale", scale=0.5)
+    assert decode_points(layout, data, decoding).tolist() == [[1, 2, 3, 64]]
 
 
 def test_fields_can_be_named() -> None:
     names = FieldNames("z", "y", "x", "y")
-    points = decode_points(plain(2), NUMBERS, Reading(names))
+    points = decode_points(plain(2), NUMBERS, DecodeOptions(names))
     assert points.tolist() == [[3, 2, 1, 2], [6, 5, 4, 5]]
     with pytest.raises(CloudError, match="expected x, y, z, echo, got x, y, z, intensity"):
-        decode_points(plain(2), NUMBERS, Reading(FieldNames(intensity="echo")))
+        decode_points(plain(2), NUMBERS, DecodeOptions(FieldNames(intensity="echo")))
 
 
 @settings(max_examples=100)

@@ -19,7 +19,7 @@ from pd_ros.recordings.detections import NamedBoxes, detection_array
 from pd_ros.replay.__main__ import main
 from pd_ros.runtime.comparison.engine import ComparisonEngine
 from pd_ros.runtime.model_loading import load_detector
-from pd_ros.runtime.pipeline import Answerer
+from pd_ros.runtime.pipeline import DetectionPipeline
 from pd_ros.runtime.statistics import Statistics
 
 
@@ -115,9 +115,9 @@ def test_the_comparison_reads_it(waymo_model) -> None:
 
 @pytest.mark.parametrize("told", [True, False], ids=["with", "without"])
 def test_the_node_reads_it(waymo_model, told) -> None:
-    setup, said = default_startup(waymo_model, precision="fp32"), []
-    detector = Answerer(
-        load_detector(setup), setup, None, Statistics(), lambda event, text: said.append(text)
+    startup, said = default_startup(waymo_model, precision="fp32"), []
+    detector = DetectionPipeline(
+        load_detector(startup), startup, None, Statistics(), lambda event, text: said.append(text)
     )
     message = with_elongation(0) if told else drive(1)[0]
     header = CloudHeader(Stamp(3, 0), "lidar")

@@ -32,7 +32,7 @@ def test_a_fault_in_the_detector_is_answered_and_said_and_the_node_goes_on(node,
     with active(node) as client:
         assert client.ask(cloud(POINTS, 1)).detections
         worker = node.engine.worker._thread
-        node.engine.answerer.predictor = FaultyPredictor(node.predictor, errors)
+        node.engine.pipeline.predictor = FaultyPredictor(node.predictor, errors)
         assert bool(client.ask(cloud(POINTS, 2)).detections) != empty
         assert client.hear("detector", text).level == bytes([Level.ERROR.value])
         if case == "the thread is ended":
@@ -137,7 +137,7 @@ def test_a_lost_gpu_ends_the_process_to_be_started_again(node, monkeypatch) -> N
     lost = threading.Event()
     monkeypatch.setattr("pd_ros.ros.engine.is_lost", lambda device: True)
     node.engine._on_lost_device = lost.set
-    node.engine.answerer.predictor = FaultyPredictor(node.predictor, [RuntimeError("illegal")])
+    node.engine.pipeline.predictor = FaultyPredictor(node.predictor, [RuntimeError("illegal")])
     with spinning(node), heard(Client(node.get_namespace())) as client:
         assert not client.ask(cloud(POINTS, 2)).detections
         assert lost.wait(PATIENCE_S)

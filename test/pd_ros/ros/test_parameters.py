@@ -9,7 +9,7 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packagi
 
 from default_settings import default_settings  # noqa: E402
 
-from pd_ros.pointcloud.decode import Reading  # noqa: E402
+from pd_ros.pointcloud.decode import DecodeOptions  # noqa: E402
 from pd_ros.ros.parameters import declare, descriptor, make_check, values_of  # noqa: E402
 from pd_ros.runtime.parameters.read import read_settings, read_startup  # noqa: E402
 from pd_ros.runtime.parameters.rules import check_names, why_not  # noqa: E402
@@ -89,7 +89,7 @@ def test_defaults_are_within_their_own_limits_and_described(make_node) -> None:
 def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
     node = make_node(**{CAR: 0.6, "input.intensity.scale": 0.5, "output.markers": False})
     expected = default_settings(
-        decoding=Reading(scale=0.5),
+        decoding=DecodeOptions(scale=0.5),
         names=("car", "pedestrian"),
         score_thresholds=((0.6,), (0.3,)),
         markers=False,
@@ -221,9 +221,9 @@ def test_classes_get_the_sites_names_while_running(make_node) -> None:
 def test_what_is_read_at_configure(make_node) -> None:
     given = {"model.precision": "fp32", "sweeps.count": 3, "output.frame_id": "map"}
     node = make_node(**given)
-    setup = read_startup(values_of(node), "default.safetensors")
-    assert (setup.checkpoint, setup.precision) == ("default.safetensors", "fp32")
-    assert (setup.sweeps_count, setup.output_frame_id, setup.sensor_frame) == (3, "map", "")
+    startup = read_startup(values_of(node), "default.safetensors")
+    assert (startup.checkpoint, startup.precision) == ("default.safetensors", "fp32")
+    assert (startup.sweeps_count, startup.output_frame_id, startup.sensor_frame) == (3, "map", "")
 
 
 def test_bad_values_at_the_start_are_refused(make_node) -> None:

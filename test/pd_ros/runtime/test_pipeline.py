@@ -18,7 +18,7 @@ from pd_ros.detection.types import Clipped, Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
-from pd_ros.runtime.pipeline import Answerer
+from pd_ros.runtime.pipeline import DetectionPipeline
 from pd_ros.runtime.placed_boxes import count_points
 from pd_ros.runtime.statistics import Statistics
 from pd_ros.runtime.transforms import TransformError, move_points, rigid
@@ -77,11 +77,11 @@ def sweeps_checkpoint(tmp_path_factory):
     return path
 
 
-def answerer(path, transforms=None, errors=(), **setup) -> Answerer:
-    setup = default_startup(path, **setup)
+def pipeline(path, transforms=None, errors=(), **startup) -> DetectionPipeline:
+    startup = default_startup(path, **startup)
     said = []
-    made = Answerer(
-        load_detector(setup), setup, transforms, Statistics(), lambda *text: said.append(text)
+    made = DetectionPipeline(
+        load_detector(startup), startup, transforms, Statistics(), lambda *text: said.append(text)
     )
     made.predictor, made.said = Recorder(made.predictor, errors), said
     return made
@@ -94,16 +94,16 @@ def message(points=POINTS, stamp_s: float = 1.0, frame_id: str = "lidar") -> Clo
     return CloudMessage(header, layout, points.astype("<f4").tobytes())
 
 
-def events(made: Answerer) -> dict[str, int]:
+def events(made: DetectionPipeline) -> dict[str, int]:
     return dict(made._statistics.read().events)
 
 
 def test_points_go_to_the_models_frame_and_boxes_come_back(checkpoint) -> None:
     """A sensor mounted backwards and 1 m higher: the model sees what it would without that."""
-    plain = answerer(checkpoint)(message(), ALL)
+    plain = pipeline(checkpoint)(message(), ALL)
     base_from_lidar = rigid((0.5, 0, 1), (0, 0, 1, 0))
     buffer = Buffer({("base", "mounted"): base_from_lidar})
-    made = answerer(checkpoint, buffer, sensor_frame="base")
+    made = pipeline(checkpoint, buffer, sensor_frame="base")
     mounted = move_points(POINTS, np.linalg.inv(base_from_lidar))
     answer = made(message(mounted, frame_id="mounted"), ALL)
     np.testing.assert_allclose(made.predictor.seen[0], POINTS, atol=1e-5)
@@ -119,7 +119,7 @@ def test_points_go_to_the_models_frame_and_boxes_come_back(checkpoint) -> None:
 
 
 def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint) -> None:
-    made = answerer(checkpoint, Buffer({}), sensor_frame="base")
+    made = pipeline(checkpoint, Buffer({}), sensor_frame="base")
     answer = made(message(), ALL)
     assert len(answer.detections.scores) == 0
     assert answer.frame_id == "lidar"
@@ -129,8 +129,8 @@ def test_a_cloud_whose_place_is_not_known_has_no_boxes_and_it_is_said(checkpoint
 
 def test_boxes_in_the_output_frame_or_where_they_are(checkpoint) -> None:
     buffer = Buffer({("map", "lidar"): rigid((100, 0, 0), STILL)})
-    made = answerer(checkpoint, buffer, output_frame_id="map")
-    plain = answerer(checkpoint)(message(), ALL)
+    made = pipeline(checkpoint, buffer, output_frame_id="map")
+    plain = pipeline(checkpoint)(message(), ALL)
     answer = made(message(), ALL)
     assert answer.frame_id == "map"
     np.testing.assert_allclose(
@@ -152,12 +152,12 @@ def test_velocities_turn_with_their_boxes(checkpoint) -> None:
         ("base", "lidar"): rigid((0, 0, 0), (0, 0, 1, 0)),
         ("map", "lidar"): rigid((100, 0, 0), quarter),
     })  # fmt: skip
-    made = answerer(checkpoint, buffer, sensor_frame="base")
+    made = pipeline(checkpoint, buffer, sensor_frame="base")
     made.predictor.velocities = (3, 1)  # in the base: ahead and a little to the left
     velocities = made(message(), ALL).detections.velocities
     assert len(velocities) > 0
     np.testing.assert_allclose(velocities, [[-3, -1]] * len(velocities), atol=1e-6)
-    made = answerer(checkpoint, buffer, sensor_frame="base", output_frame_id="map")
+    made = pipeline(checkpoint, buffer, sensor_frame="base", output_frame_id="map")
     made.predictor.velocities = (3, 1)
     velocities = made(message(), ALL).detections.velocities
     np.testing.assert_allclose(velocities, [[1, -3]] * len(velocities), atol=1e-6)
@@ -170,7 +170,7 @@ def driving(seconds: float) -> np.ndarray:
 
 def test_sweeps_are_joined_where_the_sensor_is_now(sweeps_checkpoint) -> None:
     buffer = Buffer({("odom", "lidar"): driving})
-    made = answerer(sweeps_checkpoint, buffer)
+    made = pipeline(sweeps_checkpoint, buffer)
     for number in range(5):
         made(message(np.float32([[5 - number, 1, -1, 0.5]]), 0.1 * number), ALL)
     seen = made.predictor.seen[-1]
@@ -184,7 +184,7 @@ def test_sweeps_are_joined_where_the_sensor_is_now(sweeps_checkpoint) -> None:
 
 def test_without_tf_each_sweep_is_alone_or_has_no_boxes(sweeps_checkpoint) -> None:
     for transforms, reason in ((None, "tf2_ros is not installed"), (Buffer({}), "no such frame")):
-        made = answerer(sweeps_checkpoint, transforms)
+        made = pipeline(sweeps_checkpoint, transforms)
         made(message(stamp_s=1), ALL)
         made(message(stamp_s=1.1), ALL)
         assert [len(points) for points in made.predictor.seen] == [300, 300]
@@ -215,7 +215,7 @@ def test_how_many_sweeps_a_model_gets(checkpoint, sweeps_checkpoint) -> None:
 
 
 def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
-    made = answerer(checkpoint, errors=[torch.OutOfMemoryError("injected")])
+    made = pipeline(checkpoint, errors=[torch.OutOfMemoryError("injected")])
     assert len(made(message(), ALL).detections.scores) > 0
     assert [len(points) for points in made.predictor.seen] == [300, 150]
     assert events(made) == {"out of memory": 1}
@@ -225,7 +225,7 @@ def test_full_memory_is_answered_from_half_of_the_points(checkpoint) -> None:
 
 
 def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint) -> None:
-    made = answerer(checkpoint)
+    made = pipeline(checkpoint)
     made.predictor.clipped = Clipped(30, 4)
     made(message(), ALL)
     expected = {"beyond capacity.max_points": 30, "beyond capacity.max_pillars": 4}
@@ -236,22 +236,22 @@ def test_a_capacity_of_the_model_that_is_full_is_counted_by_its_name(checkpoint)
 @pytest.mark.parametrize("z_offset_m", [0.0, 0.5])
 def test_boxes_of_the_own_vehicle_are_left_out_and_counted(checkpoint, z_offset_m) -> None:
     all_boxes = dataclasses.replace(ALL, z_offset_m=z_offset_m)
-    every = answerer(checkpoint)(message(), all_boxes).detections.boxes
+    every = pipeline(checkpoint)(message(), all_boxes).detections.boxes
     own = on_sensor(every, 0.3)
     assert 0 < own.sum() < len(every)
-    made = answerer(checkpoint)
+    made = pipeline(checkpoint)
     found = made(message(), dataclasses.replace(all_boxes, ego_distance_m=0.3)).detections.boxes
     torch.testing.assert_close(found, every[~own])
     assert events(made) == {"boxes on the own vehicle": own.sum()}
     box = (-1, -1, -4, 1, 1, 4)
-    made = answerer(checkpoint)
+    made = pipeline(checkpoint)
     found = made(message(), dataclasses.replace(all_boxes, ego_box=box)).detections.boxes
     assert not inside_range(found, box).any()
     assert events(made)["boxes on the own vehicle"] > 0
 
 
 def test_region_own_vehicle_and_most_points(checkpoint) -> None:
-    made = answerer(checkpoint, max_points=50)
+    made = pipeline(checkpoint, max_points=50)
     settings = dataclasses.replace(
         ALL, roi_range=(-2, -2, -3, 0, 0.5, 1), ego_box=(-1, -1, -3, 1, 1, 1), z_offset_m=0.25
     )
@@ -267,10 +267,10 @@ def test_region_own_vehicle_and_most_points(checkpoint) -> None:
 
 
 def test_boxes_with_few_points_are_left_out(checkpoint) -> None:
-    found = answerer(checkpoint)(message(), ALL).detections
+    found = pipeline(checkpoint)(message(), ALL).detections
     held = points_in_boxes(torch.from_numpy(POINTS), found.boxes).sum(dim=1)
     least = int(held.median()) + 1
-    answer = answerer(checkpoint)(message(), dataclasses.replace(ALL, min_points_in_box=least))
+    answer = pipeline(checkpoint)(message(), dataclasses.replace(ALL, min_points_in_box=least))
     assert 0 < len(answer.detections.scores) < len(found.scores)
     assert len(answer.detections.scores) == int((held >= least).sum())
 
@@ -287,7 +287,7 @@ def test_points_in_boxes_are_counted_as_one_by_one() -> None:
 
 
 def test_stages_are_timed(checkpoint) -> None:
-    stages = answerer(checkpoint)(message(), ALL).stages_ms
+    stages = pipeline(checkpoint)(message(), ALL).stages_ms
     assert list(stages) == [
         "decode", "copy", "voxelise", "encode", "backbone_neck", "head", "decode_boxes", "nms",
     ]  # fmt: skip
@@ -295,8 +295,8 @@ def test_stages_are_timed(checkpoint) -> None:
 
 
 def test_the_site_may_choose_the_overlap_of_nms_the_precision_and_the_backend(checkpoint) -> None:
-    plain = answerer(checkpoint)(message(), ALL)
-    strict = answerer(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
+    plain = pipeline(checkpoint)(message(), ALL)
+    strict = pipeline(checkpoint, nms_iou_threshold=0.0)(message(), ALL)
     assert len(strict.detections.scores) < len(plain.detections.scores)
     assert load_detector(default_startup(checkpoint, precision="bf16")).precision == torch.bfloat16
     with pytest.raises(ValueError, match="cuda_graph runs on cuda, the device is cpu"):

@@ -11,9 +11,9 @@ from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS
 from pd_ros.runtime.parameters.specs import SPECS
 from pd_ros.runtime.settings import (
     ComparisonSettings,
-    Limit,
+    DiagnosticLimits,
     Settings,
-    Setup,
+    StartupParameters,
     published_names,
 )
 
@@ -79,9 +79,12 @@ NOT_PARAMETERS = {"decoding", "diagnostics", "names", "score_thresholds"}  # mad
 @pytest.mark.parametrize(
     ("settings", "specs"),
     [
-        (Setup, SPECS), (Settings, SPECS), (Limit, SPECS), (ComparisonSettings, COMPARISON_SPECS),
+        (StartupParameters, SPECS),
+        (Settings, SPECS),
+        (DiagnosticLimits, SPECS),
+        (ComparisonSettings, COMPARISON_SPECS),
     ],
-)  # fmt: skip
+)
 def test_settings_are_named_as_their_parameters_and_have_no_defaults(settings, specs) -> None:
     parameters = ["." + spec.name.replace(".", "_") for spec in specs]
     parameters += ["." + spec.name.rpartition(".")[2] for spec in specs]

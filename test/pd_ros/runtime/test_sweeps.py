@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from pd_ros.runtime.sweeps import Sweep, SweepBuffer
+from pd_ros.runtime.sweeps import PlacedSweep, SweepBuffer
 from pd_ros.runtime.transforms import rigid
 
 STEP_NS = 100_000_000
 STILL = (0.0, 0.0, 0.0, 1.0)
 
 
-def sweep(number: int, stamp_ns: int | None = None) -> Sweep:
+def sweep(number: int, stamp_ns: int | None = None) -> PlacedSweep:
     """One metre ahead per sweep past a post that stands still at x = 20."""
     points = np.float32([[20 - number, 1, 0, 0.1 * number]])
     stamp_ns = number * STEP_NS if stamp_ns is None else stamp_ns
-    return Sweep(points, stamp_ns, rigid((number, 0, 0), STILL))
+    return PlacedSweep(points, stamp_ns, rigid((number, 0, 0), STILL))
 
 
 def test_what_stands_still_is_at_one_place_with_its_ages() -> None:

@@ -15,8 +15,8 @@ from training.config.run import AugmentConfig, SourceConfig
 from training.datasets.frame import Labels, split_labels
 from training.datasets.source import open_source
 from training.distillation.labels.calibration import (
-    Calibration,
     Judged,
+    ScoreCalibration,
     fit_calibration,
     isotonic,
     judge,
@@ -95,7 +95,7 @@ def test_boxes_are_learnt_ignored_or_left() -> None:
     labels = boxes.labels_of(found)
     assert torch.equal(labels.boxes, found.boxes[:1]) and labels.classes.tolist() == [1]
     assert torch.equal(labels.ignored, found.boxes[1:2]) and not labels.labelled
-    halved = Calibration([(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.5]))] * 2)
+    halved = ScoreCalibration([(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 0.5]))] * 2)
     boxes = UnlabelledBoxes(UnlabelledConfig(keep=0.3, ignore=0.2), room.pair, halved, 0)
     assert len(boxes.labels_of(found).boxes) == 1
 

@@ -27,7 +27,7 @@ class Task(FrozenConfig):
     test: dict[str, SourceConfig]
 
 
-class Result(FrozenConfig):
+class JobResult(FrozenConfig):
     """What a job found; classes of which a source has no object are left out."""
 
     task: Task
@@ -116,7 +116,7 @@ def check_unchanged(job: Job) -> None:
         )
 
 
-def read_result(job: Job) -> Result | None:
+def read_result(job: Job) -> JobResult | None:
     """The result of a job; None if there is none yet, or one of other test sources.
 
     Raises ``ValueError`` if it is of another config.
@@ -125,7 +125,7 @@ def read_result(job: Job) -> Result | None:
     path = job.folder / _RESULT
     if not path.exists():
         return None
-    result = parse_config(json.loads(path.read_text(encoding="utf-8")), Result, str(path))
+    result = parse_config(json.loads(path.read_text(encoding="utf-8")), JobResult, str(path))
     return result if result.task == job.task() else None
 
 
@@ -141,7 +141,7 @@ def write_task(job: Job, task: Task) -> None:
     _write(job.folder / _TASK, task)
 
 
-def write_result(folder: Path, result: Result) -> None:
+def write_result(folder: Path, result: JobResult) -> None:
     """Note what came out, whole or not at all."""
     _write(folder / _RESULT, result)
 

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from training.benchmark.jobs.job import Job
 
 
-class Progress:
+class SuiteProgress:
     """Counts steps of the optimiser; those of a running job are known at the end of its epochs."""
 
     def __init__(self, name: str, steps: int, finished: int) -> None:

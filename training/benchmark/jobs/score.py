@@ -15,7 +15,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
-from training.benchmark.jobs.job import Result, Scores, Task, read_task, write_result
+from training.benchmark.jobs.job import JobResult, Scores, Task, read_task, write_result
 from training.config.run import SourceConfig
 from training.datasets.source import open_source
 from training.evaluate.scoring import score_source
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
 
 
-def score(task: Task, folder: Path) -> Result:
+def score(task: Task, folder: Path) -> JobResult:
     """BEV AP on every source, and the cost on the first sweep of the first one.
 
     Raises ``ValueError`` for a bad checkpoint or data.
@@ -51,7 +51,7 @@ def score(task: Task, folder: Path) -> Result:
     min_points = task.run.min_points if task.run else MIN_POINTS
     scores = {name: _score(predictor, source, min_points) for name, source in task.test.items()}
     cost = _cost(path, next(iter(task.test.values())))
-    return Result(
+    return JobResult(
         task=task,
         scores=scores,
         parameters=sum(

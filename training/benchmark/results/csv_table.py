@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from training.benchmark.grid import Grid
-from training.benchmark.jobs.job import Result
+from training.benchmark.jobs.job import JobResult
 from training.benchmark.mean_std import mean_ap
 from training.benchmark.results.markdown import format_report
 from training.benchmark.results.picture import draw_accuracy, draw_gains
@@ -58,7 +58,7 @@ def _rows(pairs: Sequence[PairStanding]) -> Iterator[CsvRow]:
                 yield {**about, "seed": seed, **_figures(result)}
 
 
-def _figures(result: Result) -> CsvRow:
+def _figures(result: JobResult) -> CsvRow:
     figures: CsvRow = {}
     for source, overlaps in result.scores.items():
         for overlap, classes in overlaps.items():

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import get_args
 
-from training.benchmark.jobs.job import Result
+from training.benchmark.jobs.job import JobResult
 from training.benchmark.mean_std import Spread, mean_ap
 from training.benchmark.results.summary import MethodStanding, PairStanding
 from training.benchmark.suite import Overlap, SuiteConfig
@@ -56,7 +56,7 @@ def _table(suite: SuiteConfig, pair: PairStanding, source: str) -> Iterator[str]
         yield _line(_method(suite, pair, method, source, large))
 
 
-def _teacher(suite: SuiteConfig, result: Result | None, source: str, large: str) -> list[str]:
+def _teacher(suite: SuiteConfig, result: JobResult | None, source: str, large: str) -> list[str]:
     cells = ["teacher", *([""] if suite.search else []), ""]
     for overlap in _OVERLAPS:
         cells += [f"{mean_ap(result.scores[source][overlap]):.2f}" if result else "-", ""]
@@ -108,7 +108,7 @@ def _gain(spread: Spread | None) -> str:
     return f"{spread.mean:+.2f} ± {spread.deviation:.2f} [{low:+.2f}, {high:+.2f}]"
 
 
-def _cost(result: Result | None) -> list[str]:
+def _cost(result: JobResult | None) -> list[str]:
     if result is None:
         return ["-", "-", "-"]
     sparse = f" + {result.sparse_gmacs:.2f}" if result.sparse_gmacs else ""

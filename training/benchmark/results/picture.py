@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pd_ros.evaluation.plots.displayable import undecorated
-from training.benchmark.jobs.job import Result
+from training.benchmark.jobs.job import JobResult
 from training.benchmark.mean_std import mean_ap
 from training.benchmark.results.summary import PairStanding
 from training.benchmark.suite import SuiteConfig
@@ -56,7 +56,7 @@ def _accuracy(axes: Axes, suite: SuiteConfig, pair: PairStanding, source: str) -
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _gmacs(result: Result) -> float:
+def _gmacs(result: JobResult) -> float:
     return result.gmacs + result.sparse_gmacs
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from training.benchmark.grid import Grid, Row
-from training.benchmark.jobs.job import Result, read_result
+from training.benchmark.jobs.job import JobResult, read_result
 from training.benchmark.mean_std import Spread, mean_ap, paired_gain, spread_of
 from training.benchmark.search import Tried, choose_factor, read_tried
 from training.benchmark.suite import Overlap, PairConfig
@@ -16,7 +16,7 @@ class MethodStanding:
 
     name: str
     tried: Sequence[Tried]
-    results: dict[int, Result]  # by seed
+    results: dict[int, JobResult]  # by seed
 
     @property
     def factor(self) -> float | None:
@@ -38,7 +38,7 @@ class PairStanding:
     """A pair: its teacher, and its methods with the plain student first."""
 
     config: PairConfig
-    teacher: Result | None
+    teacher: JobResult | None
     methods: Sequence[MethodStanding]
 
     def gain(self, method: MethodStanding, source: str, overlap: Overlap) -> Spread | None:

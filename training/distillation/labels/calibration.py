@@ -39,7 +39,7 @@ class Judged(NamedTuple):
         return cls(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
 
 
-class Calibration:
+class ScoreCalibration:
     """Chance of being right for every score: a curve per class that never falls."""
 
     def __init__(self, curves: Sequence[tuple[Tensor, Tensor]]) -> None:
@@ -54,7 +54,7 @@ class Calibration:
         return found._replace(scores=chances)
 
 
-def fit_calibration(judged: Judged, classes: int) -> Calibration:
+def fit_calibration(judged: Judged, classes: int) -> ScoreCalibration:
     """Fit a curve per class by isotonic regression over groups of boxes of similar score.
 
     Of a group of n boxes with k right ones the chance is taken for (k + 1) / (n + 2), so that few
@@ -70,7 +70,7 @@ def fit_calibration(judged: Judged, classes: int) -> Calibration:
         rate = torch.tensor([float((r.sum() + 1) / (len(r) + 2)) for _, r in groups])
         count = torch.tensor([float(len(r)) for _, r in groups])
         curves.append((middle, isotonic(rate, count)))
-    return Calibration(curves)
+    return ScoreCalibration(curves)
 
 
 def isotonic(values: Tensor, weights: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ _LOG = logging.getLogger("training.distillation")
 
 def calibrate(
     teacher: Teacher, run: TrainConfig, config: UnlabelledConfig, device: torch.device
-) -> Calibration | None:
+) -> ScoreCalibration | None:
     """How often the teacher is right on labelled clouds of the run; None if not asked for.
 
     Validation sweeps where there are some, as the teacher may know the others by heart.

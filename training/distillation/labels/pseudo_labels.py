@@ -8,7 +8,7 @@ from training.batches.transfer import move_targets
 from training.config.point import UnlabelledConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder
-from training.distillation.labels.calibration import Calibration
+from training.distillation.labels.calibration import ScoreCalibration
 from training.distillation.method import ConfigPair, MethodUse
 from training.objectives.families import make_target_assigner
 
@@ -33,7 +33,7 @@ class UnlabelledBoxes:
         self,
         config: UnlabelledConfig,
         pair: ConfigPair,
-        calibration: Calibration | None,
+        calibration: ScoreCalibration | None,
         box_radius: int,
     ) -> None:
         self._config = config

@@ -18,7 +18,7 @@ from training.profile.cost.operations import Operations, count_operations
 
 
 @dataclass(frozen=True)
-class Effort:
+class ProfileBudget:
     """How much is done to measure times."""
 
     most: int  # runs
@@ -39,7 +39,7 @@ class Profile:
     memory_mb: float | None  # weights and all that a cloud needs, at most
 
 
-def measure(path: Path, points: Float32, device: torch.device, effort: Effort) -> Profile:
+def measure(path: Path, points: Float32, device: torch.device, effort: ProfileBudget) -> Profile:
     """Cost of a checkpoint, or of a YAML's network with fresh weights, on points ``[N, 4]``.
 
     Features that the points do not have are 0. It is measured in a process of its own, so that
@@ -56,7 +56,9 @@ def measure(path: Path, points: Float32, device: torch.device, effort: Effort) -
             ) from None
 
 
-def _measure_here(path: Path, points: Float32, device: torch.device, effort: Effort) -> Profile:
+def _measure_here(
+    path: Path, points: Float32, device: torch.device, effort: ProfileBudget
+) -> Profile:
     # Loaded twice: the predictor changes its network, and all libraries are there when memory is
     # first looked at.
     model, config, *_ = load_network(path)

@@ -5,14 +5,14 @@ import json
 import pytest
 from small_model import save_eager_model
 
-from pd_ros.ros.soak.report import Answers, Requests, Sample, report_soak
+from pd_ros.ros.soak.report import Answers, Requests, SoakSample, report_soak
 
 GOOD = Answers(sent=100, received=98, rejected=3, dropped=5, answered=90, heard=90, failed=0)
 
 
 def samples(memory_kb, latency_ms):
     """One look a second; both figures by the second."""
-    return [Sample(float(s), memory_kb(s), (latency_ms(s),)) for s in range(100)]
+    return [SoakSample(float(s), memory_kb(s), (latency_ms(s),)) for s in range(100)]
 
 
 def test_a_steady_node_breaks_no_limit() -> None:
@@ -50,7 +50,7 @@ def test_requests_that_are_not_refused_break_a_limit() -> None:
 
 def test_a_soak_without_an_end_is_refused() -> None:
     with pytest.raises(ValueError, match=r"--minutes: expected a soak with answers"):
-        report_soak([Sample(0.0, 100, (1.0,))], GOOD, 1)
+        report_soak([SoakSample(0.0, 100, (1.0,))], GOOD, 1)
 
 
 def test_the_real_node_under_faults(tmp_path) -> None:

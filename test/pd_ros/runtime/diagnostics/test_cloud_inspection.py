@@ -5,13 +5,13 @@ import pytest
 from small_model import small_config
 from street import street
 
-from pd_ros.pointcloud.decode import AS_IT_IS, Reading
+from pd_ros.pointcloud.decode import AS_IT_IS, DecodeOptions
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 from pd_ros.pointcloud.statistics import measure_cloud
 from pd_ros.pointcloud.training_statistics import SIMULATED, Expected, expected_clouds, summarise
 from pd_ros.recordings.cloud_files import read_raw
 from pd_ros.runtime.diagnostics.cloud_checks import verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import Eye, examine_cloud
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
 from pd_ros.runtime.diagnostics.status import Level
 
 RANGE_M = (-51.2, -38.4, -4.0, 51.2, 38.4, 2.0)
@@ -19,19 +19,19 @@ FIELDS = tuple(CloudField(name, 4 * i, 7) for i, name in enumerate(("x", "y", "z
 
 
 def good(seed: int = 0) -> np.ndarray:
-    """A cloud like those of the training that ``EYE`` knows."""
+    """A cloud like those of the training that ``MODEL_INPUT`` knows."""
     points = np.concatenate([street(seed=seed + i) for i in range(4)])
     points[:, 3] *= 0.6
     return points
 
 
 RECORD = summarise([measure_cloud(good(seed), RANGE_M) for seed in (0, 4, 8)])
-EYE = Eye(RANGE_M, ("intensity",), Expected(RECORD, True))
+MODEL_INPUT = ModelInput(RANGE_M, ("intensity",), Expected(RECORD, True))
 
 
-def examine(points, eye=EYE, reading=AS_IT_IS, z_offset_m=0.0):
+def examine(points, model_input=MODEL_INPUT, decoding=AS_IT_IS, z_offset_m=0.0):
     layout = CloudLayout(len(points), 1, 16, 16 * len(points), False, FIELDS)
-    return examine_cloud(layout, points.astype("<f4").tobytes(), eye, reading, z_offset_m)
+    return examine_cloud(layout, points.astype("<f4").tobytes(), model_input, decoding, z_offset_m)
 
 
 def test_a_cloud_like_the_training_has_nothing_wrong() -> None:
@@ -73,20 +73,20 @@ def test_what_is_wrong_is_said_with_what_to_change(case) -> None:
 
 def test_what_was_advised_helps() -> None:
     assert verdict(examine(changed(2, shift=1.2), z_offset_m=-1.2))[0] == Level.OK
-    reading = Reading(scale=1 / 255)
-    assert verdict(examine(changed(3, factor=255), reading=reading))[0] == Level.OK
-    reading = Reading(mode="constant", constant=RECORD.intensity_median[1])
-    assert verdict(examine(changed(3, factor=0), reading=reading))[0] == Level.OK
+    decoding = DecodeOptions(scale=1 / 255)
+    assert verdict(examine(changed(3, factor=255), decoding=decoding))[0] == Level.OK
+    decoding = DecodeOptions(mode="constant", constant=RECORD.intensity_median[1])
+    assert verdict(examine(changed(3, factor=0), decoding=decoding))[0] == Level.OK
 
 
 def test_the_advice_counts_from_what_is_set_already() -> None:
-    half = Reading(scale=0.5)
-    assert "scale to 0.00196" in verdict(examine(changed(3, factor=510), reading=half))[1]
+    half = DecodeOptions(scale=0.5)
+    assert "scale to 0.00196" in verdict(examine(changed(3, factor=510), decoding=half))[1]
     assert "z_offset to -1.2" in verdict(examine(changed(2, shift=1.2), z_offset_m=0.5))[1]
 
 
 def test_a_model_without_intensity_does_not_ask_for_it() -> None:
-    findings = examine(changed(3, factor=0), EYE._replace(features=()))
+    findings = examine(changed(3, factor=0), MODEL_INPUT._replace(features=()))
     assert "intensity" not in [finding.name for finding in findings]
     assert verdict(findings)[0] == Level.OK
 
@@ -122,7 +122,7 @@ def test_coordinates_that_cannot_be_are_never_fine() -> None:
 def test_what_the_header_says_wrongly_is_remarked() -> None:
     points = good(99)[: 64 * 1000]
     layout = CloudLayout(1000, 64, 16, 16, True, FIELDS)
-    findings = examine_cloud(layout, points.astype("<f4").tobytes(), EYE, Reading())
+    findings = examine_cloud(layout, points.astype("<f4").tobytes(), MODEL_INPUT, DecodeOptions())
     level, text = verdict(findings)
     assert level is Level.OK
     assert "row_step is 16, but 64 rows of 16000 bytes fill the data" in text
@@ -134,7 +134,7 @@ def test_null_returns_of_an_organised_cloud_are_counted_and_nothing_odd() -> Non
     points = good(99)[: 64 * 1400]
     rows[::2, :1400] = points.reshape(64, 1400, 4)
     layout = CloudLayout(1600, 128, 16, 1600 * 16, False, FIELDS)
-    findings = examine_cloud(layout, rows.tobytes(), EYE, Reading())
+    findings = examine_cloud(layout, rows.tobytes(), MODEL_INPUT, DecodeOptions())
     assert verdict(findings)[0] is Level.OK
     assert findings[1].value == "0% not finite, 56% at (0, 0, 0)"
 
@@ -151,15 +151,17 @@ def test_a_capacity_that_is_full_is_named(capacity, text) -> None:
     """The street covers 80 x 76.8 m of the range with all its cells of 0.8 m."""
     grid = {"range_m": RANGE_M, "pillar_size_m": (0.8, 0.8)}
     config = small_config(grid=grid, capacity=capacity)
-    eye = Eye.of(config, {})._replace(expected=EYE.expected)
-    found = {finding.name: finding for finding in examine(good(99), eye)}["room in the model"]
+    model_input = ModelInput.of(config, {})._replace(expected=MODEL_INPUT.expected)
+    found = {finding.name: finding for finding in examine(good(99), model_input)}[
+        "room in the model"
+    ]
     assert (found.level is Level.WARN) == bool(text)
     assert text in found.advice
 
 
 def test_a_cloud_that_cannot_be_read_says_why() -> None:
     layout = CloudLayout(5, 1, 16, 80, False, FIELDS[:2])
-    level, text = verdict(examine_cloud(layout, bytes(80), EYE, Reading()))
+    level, text = verdict(examine_cloud(layout, bytes(80), MODEL_INPUT, DecodeOptions()))
     assert level == Level.ERROR
     assert "expected x, y, z, got x, y" in text
 
@@ -188,8 +190,8 @@ REAL = {
 def test_real_clouds_against_the_simulated_sensor(data_dir, name) -> None:
     level, text = REAL[name]
     layout, data, _ = read_raw(data_dir / name)
-    eye = EYE._replace(expected=expected_clouds({}))
-    found = verdict(examine_cloud(layout, data, eye, Reading()))
+    model_input = MODEL_INPUT._replace(expected=expected_clouds({}))
+    found = verdict(examine_cloud(layout, data, model_input, DecodeOptions()))
     assert found[0] == level
     assert text in found[1]
 
@@ -218,7 +220,7 @@ def test_points_that_the_header_does_not_count_are_no_empty_cloud(wrong) -> None
     points = good(99)
     layout = CloudLayout(len(points), 1, 16, 16 * len(points), False, FIELDS)
     data = points.astype("<f4").tobytes()
-    (finding,) = examine_cloud(layout._replace(**wrong), data, EYE, AS_IT_IS)
+    (finding,) = examine_cloud(layout._replace(**wrong), data, MODEL_INPUT, AS_IT_IS)
     assert (finding.name, finding.level) == ("layout", Level.ERROR)
     assert f"expected those of {len(data)} bytes of data" in finding.value
     assert "correct the header" in finding.value

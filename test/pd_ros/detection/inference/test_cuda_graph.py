@@ -23,7 +23,7 @@ from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.config.grid import CapacityConfig, GridConfig
 from pd_ros.detection.families import build_model
-from pd_ros.detection.inference.cuda_graph import OnePass, pack, unpack
+from pd_ros.detection.inference.cuda_graph import StaticGraph, pack, unpack
 from pd_ros.detection.inference.static_pillars import PaddedPillars
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Clipped, Detections
@@ -65,7 +65,7 @@ def network(config):
 def in_one_pass(model, config, cloud: torch.Tensor, room: int) -> tuple[Detections, Clipped]:
     padded = torch.full((room, cloud.shape[1]), torch.nan)
     padded[: len(cloud)] = cloud
-    run = OnePass(copy.deepcopy(model), config, CPU, torch.float32)
+    run = StaticGraph(copy.deepcopy(model), config, CPU, torch.float32)
     with torch.inference_mode():
         run(torch.rand(room, cloud.shape[1]))  # nothing of the last cloud may be left
         found, clipped = unpack(run(padded))
@@ -161,7 +161,7 @@ def test_a_gpu_could_record_it(make_config, capacity, padded) -> None:
     encoder = {"widths": [8, 8], "padded": padded and "max_points_per_pillar" in capacity}
     config = make_config(capacity=capacity, encoder=encoder)
     device = torch.device("meta")
-    run = OnePass(build_model(config).eval().to(device), config, device, torch.float16)
+    run = StaticGraph(build_model(config).eval().to(device), config, device, torch.float16)
     cloud = torch.empty(512, 4, device=device)
     with torch.inference_mode(), Recordable():
         first, second = run(cloud), run(cloud)
