@@ -24,7 +24,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: environment-demo $(DRIVE) ## detect in a simulated drive, through the ROS node: out/demo/result
-	$(PYTHON) -m pd_ros.live_replay --recording $(DRIVE) --out out/demo/result
+	$(PYTHON) -m pd_ros.live_replay --recording $(DRIVE) --out out/demo/result \
+		--animation out/demo/result/drive.webp
 
 # order-only: a renewed environment is no reason to simulate again
 $(DRIVE): | environment-demo

@@ -165,7 +165,7 @@ def _text_files(folder: Path, meaning: str) -> list[Path]:
 
 
 def _save_picture(path: Path, report: Report, source: Path) -> None:
-    from pd_ros.evaluation.plots.birdseye import save_precision_curves  # noqa: PLC0415
+    from pd_ros.evaluation.plots.charts import save_precision_curves  # noqa: PLC0415
 
     save_precision_curves(path, report.panels(), f"{source}: precision over recall")
 

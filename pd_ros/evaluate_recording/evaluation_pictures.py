@@ -12,8 +12,14 @@ from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, total
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.lidar import ClassScores
-from pd_ros.evaluation.plots.birdseye import BirdseyePanel, save_birdseye, save_precision_curves
-from pd_ros.evaluation.plots.charts import BarPanel, save_bars, save_latency
+from pd_ros.evaluation.plots.charts import (
+    BarPanel,
+    save_bars,
+    save_latency,
+    save_precision_curves,
+)
+from pd_ros.evaluation.plots.layers import BirdseyePanel
+from pd_ros.evaluation.plots.overview import save_side_by_side
 
 PICTURES = "pictures"
 
@@ -103,7 +109,7 @@ def _frames(
     for number, frame in enumerate(frames, start=1):
         path = folder / f"{kind}_{number}.png"
         named = zip(style.models, frame.result.answers, strict=True)
-        save_birdseye(path, [_panel(frame, *pair, style) for pair in named], "")
+        save_side_by_side(path, [_panel(frame, *pair, style) for pair in named])
         pictures.append(Picture(path, f"{frame.recording}, frame {frame.result.frame}"))
     return tuple(pictures)
 

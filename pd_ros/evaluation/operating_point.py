@@ -134,7 +134,7 @@ def _above(
 def _tally(truth: GroundTruth, found: Detections, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
     """Rows of kind, class and range ``[R, 3]``, and differences of the found ones ``[R, 7]``."""
     pairs = pair_boxes(found, truth, classes)
-    touching = (bev_iou(found.boxes, truth.boxes) > 0).any(dim=1)
+    touching = touch_objects(found.boxes, truth)
     where, theirs = distance.range_numbers(found.boxes), distance.range_numbers(truth.boxes)
     kinds = torch.where(touching[pairs.extra], _WRONG, _GHOST)
     rows = torch.cat(
@@ -166,6 +166,11 @@ def _scores(
     return OperatingScores(
         threshold, frames, found + missed, found, wrong + ghosts, ghosts, errors
     )
+
+
+def touch_objects(boxes: Tensor, truth: GroundTruth) -> Tensor:
+    """Which boxes ``[D, 7]`` touch an object of any class, asked for or not: ``[D]`` bool."""
+    return (bev_iou(boxes, truth.boxes) > 0).any(dim=1)
 
 
 def format_operating_point(scores: Mapping[str, Mapping[str, OperatingScores]]) -> str:

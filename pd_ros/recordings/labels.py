@@ -105,6 +105,12 @@ def ground_truth(
     return GroundTruth(boxes_tensor, torch.tensor(labels, dtype=torch.int64), ignore)
 
 
+def seen_by_camera(boxes: Tensor, calibration: Calibration) -> Tensor:
+    """Which boxes ``[M, 7]`` have their centre in the camera's picture: ``[M]`` bool."""
+    at_camera = camera_from_lidar(boxes.double().numpy(), calibration)
+    return torch.from_numpy(project_boxes(at_camera, calibration)[1])
+
+
 def within_camera(
     truth: GroundTruth, found: Detections, calibration: Calibration
 ) -> tuple[GroundTruth, Detections]:
@@ -112,9 +118,9 @@ def within_camera(
 
     Objects whose centre it does not see, reaching in from the side, are not asked for.
     """
-    seen = _seen(found.boxes, calibration)
+    seen = seen_by_camera(found.boxes, calibration)
     return (
-        truth._replace(ignore=truth.ignore | ~_seen(truth.boxes, calibration)),
+        truth._replace(ignore=truth.ignore | ~seen_by_camera(truth.boxes, calibration)),
         found.select(seen),
     )
 
@@ -133,11 +139,6 @@ def _count_inside(points: Tensor, boxes: Tensor) -> Tensor:
         for box, start, end in zip(boxes, starts, ends, strict=True)
     ]
     return torch.stack(counts) if counts else torch.zeros(0, dtype=torch.int64)
-
-
-def _seen(boxes: Tensor, calibration: Calibration) -> Tensor:
-    at_camera = camera_from_lidar(boxes.double().numpy(), calibration)
-    return torch.from_numpy(project_boxes(at_camera, calibration)[1])
 
 
 def _named(boxes: object, names: Sequence[str], where: Callable[[int], str]) -> NamedBoxes:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
-from pd_ros.evaluation.plots.birdseye import save_birdseye
+from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
@@ -17,10 +17,12 @@ from pd_ros.process.run_command import run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.sources import open_source, with_features
+from pd_ros.replay.animate import open_animation
 from pd_ros.replay.kitti_results import calibration_of, write_kitti_results
 from pd_ros.replay.report import (
     format_report,
     make_folders,
+    picture_lines,
     picture_title,
     report_json,
     write_detections_json,
@@ -58,9 +60,12 @@ def _run(options: argparse.Namespace) -> str:
     make_folders(options.out, options.json)
     predictor.warm_up()
     watch = LoadWatch()
-    result = replay(
-        predictor, source, predictor.config, _thresholds(options, predictor), options.ego_distance
-    )
+    thresholds = _thresholds(options, predictor)
+    title = picture_title(options.points, thresholds, classes)
+    with open_animation(options.animation, title, predictor.config) as animation:
+        result = replay(
+            predictor, source, predictor.config, thresholds, options.ego_distance, animation
+        )
     load = watch.load()
     write_detections_json(options.out / "detections.json", result, classes)
     if calibration is not None:
@@ -69,13 +74,14 @@ def _run(options: argparse.Namespace) -> str:
     published = score_as_published(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes, published)
     write_report({**report, "load": load._asdict()}, options.out, options.json)
-    if options.picture:
-        title = picture_title(options.points, result, classes)
-        save_birdseye(options.out / "birdseye.png", result.panels, title)
+    picture = options.out / "birdseye.png" if options.picture else None
+    if picture is not None:
+        save_birdseye(picture, [*result.busiest, *result.panels], title)
     parts = [
         format_report(result, scores, classes, published),
         *remarks_on(source, {options.model.stem: model_input}),
         load.remark(),
+        *picture_lines(picture, options.animation),
     ]
     return "\n".join(filter(None, parts))
 
@@ -130,6 +136,10 @@ def _parser() -> argparse.ArgumentParser:
     add_ego_distance(parser)
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     add("--picture", action="store_true", help="draw some clouds from above: birdseye.png")
+    add(
+        "--animation", type=Path, metavar="FILE",
+        help="draw the drive from above, a frame for each of the first 200 clouds (.webp)",
+    )  # fmt: skip
     return parser
 
 

@@ -6,14 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.plots.birdseye import save_birdseye
+from pd_ros.evaluation.plots.animation import DriveAnimation
+from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.recordings.detections import NamedBoxes, write_detections
 from pd_ros.recordings.sources import Source
 from pd_ros.replay.report import picture_title, write_detections_json
 from pd_ros.replay.run import PICTURED_SWEEPS, Replay, add_sweep, latency_ms
+
+LIVE = Path("live replay")  # in place of a recording's name in titles
+PICTURE = "birdseye.png"
 
 
 @dataclass
@@ -39,21 +44,29 @@ class LiveRun:
 
 
 def collect(
-    run: LiveRun, source: Source, config: AnyModelConfig, thresholds: tuple[float, ...] = ()
+    run: LiveRun,
+    source: Source,
+    config: AnyModelConfig,
+    thresholds: tuple[float, ...] = (),
+    animation: DriveAnimation | None = None,
 ) -> Replay:
     """Bring the answers together with the recording's clouds and ground truth.
 
     Latency is from the publication of a cloud to the arrival of its boxes. Clouds without an
-    answer are left out. ``thresholds`` are those of :class:`Replay`.
+    answer are left out. ``thresholds`` are those of :class:`Replay`; ``animation`` gets a frame
+    for each answer.
     """
     result = Replay({}, {}, [], [], thresholds=thresholds)
     every = max(1, source.count // PICTURED_SWEEPS)
-    for number, sweep in enumerate(source.sweeps()):
+    sweeps = tqdm(
+        source.sweeps(), total=source.count, desc="score and draw", unit="cloud", leave=False
+    )
+    for number, sweep in enumerate(sweeps):
         stamp = int(sweep.frame)
         if stamp not in run.answers:
             continue
         found = to_detections(run.answers[stamp], config.classes)
-        add_sweep(result, sweep, found, config, pictured=number % every == 0)
+        add_sweep(result, sweep, found, config, number % every == 0, animation)
         result.latency_s.append(run.answered_s[stamp] - run.sent_s[stamp])
     return result
 
@@ -80,8 +93,8 @@ def write_files(out: Path, run: LiveRun, result: Replay, config: AnyModelConfig)
         shutil.rmtree(recording)
     write_detections(recording, sorted(run.answers.items()))
     if result.panels:
-        title = picture_title(Path("live replay"), result, config.classes)
-        save_birdseye(out / "birdseye.png", result.panels, title)
+        title = picture_title(LIVE, result.thresholds, config.classes)
+        save_birdseye(out / PICTURE, [*result.busiest, *result.panels], title)
 
 
 def format_live(run: LiveRun, result: Replay) -> str:

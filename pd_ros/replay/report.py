@@ -93,7 +93,7 @@ def format_report(
         f"{'clouds':>8}{'p50 ms':>10}{'p95 ms':>10}{'max ms':>10}{'clouds/s':>10}",
         f"{len(result.detections):8d}{latency['p50']:10.1f}{latency['p95']:10.1f}"
         f"{latency['max']:10.1f}{clouds_per_s(result):10.1f}",
-        f"boxes {_from_score(result, classes)}: {counts}",
+        f"boxes {_from_score(result.thresholds, classes)}: {counts}",
         *remarks(len(result.not_finite), len(result.detections)),
         "",
     ]
@@ -114,15 +114,21 @@ def format_report(
     return "\n".join([*lines, *([describe_unknown(unknown, classes)] if unknown else [])])
 
 
-def picture_title(points: Path, result: Replay, classes: Sequence[str]) -> str:
-    """Return what stands above the pictures of a replay."""
-    return f"{points}: boxes {_from_score(result, classes)}"
+def picture_title(points: Path, thresholds: Sequence[float], classes: Sequence[str]) -> str:
+    """Return what the pictures of a replay say of it: its name, and the score of its boxes."""
+    return f"{points}: boxes {_from_score(thresholds, classes)}"
 
 
-def _from_score(result: Replay, classes: Sequence[str]) -> str:
-    if len(set(result.thresholds)) < 2:
-        return f"from score {next(iter(result.thresholds), 0.0):g} on"
-    pairs = zip(classes, result.thresholds, strict=True)
+def picture_lines(picture: Path | None, animation: Path | None) -> list[str]:
+    """Say where the files lie that were asked for and drawn: no clouds give none."""
+    named = (("picture", picture), ("animation", animation))
+    return [f"{name}: {path}" for name, path in named if path is not None and path.exists()]
+
+
+def _from_score(thresholds: Sequence[float], classes: Sequence[str]) -> str:
+    if len(set(thresholds)) < 2:
+        return f"from score {next(iter(thresholds), 0.0):g} on"
+    pairs = zip(classes, thresholds, strict=True)
     return f"from score {', '.join(f'{score:.2f} ({name})' for name, score in pairs)} on"
 
 

@@ -18,11 +18,13 @@ from pd_ros.evaluation.kitti.camera import score_kitti
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
 from pd_ros.evaluation.operating_point import OperatingScores, score_operating_point
-from pd_ros.evaluation.plots.birdseye import BirdseyePanel
+from pd_ros.evaluation.plots.animation import DriveAnimation
+from pd_ros.evaluation.plots.layers import BirdseyePanel
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import model_points
-from pd_ros.recordings.labels import ground_truth, within_camera
+from pd_ros.recordings.labels import ground_truth, seen_by_camera, within_camera
 from pd_ros.recordings.sources import Source, Sweep
+from pd_ros.replay.kitti_results import CalibrationOf, calibration_of
 
 PICTURED_SWEEPS = 6
 Scores = KittiReport | Mapping[str, ClassScores] | None
@@ -44,10 +46,12 @@ class Replay:
     truth: dict[str, GroundTruth]  # of the labelled frames
     latency_s: list[float]  # from points in memory to boxes in memory
     panels: list[BirdseyePanel]  # a few frames spread over all
+    busiest: list[BirdseyePanel] = field(default_factory=list)  # that of the most objects, if any
     label_names: Counter[str] = field(default_factory=Counter)  # how many labels have each
     thresholds: tuple[float, ...] = ()  # by class, of the boxes that are listed and drawn; (): all
     not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
     own_boxes: list[int] = field(default_factory=list)  # left out of each frame: the own vehicle's
+    camera_of: CalibrationOf | None = None  # by frame, where labelled is what a camera sees
 
     @property
     def confident(self) -> dict[str, Detections]:
@@ -57,7 +61,10 @@ class Replay:
     def panel(self, sweep: Sweep, found: Detections, classes: Sequence[str]) -> BirdseyePanel:
         """Return the picture of a sweep that was added, with its confident boxes."""
         points, truth = torch.from_numpy(sweep.points.copy()), self.truth.get(sweep.frame)
-        return BirdseyePanel(points, self._confident(found), classes, sweep.frame, truth)
+        confident, unlabelled = self._confident(found), None
+        if truth is not None and self.camera_of is not None:
+            unlabelled = ~seen_by_camera(confident.boxes, self.camera_of(sweep.frame))
+        return BirdseyePanel(points, confident, classes, sweep.frame, truth, unlabelled=unlabelled)
 
     def _confident(self, found: Detections) -> Detections:
         return above_thresholds(found, self.thresholds)
@@ -69,14 +76,16 @@ def replay(
     config: AnyModelConfig,
     thresholds: tuple[float, ...] = (),
     ego_distance_m: float = EGO_DISTANCE_M,
+    animation: DriveAnimation | None = None,
 ) -> Replay:
     """Run a detector over all sweeps of a source, with a progress bar.
 
     ``config`` is the detector's; what of its features the source's points do not have is 0.
     ``thresholds`` are those of :class:`Replay`. Boxes on the sensor itself are left out, see
-    ``detection.ego``.
+    ``detection.ego``. ``animation`` gets a frame for each cloud.
     """
-    result = Replay({}, {}, [], [], thresholds=thresholds)
+    camera_of = calibration_of(source) if source.camera or source.label_folder else None
+    result = Replay({}, {}, [], [], thresholds=thresholds, camera_of=camera_of)
     every = max(1, source.count // PICTURED_SWEEPS)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
@@ -90,12 +99,17 @@ def replay(
         own = on_sensor(found.boxes, ego_distance_m)
         result.own_boxes.append(int(own.sum()))
         found = found.select(~own)
-        add_sweep(result, sweep, found, config, pictured=number % every == 0)
+        add_sweep(result, sweep, found, config, number % every == 0, animation)
     return result
 
 
 def add_sweep(
-    result: Replay, sweep: Sweep, found: Detections, config: AnyModelConfig, pictured: bool
+    result: Replay,
+    sweep: Sweep,
+    found: Detections,
+    config: AnyModelConfig,
+    pictured: bool,
+    animation: DriveAnimation | None = None,
 ) -> None:
     """Keep the boxes of a sweep, what is really there, and some sweeps to look at."""
     result.detections[sweep.frame] = found
@@ -104,8 +118,13 @@ def add_sweep(
         result.truth[sweep.frame] = ground_truth(
             sweep.truth, sweep.points, config.classes, config.range_m
         )
+    panel = result.panel(sweep, found, config.classes)
     if pictured and len(result.panels) < PICTURED_SWEEPS:
-        result.panels.append(result.panel(sweep, found, config.classes))
+        result.panels.append(panel)
+    if panel.objects > max((busiest.objects for busiest in result.busiest), default=0):
+        result.busiest[:] = [panel]
+    if animation is not None:
+        animation.add(panel)
 
 
 def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:

@@ -1,4 +1,4 @@
-"""Charts that set models side by side: what they reach at which distance, how long they take."""
+"""Charts of accuracy and latency: precision over recall, bars by distance, shares by time."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pd_ros.evaluation.plots.birdseye import new_figure
+from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.plots.displayable import undecorated
+from pd_ros.evaluation.plots.figure import new_figure
 
 
 class BarPanel(NamedTuple):
@@ -16,6 +17,21 @@ class BarPanel(NamedTuple):
     title: str
     groups: Sequence[str]  # [R]
     bars: Mapping[str, Sequence[float]]  # by model, [R] each, in percent; NaN: nothing to measure
+
+
+def save_precision_curves(path: Path, panels: Sequence[Sequence[CurvePanel]], title: str) -> None:
+    """Save precision over recall: rows of panels, all as long as the first; at least one panel."""
+    rows, columns = len(panels), len(panels[0])
+    figure = new_figure(columns * 3.0, rows * 2.8)
+    for number, (subtitle, curves) in enumerate((panel for row in panels for panel in row), 1):
+        axes = figure.add_subplot(rows, columns, number)
+        for label, recall, precision in curves:
+            axes.plot(recall, precision, label=undecorated(label))
+        axes.set(title=undecorated(subtitle), xlim=(0, 1.01), ylim=(0, 1.03))
+        axes.set(xlabel="recall", ylabel="precision")
+        axes.legend(loc="lower left", fontsize=7)
+    figure.suptitle(undecorated(title))
+    figure.savefig(path, dpi=120)
 
 
 def save_bars(path: Path, panels: Sequence[BarPanel], label: str) -> None:

@@ -30,8 +30,22 @@ from pd_ros.recordings.label_names import (
     unknown_names,
 )
 from pd_ros.recordings.sources import RecordingSource, open_source
-from pd_ros.replay.live_result import LiveRun, collect, format_live, write_files
-from pd_ros.replay.report import make_folders, report_json, write_report
+from pd_ros.replay.animate import open_animation
+from pd_ros.replay.live_result import (
+    LIVE,
+    PICTURE,
+    LiveRun,
+    collect,
+    format_live,
+    write_files,
+)
+from pd_ros.replay.report import (
+    make_folders,
+    picture_lines,
+    picture_title,
+    report_json,
+    write_report,
+)
 from pd_ros.replay.run import score, score_as_published
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.execution.timers import spinning
@@ -71,11 +85,13 @@ def _run(options: argparse.Namespace) -> str:
     refuse_all_unknown(names_of(source.truth.values()), config.classes)
     make_folders(options.out, options.json)
     watch = LoadWatch()
-    run = _replay(options, source)
-    load = watch.load()
     point = read_operating_point(checkpoint.training, checkpoint.where)
     thresholds = class_thresholds(point, config.classes)
-    result = collect(run, source, config, thresholds)
+    title = picture_title(LIVE, thresholds, config.classes)
+    with open_animation(options.animation, title, config) as animation:
+        run = _replay(options, source)
+        load = watch.load()
+        result = collect(run, source, config, thresholds, animation)
     scores = score(result, source, config.classes)
     published = score_as_published(result, source, config.classes)
     write_files(options.out, run, result, config)
@@ -100,7 +116,12 @@ def _run(options: argparse.Namespace) -> str:
         load.remark(),
         table,
         "\n".join(remarks),
-        f"boxes, report, picture: {options.out}",
+        "\n".join(
+            [
+                f"boxes, report: {options.out}",
+                *picture_lines(options.out / PICTURE, options.animation),
+            ]
+        ),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -181,5 +202,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--score-threshold", type=float, default=0.1, help="least score the node publishes")
     add("--teacher", type=Path, help="checkpoint; runs beside the node and is compared with it")
     add("--every", type=int, default=5, help="compare every so many clouds")
+    add(
+        "--animation", type=Path, metavar="FILE",
+        help="draw the drive from above, a frame for each of the first 200 clouds (.webp)",
+    )  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     return parser

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rosbags.rosbag2 import StoragePlugin
 from small_model import save_eager_model, save_overflowing_model
 from small_recording import (
@@ -68,7 +69,19 @@ def test_folder_of_bin(model_path: Path, tmp_path: Path, capsys) -> None:
     assert report(tmp_path / "out")["latency_ms"].keys() == {"p50", "p95", "max"}
     assert report(tmp_path / "out")["clouds_per_s"] > 0
     assert (tmp_path / "out" / "birdseye.png").read_bytes().startswith(b"\x89PNG")
-    assert "scores: none, no labels were found" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "scores: none, no labels were found" in out
+    assert f"picture: {tmp_path / 'out' / 'birdseye.png'}" in out.splitlines()
+    assert "animation: " not in out
+
+
+def test_animation_has_a_frame_for_each_cloud(model_path: Path, tmp_path: Path, capsys) -> None:
+    path = write_clouds(tmp_path / "drive", drive(3), [(STAMP, a_car())])
+    film = tmp_path / "film.webp"
+    replay(model_path, path, tmp_path / "out", "--animation", str(film))
+    assert f"animation: {film}" in capsys.readouterr().out.splitlines()
+    with Image.open(film) as frames:
+        assert frames.n_frames == 3
 
 
 def test_same_points_give_the_same_boxes_in_every_format(model_path: Path, tmp_path: Path) -> None:

@@ -111,6 +111,9 @@ def test_kitti_raw_counts_only_what_the_camera_sees(data_dir: Path) -> None:
     assert rows["car"].num_truth >= 16
     assert rows["car"].recall == 1 and rows["car"].false_positives == 0
     assert all(found.boxes[-1, 0] == -15 for found in result.detections.values())
+    for panel in result.panels:
+        assert panel.unlabelled is not None
+        assert panel.unlabelled[-1] and not panel.unlabelled.all()
     lost = score(run(source, shifted), source, CLASSES)
     assert lost is not None and not isinstance(lost, KittiReport)
     assert lost["car"].recall == 0
@@ -175,6 +178,19 @@ def test_a_few_clouds_spread_over_all_are_pictured(tmp_path: Path) -> None:
     source = open_(recording(tmp_path / "drive", [cloud_points(9)] * 13))
     panels = run(source).panels
     assert [panel.title for panel in panels] == [str(STAMP + i * STEP_NS) for i in range(0, 12, 2)]
+
+
+def test_the_cloud_with_the_most_objects_is_pictured_wherever_it_is(tmp_path: Path) -> None:
+    """Every other one of 13 clouds is pictured in any case; the sixth, which is not, has most."""
+    stamps = [STAMP + i * STEP_NS for i in range(13)]
+    messages = [cloud_message(stamp, cloud_points()) for stamp in stamps]
+    one = a_car()
+    # In one place, as the clouds have points in no other.
+    two = NamedBoxes(np.tile(one.boxes, (2, 1)), ("Car", "Car"), np.ones(2, np.float32))
+    truth = [(stamp, two if i == 5 else one) for i, stamp in enumerate(stamps)]
+    result = run(open_(write_clouds(tmp_path / "drive", messages, truth)))
+    assert [panel.title for panel in result.busiest] == [str(stamps[5])]
+    assert str(stamps[5]) not in [panel.title for panel in result.panels]
 
 
 def test_statistics_of_no_clouds_at_all() -> None:

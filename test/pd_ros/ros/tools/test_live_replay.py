@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
+from PIL import Image
 from small_bag import write_bag
 from small_recording import write_clouds
 
@@ -30,8 +31,9 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     drive, checkpoint, tmp_path, capsys
 ) -> None:
     arguments = ["--recording", str(drive), "--model", str(checkpoint), "--out", str(tmp_path)]
+    animation = tmp_path / "drive.webp"
     for _ in range(2):  # the second run replaces the files of the first
-        assert main([*arguments, "--rate", "0.5"]) == 0
+        assert main([*arguments, "--rate", "0.5", "--animation", str(animation)]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["clouds"] == {
         "sent": 10, "answered": 10, "dropped by the node": 0, "lost on the way": 0,
@@ -45,10 +47,15 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     with open_recording(tmp_path / "detections") as recording:
         assert recording.count("/detections") == 10
     assert (tmp_path / "birdseye.png").stat().st_size > 10_000
+    with Image.open(animation) as film:
+        assert film.n_frames == 10
     assert 0 < report["node_listens_after_s"] < 60
     assert float(report["node"]["resident memory (MB)"]) > 50
     out = capsys.readouterr().out
     assert "clouds answered" in out and "node listens after (s)" in out
+    lines = out.splitlines()
+    assert f"picture: {tmp_path / 'birdseye.png'}" in lines
+    assert f"animation: {animation}" in lines
 
 
 def test_a_teacher_runs_beside_it_and_is_compared(drive, checkpoint, tmp_path, capsys) -> None:
@@ -69,11 +76,12 @@ def test_a_teacher_runs_beside_it_and_is_compared(drive, checkpoint, tmp_path, c
         ({"--model": "/no/such.safetensors"}, "no such checkpoint"),
         ({"--topic": "/cloud"}, "/cloud: expected a topic of sensor_msgs"),
         ({"--rate": "0"}, "--rate: expected more than 0"),
+        ({"--animation": "drive.gif"}, "drive.gif: expected a name that ends in .webp"),
         ({"--teacher": "/no/such.safetensors"}, "/no/such.safetensors"),
         ({"--every": "0"}, "--every: expected at least 1"),
         ({"--device": "toaster"}, "node: ended with exit code 1"),
     ],
-    ids=["recording", "model", "topic", "rate", "teacher", "every", "device"],
+    ids=["recording", "model", "topic", "rate", "animation", "teacher", "every", "device"],
 )
 def test_bad_input_is_one_clear_line(change, message, drive, checkpoint, tmp_path, capsys) -> None:
     values = {"--recording": str(drive), "--model": str(checkpoint), "--out": str(tmp_path)}
