@@ -4,6 +4,7 @@ import gc
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ class DetectorNode(CheckedLifecycleNode):
         self.statistics = Statistics()
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._class_specs: list[Spec] = []  # of the last model
+        self._past_names: set[str] = set()  # parameters of the classes of all models so far
         self.exit_code = 0
 
     def begin(self) -> bool:
@@ -127,23 +129,36 @@ class DetectorNode(CheckedLifecycleNode):
 
         setup = read_setup(self, str(DEFAULT_CHECKPOINT))
         predictor = load_detector(setup)
-        self._declare_classes(predictor.config.classes)
-        # rclpy keeps what was given at the start only here, and accepts unknown names silently.
-        check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
+        own = class_specs(predictor.config.classes)
+        self._check_overrides(own)
         transforms = self._transforms_for(setup, predictor)
-        try:
-            self.engine = Engine(
+        with ExitStack() as undo:  # what fails changes nothing
+            if transforms is not None:
+                undo.callback(transforms.close)
+            engine = Engine(
                 self, predictor, setup, transforms, self.statistics, self._end_lost,
                 self.note_failure,
             )  # fmt: skip
-        except BaseException:
-            if transforms is not None:
-                transforms.close()
-            raise
+            undo.pop_all()
+            undo.callback(engine.close)
+            self._declare_classes(own)
+            undo.pop_all()
+        self.engine = engine
         self._refresh_settings([])
         self.get_logger().info(
             f"{predictor.config.name} from {setup.checkpoint} on {predictor.device}"
         )
+
+    def _check_overrides(self, own: Sequence[Spec]) -> None:
+        """Raise ``ValueError`` for a parameter given at the start that no model so far had.
+
+        rclpy keeps what was given at the start only here, and accepts unknown names silently.
+        """
+        old = {spec.name for spec in self._class_specs}
+        others = [name for name in self.get_parameters_by_prefix("") if name not in old]
+        known = [*others, *(spec.name for spec in own)]
+        given = [name for name in self._parameter_overrides if name not in self._past_names]
+        check_names(given, known)
 
     def _transforms_for(self, setup: Setup, predictor: "Predictor") -> Any:
         """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
@@ -177,14 +192,24 @@ class DetectorNode(CheckedLifecycleNode):
         gc.collect()
         give_back_memory()
 
-    def _declare_classes(self, classes: Sequence[str]) -> None:
-        """Have the parameters of a model's classes; those that were there keep their values."""
-        own = class_specs(classes)
+    def _declare_classes(self, own: list[Spec]) -> None:
+        """Have the parameters of a model's classes; those that were there keep their values.
+
+        Raises ``ValueError`` for a bad value given at the start; then all are as before.
+        """
+        new = [spec for spec in own if not self.has_parameter(spec.name)]
+        try:
+            declare(self, new)
+        except ValueError:
+            for spec in new:
+                if self.has_parameter(spec.name):
+                    self.undeclare_parameter(spec.name)
+            raise
         for spec in self._class_specs:
             if spec not in own:
                 self._undeclare(spec)
-        declare(self, [spec for spec in own if not self.has_parameter(spec.name)])
         self._class_specs = own
+        self._past_names |= {spec.name for spec in own}
 
     def _undeclare(self, spec: Spec) -> None:
         value = self.get_parameter(spec.name).value
