@@ -14,11 +14,14 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from pd_ros.process.memory import give_back_memory
-from pd_ros.ros.execution.guarded_executor import Report, describe_failure
+from pd_ros.ros.cloud_subscription import TOPIC
+from pd_ros.ros.execution.guarded_executor import Report, describe_failure, subscription_name
 from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
+from pd_ros.ros.execution.topic_names import check_topics
 from pd_ros.ros.parameters import declare, make_check, read_settings, read_setup
 from pd_ros.ros.tf_source import open_transforms
-from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED
+from pd_ros.runtime.diagnostics.silence import CLOUD_TYPE
+from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED, NOT_TAKEN
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
 from pd_ros.runtime.settings import Setup
@@ -32,6 +35,13 @@ DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "weights" / "sim_student.safete
 LOST_DEVICE = 70  # exit code: start the process again
 _LOG_PERIOD_S = 5.0
 _STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end of the process
+_TOPICS = {
+    TOPIC: CLOUD_TYPE,
+    "detections": "vision_msgs/msg/Detection3DArray",
+    "~/markers": "visualization_msgs/msg/MarkerArray",
+    "~/transition_event": "lifecycle_msgs/msg/TransitionEvent",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -47,6 +57,7 @@ class DetectorNode(CheckedLifecycleNode):
         open_transforms: Callable[[Node, Report], Any] = open_transforms,
     ) -> None:
         super().__init__(name)
+        check_topics(self, _TOPICS)
         self.engine: Engine | None = None
         self.add_on_set_parameters_callback(make_check(self, lambda: self.engine is not None))
         declare(self, SPECS)
@@ -102,6 +113,8 @@ class DetectorNode(CheckedLifecycleNode):
     def note_failure(self, what: str, error: Exception) -> None:
         """Log and count a callback that raised an error; the diagnostics show it."""
         self.statistics.note(CALLBACK_FAILED)
+        if what == subscription_name(self.resolve_topic_name(TOPIC)):
+            self.statistics.note(NOT_TAKEN)
         if self._throttle.allows(what, time.monotonic()):
             self.get_logger().error(describe_failure(what, error))
 
