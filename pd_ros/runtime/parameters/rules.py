@@ -25,8 +25,8 @@ def check_names(given: Sequence[str], known: Sequence[str]) -> None:
             continue
         if name.startswith(_OF_TOPICS):  # rclpy would pass over it in silence
             raise ValueError(
-                f"parameter {name}: no topic of this node has its QoS overridden so; set"
-                " input.reliability and input.depth for the clouds, or leave it out"
+                f"parameter {name}: no topic of this node has its QoS overridden so; clouds have"
+                " input.reliability; leave this one out"
             )
         near = _nearest(name, known)
         hint = f"did you mean {near}?" if near else (

@@ -273,7 +273,9 @@ def test_names_of_rclpy_pass() -> None:
 
 def test_an_override_of_qos_that_nobody_reads_is_refused() -> None:
     name = "qos_overrides./points.subscription.reliability"
-    with pytest.raises(ValueError, match=f"parameter {name}: no topic .* set input.reliability"):
+    with pytest.raises(
+        ValueError, match=f"parameter {name}: no topic .* clouds have input.reliability"
+    ):
         check_names([*KNOWN, name], KNOWN)
 
 
