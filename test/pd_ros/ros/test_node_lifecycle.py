@@ -115,6 +115,16 @@ def test_bad_parameters_of_classes_at_the_start_leave_nothing_behind(
         assert len(list(node.publishers)) == topics
 
 
+def test_a_name_for_the_topics_that_is_none_is_refused_in_one_short_line(
+    checkpoint, capfd
+) -> None:
+    with node_here(checkpoint, f"postprocess.class_map.car:={'v' * 10_000}") as node:
+        assert node.trigger_configure() == FAILURE
+    log = capfd.readouterr().err
+    assert "a name has 1 to 100 characters, got 10000" in log
+    assert len(log) < 500
+
+
 def test_a_bad_checkpoint_can_be_replaced_and_configured_again(node, checkpoint, tmp_path) -> None:
     whole = checkpoint.read_bytes()
     try:
