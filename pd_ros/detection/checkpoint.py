@@ -132,8 +132,12 @@ def add_to_record(path: Path, entries: Mapping[str, object]) -> None:
 
 @contextmanager
 def _open(path: Path) -> Iterator[Any]:
-    file_path = find_checkpoint(path)
-    if not file_path.is_file():
+    try:
+        file_path = find_checkpoint(path)
+        there = file_path.is_file()
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); give another path") from None
+    if not there:
         raise ValueError(
             f"{path}: no such checkpoint; give the path of a .safetensors file, or one of"
             f" {', '.join(shipped_names())}"

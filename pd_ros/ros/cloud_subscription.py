@@ -50,7 +50,7 @@ class CloudSubscription:
             ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
         )
         self._timer: Any = None
-        self._subscription = self._subscribe()
+        self._subscription = self._subscribe(self.reliability)
         if reliability == "auto":
             self._timer = steady_timer(node, _LOOK_PERIOD_S, self._look_at_publishers)
 
@@ -65,7 +65,7 @@ class CloudSubscription:
 
         What ``auto`` is about to go over to is no conflict.
         """
-        found = cloud_publishers(self._node, self.topic, self._profile())
+        found = cloud_publishers(self._node, self.topic, self._profile(self.reliability))
         if self._timer is None:
             return found
         return [publisher._replace(conflict="") for publisher in found]
@@ -76,20 +76,20 @@ class CloudSubscription:
             self._node.destroy_timer(self._timer)
         self._node.destroy_subscription(self._subscription)
 
-    def _profile(self) -> QoSProfile:
+    def _profile(self, reliability: ReliabilityPolicy) -> QoSProfile:
         return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
             depth=self._depth,
             durability=DurabilityPolicy.VOLATILE,
-            reliability=self.reliability,
+            reliability=reliability,
         )
 
-    def _subscribe(self) -> Subscription:
+    def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
         return self._node.create_subscription(
             PointCloud2,
             TOPIC,
             self._on_bytes if self._raw else self._on_message,
-            self._profile(),
+            self._profile(reliability),
             event_callbacks=SubscriptionEventCallbacks(
                 message_lost=lambda lost: self._on_lost(lost.total_count_change)
             ),
@@ -123,12 +123,20 @@ class CloudSubscription:
         offers = [offer for offer in self.publishers if offer.type == CLOUD_TYPE]
         if all(offer.reliability != BEST_EFFORT for offer in offers):
             return
+        self._ask_for_best_effort()
+
+    def _ask_for_best_effort(self) -> None:
+        """Exchange the subscription; where there can be no new one, the old one stays.
+
+        Then the error goes to whoever calls, and the timer tries again.
+        """
+        new = self._subscribe(ReliabilityPolicy.BEST_EFFORT)
+        old, self._subscription = self._subscription, new
+        self.reliability = ReliabilityPolicy.BEST_EFFORT
         self._node.get_logger().info(
             f"{self.topic}: a publisher offers best effort only, so that is asked for; if clouds"
             " get lost, use the Fast DDS profile config/dds/fastdds_shm.xml on its side"
         )
-        self._node.destroy_subscription(self._subscription)
-        self.reliability = ReliabilityPolicy.BEST_EFFORT
-        self._subscription = self._subscribe()
         self._node.destroy_timer(self._timer)
         self._timer = None
+        self._node.destroy_subscription(old)

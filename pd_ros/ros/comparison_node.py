@@ -17,11 +17,12 @@ from visualization_msgs.msg import MarkerArray
 from pd_ros.ros.cloud_publishers import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
+from pd_ros.ros.execution.topic_names import check_topics
 from pd_ros.ros.messages import comparison_array, diagnostic_status, group_markers, status_name
 from pd_ros.ros.parameters import declare, values_of
 from pd_ros.runtime.comparison.exact_time_sync import StampPair, StampPairs, header_stamp_ns
 from pd_ros.runtime.comparison.window import ComparisonCounter, judge_comparison
-from pd_ros.runtime.diagnostics.silence import Input, RosTime, explain_silence
+from pd_ros.runtime.diagnostics.silence import CLOUD_TYPE, Input, RosTime, explain_silence
 from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.runtime.parameters.read import read_agreement_limits, read_comparison
@@ -30,6 +31,13 @@ from pd_ros.runtime.statistics import Throttle
 
 DEFAULT_TEACHER = Path(__file__).parents[1] / "weights" / "sim_teacher.safetensors"
 _LOG_PERIOD_S = 5.0
+_TOPICS = {
+    "points": CLOUD_TYPE,
+    "detections": "vision_msgs/msg/Detection3DArray",
+    "~/comparison": "diagnostic_msgs/msg/DiagnosticArray",
+    "~/markers": "visualization_msgs/msg/MarkerArray",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
 
 
 class ComparisonNode(Node):
@@ -41,6 +49,7 @@ class ComparisonNode(Node):
 
     def __init__(self, name: str = "lidar_comparison") -> None:
         super().__init__(name)
+        check_topics(self, _TOPICS)
         declare(self, COMPARISON_SPECS)
         check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
         check_values({spec.name: self._value(spec.name) for spec in COMPARISON_SPECS})

@@ -4,6 +4,7 @@ import gc
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,15 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from pd_ros.process.memory import give_back_memory
-from pd_ros.ros.execution.guarded_executor import Report, describe_failure
+from pd_ros.ros.cloud_subscription import TOPIC
+from pd_ros.ros.execution.guarded_executor import Report, describe_failure, subscription_name
 from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
+from pd_ros.ros.execution.topic_names import check_topics
 from pd_ros.ros.parameters import declare, make_check, values_of
 from pd_ros.ros.tf_source import open_transforms
-from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED
-from pd_ros.runtime.parameters.read import read_settings, read_startup
+from pd_ros.runtime.diagnostics.silence import CLOUD_TYPE
+from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED, NOT_TAKEN
+from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
 from pd_ros.runtime.settings import Settings, StartupParameters
@@ -32,6 +36,13 @@ DEFAULT_CHECKPOINT = Path(__file__).parents[1] / "weights" / "sim_student.safete
 LOST_DEVICE = 70  # exit code: start the process again
 _LOG_PERIOD_S = 5.0
 _STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end of the process
+_TOPICS = {
+    TOPIC: CLOUD_TYPE,
+    "detections": "vision_msgs/msg/Detection3DArray",
+    "~/markers": "visualization_msgs/msg/MarkerArray",
+    "~/transition_event": "lifecycle_msgs/msg/TransitionEvent",
+    "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
+}
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -47,6 +58,7 @@ class DetectorNode(CheckedLifecycleNode):
         open_transforms: Callable[[Node, Report], Any] = open_transforms,
     ) -> None:
         super().__init__(name)
+        check_topics(self, _TOPICS)
         self.engine: Engine | None = None
         self.add_on_set_parameters_callback(make_check(self, lambda: self.engine is not None))
         declare(self, SPECS)
@@ -55,6 +67,7 @@ class DetectorNode(CheckedLifecycleNode):
         self.statistics = Statistics()
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._class_specs: list[Spec] = []  # of the last model
+        self._past_names: set[str] = set()  # parameters of the classes of all models so far
         self.exit_code = 0
 
     def begin(self) -> bool:
@@ -101,6 +114,8 @@ class DetectorNode(CheckedLifecycleNode):
     def note_failure(self, what: str, error: Exception) -> None:
         """Log and count a callback that raised an error; the diagnostics show it."""
         self.statistics.note(CALLBACK_FAILED)
+        if what == subscription_name(self.resolve_topic_name(TOPIC)):
+            self.statistics.note(NOT_TAKEN)
         if self._throttle.allows(what, time.monotonic()):
             self.get_logger().error(describe_failure(what, error))
 
@@ -128,22 +143,38 @@ class DetectorNode(CheckedLifecycleNode):
 
         startup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
         predictor = load_detector(startup)
-        self._declare_classes(predictor.config.classes)
-        # rclpy keeps what was given at the start only here, and accepts unknown names silently.
-        check_names(list(self._parameter_overrides), list(self.get_parameters_by_prefix("")))
+        classes = predictor.config.classes
+        own = class_specs(classes)
+        self._check_overrides(own)
         transforms = self._transforms_for(startup, predictor)
-        try:
-            self.engine = Engine(
-                self, predictor, startup, self._read_settings(predictor), transforms,
-                self.statistics, self._end_lost, self.note_failure,
-            )  # fmt: skip
-        except BaseException:
+        value = default_values([*SPECS, *own]).__getitem__  # until its classes have parameters
+        with ExitStack() as undo:  # what fails changes nothing
             if transforms is not None:
-                transforms.close()
-            raise
+                undo.callback(transforms.close)
+            engine = Engine(
+                self, predictor, startup, read_settings(value, classes, predictor.thresholds),
+                transforms, self.statistics, self._end_lost, self.note_failure,
+            )  # fmt: skip
+            undo.pop_all()
+            undo.callback(engine.close)
+            self._declare_classes(own)
+            undo.pop_all()
+        self.engine = engine
+        self._refresh_settings([])
         self.get_logger().info(
             f"{predictor.config.name} from {startup.checkpoint} on {predictor.device}"
         )
+
+    def _check_overrides(self, own: Sequence[Spec]) -> None:
+        """Raise ``ValueError`` for a parameter given at the start that no model so far had.
+
+        rclpy keeps what was given at the start only here, and accepts unknown names silently.
+        """
+        old = {spec.name for spec in self._class_specs}
+        others = [name for name in self.get_parameters_by_prefix("") if name not in old]
+        known = [*others, *(spec.name for spec in own)]
+        given = [name for name in self._parameter_overrides if name not in self._past_names]
+        check_names(given, known)
 
     def _transforms_for(self, startup: StartupParameters, predictor: "Predictor") -> Any:
         """Transforms, if they are needed; ``ValueError`` where what was asked cannot be done."""
@@ -180,14 +211,24 @@ class DetectorNode(CheckedLifecycleNode):
         gc.collect()
         give_back_memory()
 
-    def _declare_classes(self, classes: Sequence[str]) -> None:
-        """Have the parameters of a model's classes; those that were there keep their values."""
-        own = class_specs(classes)
+    def _declare_classes(self, own: list[Spec]) -> None:
+        """Have the parameters of a model's classes; those that were there keep their values.
+
+        Raises ``ValueError`` for a bad value given at the start; then all are as before.
+        """
+        new = [spec for spec in own if not self.has_parameter(spec.name)]
+        try:
+            declare(self, new)
+        except ValueError:
+            for spec in new:
+                if self.has_parameter(spec.name):
+                    self.undeclare_parameter(spec.name)
+            raise
         for spec in self._class_specs:
             if spec not in own:
                 self._undeclare(spec)
-        declare(self, [spec for spec in own if not self.has_parameter(spec.name)])
         self._class_specs = own
+        self._past_names |= {spec.name for spec in own}
 
     def _undeclare(self, spec: Spec) -> None:
         value = self.get_parameter(spec.name).value

@@ -49,7 +49,9 @@ def declare(node: Node, specs: Sequence[Spec]) -> None:
         try:
             node.declare_parameter(spec.name, default, descriptor(spec))
         except ParameterException as error:
-            raise ValueError(f"parameter {spec.name}: {error}") from error
+            # rclpy puts the value before the reason as it is, whatever its length and line breaks
+            reason = str(error).partition("Reason: ")[2] or str(error)
+            raise ValueError(f"parameter {spec.name}: {reason}") from error
 
 
 def make_check(

@@ -52,6 +52,10 @@ class TfSource:
         move, turn = found.translation, found.rotation
         return rigid((move.x, move.y, move.z), (turn.x, turn.y, turn.z, turn.w))
 
+    def clear(self) -> None:
+        """See ``TransformSource``; tf2's own buffer keeps static transforms."""
+        self._buffer.clear()
+
     def close(self) -> None:
         """Stop listening."""
         self._spinning.close()

@@ -28,6 +28,8 @@ from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, i
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
 
+_NEW_START_NS = 1_000_000_000  # clouds that come in another order are not that far apart
+
 
 class PipelineResult(NamedTuple):
     """What is published for one cloud."""
@@ -197,6 +199,8 @@ class DetectionPipeline:
         if self._last_ns is not None and stamp_ns < self._last_ns:
             self._note("time went back", "stamps went back: a recording began again?")
             self._sweeps.clear()
+            if self._transforms is not None and self._last_ns - stamp_ns > _NEW_START_NS:
+                self._transforms.clear()  # tf2 takes nothing that is 10 s older than its newest
         self._last_ns = stamp_ns
 
     def _note_clipped(self, capacity: str, points: int) -> None:

@@ -24,6 +24,10 @@ class TransformSource(Protocol):
         """
         ...
 
+    def clear(self) -> None:
+        """Forget what was known at other times; frames that never move stay."""
+        ...
+
 
 def move_points(points: Float32, target_from_source: Matrix) -> Float32:
     """Points ``[N, 3 + C]`` in another frame; a new array, the features as they were."""

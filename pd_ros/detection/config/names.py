@@ -7,15 +7,21 @@ from pydantic import AfterValidator, Field
 _MOST_CHARACTERS = 100
 
 
-def _readable(name: str) -> str:
-    """What a person can read in one line."""
+def why_unreadable(name: str) -> str:
+    """Say why a person cannot read a name in one line; empty for a good one."""
     if not name or len(name) > _MOST_CHARACTERS:
-        raise ValueError(f"a name has 1 to {_MOST_CHARACTERS} characters, got {len(name)}")
+        return f"a name has 1 to {_MOST_CHARACTERS} characters, got {len(name)}"
     if not name.isprintable() or name != name.strip():
-        raise ValueError(
+        return (
             "a name of printable characters on one line is needed, without spaces about it, got"
             f" {name!a}; rename it"
         )
+    return ""
+
+
+def _readable(name: str) -> str:
+    if reason := why_unreadable(name):
+        raise ValueError(reason)
     return name
 
 

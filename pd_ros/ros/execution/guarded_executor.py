@@ -94,9 +94,14 @@ def describe_failure(what: str, error: Exception) -> str:
     return f"{what} failed, the node goes on:\n{trace}"
 
 
+def subscription_name(topic: str) -> str:
+    """Return what a report calls the subscription of a topic that failed."""
+    return f"subscription of {topic}"
+
+
 def _name(entity: Any) -> str:
     if isinstance(entity, Service):
         return f"service {entity.srv_name}"
     if isinstance(entity, Subscription):
-        return f"subscription of {entity.topic_name}"
+        return subscription_name(entity.topic_name)
     return type(entity).__name__.lower()

@@ -7,12 +7,15 @@ from typing import Protocol
 
 import rclpy
 from rclpy.context import Context
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.executors import ExternalShutdownException
 
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.stop_signals import Stopped, StopSignals
 from pd_ros.ros.execution.guarded_executor import GuardedExecutor
 from pd_ros.ros.fastdds import free_ports
+
+_OF_THE_USER = (ValueError, OSError, InvalidParameterTypeException)
 
 
 class ProgramNode(Protocol):
@@ -42,9 +45,9 @@ def run_node(
 ) -> int:
     """Run a node until it is told to stop; returns the exit code.
 
-    ``ValueError`` and ``OSError`` of ``make`` and ``begin`` are the user's to correct: one line,
-    exit code 1. ``make`` is to be quick: of a node that is not made yet, a stop while torch is
-    imported leaves traces in DDS.
+    ``ValueError`` and ``OSError`` of ``make`` and ``begin`` are the user's to correct, and so is
+    a parameter of rclpy's own of the wrong type: one line, exit code 1. ``make`` is to be quick:
+    of a node that is not made yet, a stop while torch is imported leaves traces in DDS.
     """
     keep_freed_memory()
     free_ports(name)
@@ -63,7 +66,7 @@ def run_node(
             pass
         except Exception as error:
             if rclpy.ok() and not signals.told:  # else that is why it failed
-                refused = isinstance(error, ValueError | OSError)
+                refused = isinstance(error, _OF_THE_USER)
                 if not refused:
                     raise
                 sys.stderr.write(f"{name}: {error}\n")

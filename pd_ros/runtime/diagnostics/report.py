@@ -14,6 +14,7 @@ from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_clou
 from pd_ros.runtime.diagnostics.frame_check import judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime
 from pd_ros.runtime.diagnostics.status import (
+    NOT_TAKEN,
     Health,
     Level,
     judge_clouds,
@@ -51,6 +52,7 @@ class DiagnosticsReporter:
         self.model_input = ModelInput.of(predictor.config, predictor.training, predictor.where)
         self._reported = statistics.read()
         self._last: CloudMessage | None = None
+        self._untaken_before = 0  # the last cloud
         self._findings: list[Finding] = []
         now_s = time.monotonic()
         self._read_s = self._arrived_s = self._boxes_s = self._moved_s = now_s
@@ -59,10 +61,12 @@ class DiagnosticsReporter:
         """Say that the node starts to listen: it has not been silent before."""
         self._read_s = self._arrived_s = self._boxes_s = self._moved_s = time.monotonic()
         self._reported = self._statistics.read()
+        self._untaken_before = self._reported.events.get(NOT_TAKEN, 0)
 
     def saw(self, cloud: CloudMessage) -> None:
         """Keep the newest cloud, to be examined with the next report."""
         self._last, self._arrived_s = cloud, time.monotonic()
+        self._untaken_before = self._statistics.read().events.get(NOT_TAKEN, 0)
         self._ahead_s = max(self._ahead_s, (cloud.header.stamp.ns - self._time_now().ns) / 1e9)
 
     def saw_unreadable(self, text: str) -> None:
@@ -92,6 +96,7 @@ class DiagnosticsReporter:
             reliability=reliability,
             time=self._time,
             still_s=now_s - self._moved_s,
+            untaken=counts.events.get(NOT_TAKEN, 0) - self._untaken_before,
             ahead_s=self._ahead_s,
         )
         self._ahead_s = 0.0

@@ -45,6 +45,7 @@ class Input(NamedTuple):
     reliability: str = ""  # of the subscription
     time: RosTime = RosTime(0, simulated=False)
     still_s: float = 0.0  # since the node's clock has moved
+    untaken: int = 0  # clouds since the last one that came, which the node failed to take
     ahead_s: float = 0.0  # how far the stamps of the period were in the future at most
 
     @property
@@ -67,6 +68,8 @@ def explain_nobody(seen: Input) -> str:
 
 def explain_silence(seen: Input) -> str:
     """Say why no cloud comes."""
+    if seen.untaken:
+        return explain_untaken(seen.untaken)
     nobody, free = explain_nobody(seen), _heard(seen)
     if nobody:
         return nobody
@@ -74,7 +77,17 @@ def explain_silence(seen: Input) -> str:
         return no_clock_text()
     if seen.time.simulated and seen.still_s > _STILL_S:
         return "use_sim_time is set and /clock stands still: the recording is paused or over"
-    return f"there is {_names(free)}, {_explain_sender(seen, free)}"
+    others = explain_unheard(seen)  # the one that sends may be among them
+    return "; ".join(
+        text
+        for text in (f"there is {_names(free)}, {_explain_sender(seen, free)}", others)
+        if text
+    )
+
+
+def explain_untaken(clouds: int) -> str:
+    """Say of clouds that came, and for which the node's callback failed, whose fault that is."""
+    return f"{clouds} clouds could not be taken by the node itself; see its log"
 
 
 def _explain_sender(seen: Input, free: Sequence[Publisher]) -> str:
@@ -96,14 +109,17 @@ def explain_unheard(seen: Input) -> str:
     """Say which publishers cannot be heard and why; empty where all can."""
     refused = [publisher for publisher in seen.publishers if publisher.conflict]
     others = [publisher for publisher in seen.publishers if publisher.type != CLOUD_TYPE]
+    found = []
     if refused:
-        return (
+        found.append(
             f"incompatible QoS, not heard: {_names(refused)}: {refused[0].conflict}; set"
             " input.reliability to auto or best_effort, or make the publisher reliable"
         )
     if others:
-        return f"not heard, for it is no {CLOUD_TYPE}: {_names(others)}; check the remappings"
-    return ""
+        found.append(
+            f"not heard, for it is no {CLOUD_TYPE}: {_names(others)}; check the remappings"
+        )
+    return "; ".join(found)
 
 
 def explain_loss(seen: Input) -> str:

@@ -14,6 +14,7 @@ from pd_ros.runtime.diagnostics.silence import (
     explain_nobody,
     explain_silence,
     explain_unheard,
+    explain_untaken,
     no_clock_text,
 )
 from pd_ros.runtime.settings import DiagnosticLimits
@@ -23,6 +24,7 @@ LATENCY = "arrival to answer"  # in the timings
 AGE = "age on arrival"
 
 CALLBACK_FAILED = "callback failed"  # in the events
+NOT_TAKEN = "not taken"  # clouds, for which the callback failed
 
 _HUNG_S = 5.0
 _AHEAD_S = 1.0  # stamps so far in the future are no mere difference of two good clocks
@@ -69,12 +71,14 @@ def judge_clouds(
 ) -> Health:
     """Judge what comes in between two readings of the counts."""
     received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
-    lost = _grown(before.events, now.events).get("lost on the way", 0)
+    events = _grown(before.events, now.events)
+    lost, untaken = events.get("lost on the way", 0), events.get(NOT_TAKEN, 0)
     rate = received / max(seen.period_s, 1e-9)
     nobody, unheard = explain_nobody(seen), explain_unheard(seen)
     silent = f"no cloud for {seen.silent_s:.1f} s"
     slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
     findings = (  # the worst first
+        (untaken, Level.ERROR, explain_untaken(untaken)),
         (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
         (nobody, Level.STALE, nobody),
         (seen.silent_s > limit.timeout_s, Level.STALE, f"{silent}; {explain_silence(seen)}"),
@@ -96,6 +100,7 @@ def judge_clouds(
         "rejected": sum(now.rejected.values()),
         **{f"rejected, {reason}": count for reason, count in sorted(now.rejected.items())},
         "lost on the way": now.events.get("lost on the way", 0),
+        NOT_TAKEN: now.events.get(NOT_TAKEN, 0),
         "clipped points": now.clipped_points,
         "last latency (ms)": round(now.last_latency_ms, 1),
         "last boxes": now.last_boxes,

@@ -9,9 +9,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pd_ros.runtime.parameters.specs import BINS, BOXES, NMS, SPECS, THRESHOLD
+from pd_ros.runtime.parameters.specs import BINS, BOXES, CLASS_MAP, NMS, SPECS, THRESHOLD
 
-_OF_TOPICS = "qos_overrides."  # rclpy's, one for each topic
+_OF_TOPICS = "qos_overrides."  # of rclpy, which declares those that it reads
 _BY_NAME = {spec.name: spec for spec in SPECS}
 
 
@@ -21,8 +21,13 @@ def check_names(given: Sequence[str], known: Sequence[str]) -> None:
     ``known``: all that the node has, rclpy's own among them.
     """
     for name in given:
-        if name in known or name.startswith(_OF_TOPICS):
+        if name in known:
             continue
+        if name.startswith(_OF_TOPICS):  # rclpy would pass over it in silence
+            raise ValueError(
+                f"parameter {name}: no topic of this node has its QoS overridden so; clouds have"
+                " input.reliability; leave this one out"
+            )
         near = _nearest(name, known)
         hint = f"did you mean {near}?" if near else (
             "one of another node belongs into that node's own section of the parameter file;"
@@ -53,7 +58,7 @@ def why_not(given: Mapping[str, Any], after: Mapping[str, Any], configured: bool
         return "expected a name for each parameter, got an empty one"
     for name, value in given.items():
         reason = _why_not_now(name) if configured else ""
-        reason = reason or _why_not_alone(name, value)
+        reason = reason or _why_not_alone(name, value) or _why_no_name(name, value)
         if reason:
             return f"{name}: {reason}"
     return _why_not_together(after)
@@ -86,11 +91,20 @@ def _why_not_alone(name: str, value: Any) -> str:
 
 def _why_no_threshold(value: Any) -> str:
     numbers = numbers_of(value)
-    if isinstance(value, str | bool) or not numbers:
+    if not numbers:
         return f"Wrong parameter type: expected a number or a list of numbers, got {value!r}"
     if not all(number == -1 or 0 <= number <= 1 for number in numbers):
         return f"expected -1 (the default threshold) or 0 to 1, got {value}"
     return ""
+
+
+def _why_no_name(name: str, value: Any) -> str:
+    """The rule of class names, for the site's; an empty one leaves a class its own."""
+    if not name.startswith(CLASS_MAP) or not value or not isinstance(value, str):
+        return ""
+    from pd_ros.detection.config.names import why_unreadable  # noqa: PLC0415  # pydantic is slow
+
+    return why_unreadable(value)
 
 
 def _why_no_box(numbers: Sequence[float]) -> str:
@@ -126,8 +140,11 @@ def _why_not_together(values: Mapping[str, Any]) -> str:
 
 
 def numbers_of(value: Any) -> list[float]:
-    """Return the numbers of a value, which may be one or a list of them; none of others."""
+    """Return the numbers of a value, which may be one or a list of them; none of others.
+
+    Python's truth values would pass for numbers; they are none.
+    """
     values = [value] if isinstance(value, float | int) else value
-    if isinstance(values, str | bool) or values is None:
+    if isinstance(values, str) or values is None:
         return []
-    return [float(v) for v in values if isinstance(v, float | int)]
+    return [float(v) for v in values if isinstance(v, float | int) and not isinstance(v, bool)]

@@ -1,4 +1,7 @@
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -64,6 +67,16 @@ def test_half_weights_halve_the_file_and_stay_close(written, tmp_path) -> None:
 def test_missing_file(tmp_path) -> None:
     with pytest.raises(ValueError, match=r"nowhere\.safetensors: no such checkpoint"):
         load_checkpoint(tmp_path / "nowhere.safetensors")
+
+
+@pytest.mark.parametrize("error", [errno.ENAMETOOLONG, errno.EACCES])
+def test_a_path_that_may_not_be_looked_at(tmp_path, monkeypatch, error) -> None:
+    def stat(path, **_options):
+        raise OSError(error, os.strerror(error), str(path))
+
+    monkeypatch.setattr(Path, "stat", stat)
+    with pytest.raises(ValueError, match=rf"model: cannot be read \({os.strerror(error)}\)"):
+        load_checkpoint(tmp_path / "model")
 
 
 @pytest.mark.parametrize("keep", [0, 5, 0.5, 0.99])

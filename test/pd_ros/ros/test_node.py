@@ -267,8 +267,20 @@ def test_told_to_stop_it_ends_with_exit_code_0(context, checkpoint, number) -> N
         (["-p", "postprocess.max_detections:=0"], "postprocess.max_detections"),
         (["-p", "input.reliability:=always"], "expected one of auto, best_effort, reliable"),
         (["-p", "model.device:=toaster"], "expected auto, cpu or cuda:N"),
+        (["-p", f"model.checkpoint:=/{'a' * 260}"], "cannot be read (File name too long)"),
+        (
+            ["-p", "qos_overrides./points.subscription.depth:=1"],
+            "parameter qos_overrides./points.subscription.depth: no topic of this node",
+        ),
+        (["-p", "postprocess.score_threshold.car:=[true]"], "list of numbers, got [True]"),
+        (["-p", f"postprocess.class_map.car:={'v' * 101}"], "a name has 1 to 100 characters"),
+        (["-p", "use_sim_time:=maybe"], "parameter 'use_sim_time' to 'maybe' of type 'STRING'"),
+        (["-r", "points:=/diagnostics"], "got /diagnostics, which points (sensor_msgs/msg/Point"),
+        (["-r", "points:=detections"], "detections: expected a topic of vision_msgs/msg/Detec"),
+        (["-r", "detections:=points"], "points, which points (sensor_msgs/msg/PointCloud2) has"),
+        (["-r", "points:=/tf"], "points: expected a topic of sensor_msgs/msg/PointCloud2 alone"),
     ],
-    ids=["checkpoint", "typo", "no group", "wrong group", "range", "choice", "device"],
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_a_bad_start_has_one_clear_line_and_exit_code_1(checkpoint, arguments, message) -> None:
     process = start_node(f"{NAMESPACE}_bad", checkpoint, *arguments)

@@ -74,6 +74,24 @@ def test_what_a_callback_raises_is_logged_counted_and_shown_and_the_node_goes_on
     assert "RuntimeError: injected" in capfd.readouterr().err
 
 
+def test_clouds_that_cannot_be_taken_are_not_the_drivers_fault(checkpoint, monkeypatch) -> None:
+    def fails(*_arguments):
+        raise MemoryError("injected")
+
+    with node_here(checkpoint, "input.timeout:=0.3") as node, active(node) as client:
+        assert client.ask(cloud(POINTS, 1)).detections
+        client.statuses.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr("pd_ros.ros.cloud_subscription.parse_cloud", fails)
+            client.send(cloud(POINTS, 2))
+            status = client.hear("clouds", "1 clouds could not be taken by the node itself")
+            assert status.level == bytes([Level.ERROR.value])
+            client.hear("clouds", "s; 1 clouds could not be taken")
+        assert all("look at the driver" not in s.message for s in client.of("clouds")[1:])
+        assert client.ask(cloud(POINTS, 3)).detections
+        client.hear("clouds", "both sides are reliable: it sends nothing")
+
+
 BROKEN = {  # what is no PointCloud2, made of the bytes of one
     "no bytes": lambda whole: b"",
     "no header": lambda whole: whole[:6],
@@ -156,6 +174,9 @@ class FakeTransforms:
         if (target, source) != ("base", "lidar_top"):
             raise TransformError(f"{target} from {source}: no such frame")
         return rigid((0, 0, 0.5), (0, 0, 0, 1))
+
+    def clear(self) -> None:
+        raise AssertionError("time did not go back")
 
     def close(self) -> None:
         self.closed = True

@@ -10,12 +10,14 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 import rclpy
-from live_node import Client, cloud
+from live_node import Client, cloud, heard, values_of
 from node_here import POINTS, active, node_here
 from rclpy.node import Node
 from rclpy.qos import ReliabilityPolicy
 from std_msgs.msg import String
 
+from pd_ros.ros.cloud_subscription import TOPIC
+from pd_ros.ros.execution.guarded_executor import GuardedExecutor
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.runtime.diagnostics.status import Level
 
@@ -53,6 +55,34 @@ def test_an_incompatible_publisher_is_named_and_no_large_cloud_blamed(checkpoint
         assert status.level == STALE
         assert "/client (best_effort): Best effort publisher and reliable" in status.message
     assert all("fastdds_shm" not in status.message for status in client.of("clouds"))
+
+
+def test_a_subscription_that_cannot_be_exchanged_is_tried_again(checkpoint, monkeypatch) -> None:
+    with node_here(checkpoint, "input.reliability:=auto") as node:
+        made = []
+
+        def create_subscription(kind, topic, *arguments, **options):
+            made.append(topic)
+            if topic == TOPIC and 2 <= made.count(TOPIC) <= 4:
+                raise MemoryError("injected")
+            return Node.create_subscription(node, kind, topic, *arguments, **options)
+
+        monkeypatch.setattr(node, "create_subscription", create_subscription)
+        node.trigger_configure()
+        node.trigger_activate()
+        client = Client(node.get_namespace(), reliability=ReliabilityPolicy.BEST_EFFORT)
+        executor = GuardedExecutor(node.note_failure, node.context)
+        with spinning(node, executor), heard(client):
+            failed = client.hear("detector", "callback failed")
+            assert failed.level == bytes([Level.ERROR.value])
+            assert client.ask(cloud(POINTS, 1)).detections
+            client.wait(
+                lambda: any(
+                    values_of(s)["subscribed"] == "best_effort" for s in client.of("clouds")
+                )
+            )
+        assert made.count(TOPIC) == 5
+        client.destroy_node()  # the next test's node is not to hear its best effort
 
 
 def test_a_publisher_of_something_else_is_named(checkpoint) -> None:

@@ -46,10 +46,7 @@ def test_what_was_set_for_a_class_is_kept_over_a_new_configuration(node) -> None
 
 
 def test_another_model_may_be_set_without_a_configuration(node, tmp_path, capfd) -> None:
-    torch.manual_seed(4)
-    config = small_config(classes=["Truck", "Pedestrian"])
-    other = tmp_path / "trucks.safetensors"
-    save_checkpoint(other, build_model(config), config, {})
+    other = save_of_classes(tmp_path / "trucks.safetensors", "Truck", "Pedestrian")
     node.trigger_configure()
     set_parameter(node, "postprocess.score_threshold.car", 0.5)
     set_parameter(node, "postprocess.score_threshold.pedestrian", 0.6)
@@ -62,6 +59,70 @@ def test_another_model_may_be_set_without_a_configuration(node, tmp_path, capfd)
     assert node.engine.settings.score_thresholds == ((0.3,), (0.6,))
     assert not node.has_parameter("postprocess.score_threshold.car")
     assert "postprocess.score_threshold.car: 0.5 is forgotten" in capfd.readouterr().err
+
+
+def save_of_classes(path, *classes):
+    """A small model of other classes; returns its file."""
+    torch.manual_seed(4)
+    config = small_config(classes=classes)
+    save_checkpoint(path, build_model(config), config, {})
+    return path
+
+
+CAR, VEHICLE = (f"postprocess.score_threshold.{name}" for name in ("car", "vehicle"))
+
+
+def test_what_was_given_for_a_class_at_the_start_does_not_bind_the_next_model(
+    checkpoint, tmp_path, capfd
+) -> None:
+    other = save_of_classes(tmp_path / "other.safetensors", "vehicle", "person")
+    with node_here(checkpoint, f"{CAR}:=0.45") as node:
+        assert node.trigger_configure() == SUCCESS
+        assert node.get_parameter(CAR).value == 0.45
+        node.trigger_cleanup()
+        set_parameter(node, "model.checkpoint", str(other))
+        assert node.trigger_configure() == SUCCESS
+        assert not node.has_parameter(CAR)
+        assert node.engine.settings.score_thresholds == ((0.3,), (0.3,))
+        assert f"{CAR}: 0.45 is forgotten" in capfd.readouterr().err
+
+
+def test_a_configuration_that_fails_changes_no_parameter(checkpoint, tmp_path) -> None:
+    other = save_of_classes(tmp_path / "other.safetensors", "vehicle", "person")
+    nothing = {"open_transforms": lambda _node, _report: None}
+    with node_here(checkpoint, f"{CAR}:=0.45", **nothing) as node:
+        assert node.trigger_configure() == SUCCESS
+        node.trigger_cleanup()
+        before = {name: p.value for name, p in node.get_parameters_by_prefix("").items()}
+        change = {"model.checkpoint": str(other), "output.frame_id": "map"}
+        for name, value in change.items():
+            set_parameter(node, name, value)
+        assert node.trigger_configure() == FAILURE  # there is no tf2 for the frame
+        after = {name: p.value for name, p in node.get_parameters_by_prefix("").items()}
+        assert after == before | change
+
+
+@pytest.mark.parametrize("given", [f"{CAR}:=high", f"{VEHICLE}:=0.5"])
+def test_bad_parameters_of_classes_at_the_start_leave_nothing_behind(
+    checkpoint, capfd, given
+) -> None:
+    with node_here(checkpoint, given) as node:
+        topics = len(list(node.publishers))
+        assert node.trigger_configure() == FAILURE
+        assert f"parameter {given.partition(':')[0]}: " in capfd.readouterr().err
+        assert not node.has_parameter(CAR)
+        assert node.predictor is None
+        assert len(list(node.publishers)) == topics
+
+
+def test_a_name_for_the_topics_that_is_none_is_refused_in_one_short_line(
+    checkpoint, capfd
+) -> None:
+    with node_here(checkpoint, f"postprocess.class_map.car:={'v' * 10_000}") as node:
+        assert node.trigger_configure() == FAILURE
+    log = capfd.readouterr().err
+    assert "a name has 1 to 100 characters, got 10000" in log
+    assert len(log) < 500
 
 
 def test_a_bad_checkpoint_can_be_replaced_and_configured_again(node, checkpoint, tmp_path) -> None:

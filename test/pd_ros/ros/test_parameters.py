@@ -21,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning"
 CLASSES = ("Car", "Pedestrian")
 KNOWN = ["use_sim_time"] + [spec.name for spec in (*SPECS, *class_specs(CLASSES))]
 CAR = "postprocess.score_threshold.car"
+MAP = "postprocess.class_map.car"
 CHOSEN = (0.3, 0.3)  # by the checkpoint
 DEFAULT = "postprocess.score_threshold.default"
 BINS = "postprocess.distance_bins"
@@ -127,6 +128,11 @@ REFUSED = [
     (CAR, -0.5, "expected -1 (the default threshold) or 0 to 1, got -0.5"),
     (CAR, 1.5, "expected -1 (the default threshold) or 0 to 1, got 1.5"),
     (CAR, "high", "Wrong parameter type"),
+    (CAR, True, "Wrong parameter type"),
+    (CAR, [True], "Wrong parameter type: expected a number or a list of numbers, got [True]"),
+    (MAP, "a\nb", "printable characters on one line"),
+    (MAP, "v" * 10_000, "a name has 1 to 100 characters, got 10000"),
+    (MAP, " car", "without spaces about it"),
     ("postprocess.max_detections", 0, "out of range"),
     ("postprocess.max_detections", 3.0, "Wrong parameter type"),
     ("output.markers", "yes", "Wrong parameter type"),
@@ -266,7 +272,16 @@ def test_a_name_of_another_node_is_sent_to_its_own_section() -> None:
 
 
 def test_names_of_rclpy_pass() -> None:
-    check_names([*KNOWN, "qos_overrides./tf.subscription.reliability"], KNOWN)
+    depth = "qos_overrides./clock.subscription.depth"
+    check_names([*KNOWN, depth], [*KNOWN, depth])
+
+
+def test_an_override_of_qos_that_nobody_reads_is_refused() -> None:
+    name = "qos_overrides./points.subscription.reliability"
+    with pytest.raises(
+        ValueError, match=f"parameter {name}: no topic .* clouds have input.reliability"
+    ):
+        check_names([*KNOWN, name], KNOWN)
 
 
 def test_what_a_configuration_reads_is_settable_without_one() -> None:

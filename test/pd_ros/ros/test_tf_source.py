@@ -38,9 +38,12 @@ def tf2(monkeypatch):
     """A buffer that knows base from lidar, and a listener that says which node it got."""
     module = ModuleType("tf2_ros")
     module.TransformException = type("TransformException", (Exception,), {})
-    module.listeners, module.heard = [], []
+    module.listeners, module.heard, module.cleared = [], [], 0
 
     class Buffer:
+        def clear(self) -> None:
+            module.cleared += 1
+
         def lookup_transform(self, target, source, time, timeout):
             assert (time.nanoseconds, timeout.nanoseconds) == (5, 50_000_000)
             if (target, source) != ("base", "lidar"):
@@ -75,6 +78,8 @@ def test_transforms_come_from_a_buffer_with_a_node_of_its_own(node, tf2) -> None
         np.testing.assert_allclose(matrix, expected, atol=1e-12)
         with pytest.raises(TransformError, match="map from lidar: no such frame"):
             source.lookup("map", "lidar", 5, 0.05)
+        source.clear()
+        assert tf2.cleared == 1
         assert tf2.listeners[0] is not node
         assert tf2.listeners[0].get_fully_qualified_name() == "/front/detector_tf"
         topics = {subscription.topic_name for subscription in tf2.listeners[0].subscriptions}

@@ -35,6 +35,10 @@ class Buffer:
     def __init__(self, known) -> None:
         self.known = known
         self.asked = []
+        self.cleared = 0
+
+    def clear(self) -> None:
+        self.cleared += 1
 
     def lookup(self, target, source, stamp_ns, timeout_s):
         self.asked.append((target, source, stamp_ns, timeout_s))
@@ -180,6 +184,15 @@ def test_sweeps_are_joined_where_the_sensor_is_now(sweeps_checkpoint) -> None:
     made(message(np.float32([[5, 1, -1, 0.5]]), 0.0), ALL)  # the recording begins again
     assert len(made.predictor.seen[-1]) == 1
     assert events(made) == {"time went back": 1}
+
+
+def test_transforms_are_forgotten_when_a_recording_begins_again(sweeps_checkpoint) -> None:
+    buffer = Buffer({("odom", "lidar"): driving})
+    made = pipeline(sweeps_checkpoint, buffer)
+    for stamp_s, cleared in ((20, 0), (21, 0), (20.9, 0), (3, 1), (3.1, 1), (1, 2)):
+        made(message(stamp_s=stamp_s), ALL)
+        assert buffer.cleared == cleared
+    assert events(made) == {"time went back": 3}
 
 
 def test_without_tf_each_sweep_is_alone_or_has_no_boxes(sweeps_checkpoint) -> None:

@@ -5,7 +5,7 @@ from default_settings import default_settings
 
 from pd_ros.runtime.diagnostics.frame_check import judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime, explain_loss
-from pd_ros.runtime.diagnostics.status import Level, judge_clouds
+from pd_ros.runtime.diagnostics.status import NOT_TAKEN, Level, judge_clouds
 from pd_ros.runtime.statistics import Counts
 
 STRING = Publisher("/talker", "std_msgs/msg/String")
@@ -31,6 +31,16 @@ CASES = {
     "large": (FREE._replace(payload_bytes=4_000_000), "loses clouds of 4.0 MB"),
     "small": (FREE._replace(payload_bytes=40_000), "clouds of this size came before"),
     "of unknown size": (FREE, "if they are larger than 0.5 MB"),
+    "one of two, with another type": (
+        SILENT._replace(publishers=[SURE, STRING]), "PointCloud2: /talker (std_msgs/msg/String)"
+    ),
+    "one of two, with QoS": (
+        SILENT._replace(publishers=[SURE, REFUSED]), "incompatible QoS, not heard: /driver"
+    ),
+    "one of three": (
+        SILENT._replace(publishers=[STRING, SURE, REFUSED]), "PointCloud2: /talker (std_msgs/msg/"
+    ),
+    "not taken": (SILENT._replace(publishers=[SURE], untaken=3), "3 clouds could not be taken"),
     "one of two": (FREE._replace(publishers=[LOOSE, SURE], payload_bytes=9), "came before"),
 }  # fmt: skip
 
@@ -42,6 +52,15 @@ def test_silence_is_explained_by_what_is_known(case) -> None:
     assert health.level == Level.STALE
     assert text in health.text
     assert ("fastdds_shm" in health.text) == (case in ("large", "of unknown size"))
+
+
+def test_the_driver_is_not_blamed_for_clouds_that_the_node_could_not_take() -> None:
+    before, now = (Counts(events={NOT_TAKEN: count}) for count in (1, 5))
+    seen = SILENT._replace(publishers=[SURE], untaken=5)
+    health = judge_clouds(before, now, seen, {}, default_settings().diagnostics)
+    assert health.level == Level.ERROR
+    assert health.text.startswith("4 clouds could not be taken")
+    assert health.values["not taken"] == 5
 
 
 def test_publishers_that_are_not_heard_are_told_while_others_are() -> None:
