@@ -109,8 +109,8 @@ setup(
     ],
     # no versions: packaging/requirements pins them, and a site may have its own build of torch
     install_requires=[
-        "Jinja2", "matplotlib", "numpy", "pydantic>=2", "PyYAML", "rosbags", "safetensors",
-        "torch", "tqdm",
+        "Jinja2", "matplotlib", "numpy", "pillow", "pydantic>=2", "PyYAML", "rosbags",
+        "safetensors", "torch", "tqdm",
     ],
     extras_require={"test": ["pytest"]},  # without it `colcon test` runs unittest: no tests
     entry_points={

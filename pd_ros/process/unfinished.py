@@ -5,6 +5,7 @@ removed by the next one that writes in the same folder.
 """
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,13 +19,24 @@ _LOCK = ".lock"  # held as long as the process lives that writes in the folder
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give the place to write a file at, which replaces the one at ``path`` at the end."""
+    """Give the place to write a file at, which replaces the one at ``path`` at the end.
+
+    Others may read it as any file that the user makes: some libraries write for the user alone.
+    """
     temporary = path.with_name(f"{path.name}.part")
     try:
         yield temporary
+        temporary.chmod(_usual_mode())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _usual_mode() -> int:
+    """Permissions of a new file by the process' mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 @contextmanager

@@ -16,7 +16,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = sorted((ROOT / "packaging" / "requirements").glob("*.txt"))
-DISTRIBUTIONS = {"yaml": "pyyaml", "spconv": "spconv-cu126"}  # where the names differ
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "spconv": "spconv-cu126",
+    "PIL": "pillow",
+}  # where the names differ
 PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.+!]+)")
 
 
@@ -85,7 +89,7 @@ def test_package_xml_names_licences_that_are_installed_and_where_it_comes_from(
 
 def test_what_rosdep_can_install_is_declared_by_its_key(manifest: ET.Element) -> None:
     depends = {element.text for element in manifest.iter("exec_depend")}
-    keys = ("jinja2", "matplotlib", "numpy", "pydantic", "tqdm", "yaml")
+    keys = ("jinja2", "matplotlib", "numpy", "pil", "pydantic", "tqdm", "yaml")
     assert {f"python3-{name}" for name in keys} <= depends
 
 

@@ -117,3 +117,14 @@ def test_a_file_is_whole_or_as_it_was(tmp_path) -> None:
     with whole_file(path) as place:
         place.write_text("new")
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a.json", "new")]
+
+
+def test_others_may_read_what_was_written(tmp_path) -> None:
+    """Whatever a library that wrote it thinks of other users; a service may run as another one."""
+    before = os.umask(0o022)
+    try:
+        with whole_file(tmp_path / "a") as place:
+            place.touch(mode=0o600)
+        assert (tmp_path / "a").stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)

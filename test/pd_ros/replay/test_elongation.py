@@ -67,7 +67,7 @@ def test_replay_of_a_recording(waymo_model, told, tmp_path, caplog) -> None:
     clouds = [with_elongation(i) for i in range(2)] if told else drive(2)
     recording = write_clouds(tmp_path / "drive", clouds)
     arguments = ["--model", str(waymo_model), "--points", str(recording), "--device", "cpu"]
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--score-threshold", "0"]) == 0
     assert ("no field elongation" in caplog.text) != told
     found = json.loads((tmp_path / "out" / "detections.json").read_text())
     for seed in range(2):
@@ -82,7 +82,7 @@ def test_replay_of_files(waymo_model, tmp_path, caplog) -> None:
     folder.mkdir()
     (folder / "000000.bin").write_bytes(cloud_points().tobytes())
     arguments = ["--model", str(waymo_model), "--points", str(folder), "--device", "cpu"]
-    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--score-threshold", "0"]) == 0
     assert "no field elongation" in caplog.text
     found = json.loads((tmp_path / "out" / "detections.json").read_text())["000000"]["boxes"]
     np.testing.assert_allclose(found, expected(waymo_model, 0, told=False).boxes, atol=2e-3)

@@ -76,6 +76,7 @@ def test_headers_that_are_wrong_are_remarked(model_path, tmp_path, capsys) -> No
     wrong = {"height": 64, "width": 300, "row_step": 0, "is_bigendian": True}
     path = write_clouds(tmp_path / "bag", [cloud_message(STAMP, points, **wrong)])
     main, arguments = commands(model_path, path, tmp_path / "out")["replay"]
+    arguments += ["--score-threshold", "0"]
     assert main(arguments) == 0
     text = capsys.readouterr().out
     assert "row_step is 0, but 64 rows of 4800 bytes fill the data" in text
@@ -103,7 +104,7 @@ def test_boxes_on_the_sensor_are_counted_and_kept_if_asked(model_path, tmp_path,
     main, arguments = commands(model_path, tmp_path / "clouds", tmp_path)["replay"]
     counts = []
     for distance in ("-1", "5", "20"):
-        main([*arguments, "--ego-distance", distance])
+        main([*arguments, "--ego-distance", distance, "--score-threshold", "0"])
         row = json.loads(report.read_text())
         counts.append((sum(row["boxes"].values()), row["boxes_of_own_vehicle"]))
     total = counts[0][0]
