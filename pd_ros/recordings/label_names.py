@@ -28,12 +28,12 @@ def describe_unknown(unknown: Mapping[str, int], classes: Sequence[str]) -> str:
 
 
 def refuse_all_unknown(counts: Mapping[str, int], classes: Sequence[str]) -> None:
-    """Raise ``ValueError`` if there are labels, and none has the name of a class.
+    """Raise ``ValueError`` if no label has the name of a class, though some have a name.
 
-    Nothing could be measured by them.
+    Nothing could be measured by them. Labels without any name only say what is not asked for.
     """
     unknown = unknown_names(counts, classes)
-    if unknown and len(unknown) == len(counts):
+    if any(unknown) and len(unknown) == len(counts):
         raise ValueError(
             f"labels: expected some of the model's classes, got none:"
             f" {describe_unknown(unknown, classes)}; give labels with the names of classes"

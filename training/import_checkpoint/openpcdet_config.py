@@ -80,7 +80,7 @@ def _read(path: Path) -> Network:
 
 def _without_kind(line: str) -> str:
     """A line of a parsing error: which kind of head it was is no key; long values are cut."""
-    for kind in ("CenterHeadSection", "AnchorHeadSingle", "AnchorHeadMulti"):
+    for kind in ("CenterHead", "AnchorHeadSingle", "AnchorHeadMulti"):
         line = line.replace(f"DENSE_HEAD.{kind}.", "DENSE_HEAD.")
     return line if len(line) <= _LINE else f"{line[:_LINE]} ..."
 

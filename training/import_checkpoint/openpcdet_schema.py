@@ -126,7 +126,7 @@ class BoxCoder(FrozenConfig):
 class CenterHeadSection(FrozenConfig):
     """Head of centres, with one or several groups of classes."""
 
-    NAME: Literal["CenterHeadSection"]
+    NAME: Literal["CenterHead"]
     CLASS_AGNOSTIC: No = False
     CLASS_NAMES_EACH_HEAD: Annotated[tuple[Names, ...], Field(min_length=1)]
     SHARED_CONV_CHANNEL: PositiveInt

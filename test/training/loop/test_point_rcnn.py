@@ -53,7 +53,7 @@ def test_learns_one_frame(tmp_path) -> None:
         LEARNER,
         augment=AS_IT_IS,
         regions={"per_frame": 32, "proposals": {"max_proposals": 64, "nms_iou_threshold": 0.8}},
-        schedule={**schedule, "learning_rate": 0.01, "norm_momentum": 0.1},
+        schedule={**schedule, "learning_rate": 0.01, "norm_momentum": 0.1, "norm_frozen_from": 1},
         validation=[{"path": str(tmp_path / "frames")}],
     )
     assert main(["--config", str(run)]) == 0
@@ -100,7 +100,13 @@ def test_all_commands_take_its_checkpoint(tmp_path, checkpoint) -> None:
     table = str(tmp_path / "table.json")
     common = ["--model", str(checkpoint), "--data", str(tmp_path / "frames"), "--device", "cpu"]
     assert evaluate.main([*common, "--json", table]) == 0
-    assert set(json.loads(Path(table).read_text())) == {"strict", "loose"}
+    assert set(json.loads(Path(table).read_text())) == {
+        "strict",
+        "loose",
+        "operating_point",
+        "reliability",
+        "norm_gap",
+    }
     sweep = str(tmp_path / "frames/000000.npz")
     costs = ["--models", str(checkpoint), "--sweep", sweep, "--repeats", "1", "--json", table]
     assert profile.main(costs) == 0

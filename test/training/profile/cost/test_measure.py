@@ -29,6 +29,6 @@ class DyingPool:
 def test_a_process_that_dies_names_its_network(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(measuring, "ProcessPoolExecutor", DyingPool)
     points = np.zeros((0, 4), np.float32)
-    effort = measuring.Effort(1, 1.0)
+    effort = measuring.ProfileBudget(1, 1.0)
     with pytest.raises(ValueError, match=r"huge\.yaml: the process .* died; .* memory"):
         measuring.measure(tmp_path / "huge.yaml", points, torch.device("cpu"), effort)
