@@ -70,7 +70,7 @@ def some_points(seed: int) -> np.ndarray:
 HANGING = (
     "import time; from pd_ros import comparison_node;"
     " from pd_ros.runtime.comparison import comparison;"
-    " comparison.Teacher.compare = lambda *_: time.sleep(1e6);"
+    " comparison.ComparedTeacher.compare = lambda *_: time.sleep(1e6);"
     " raise SystemExit(comparison_node.main())"
 )
 
