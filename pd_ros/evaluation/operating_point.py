@@ -176,13 +176,13 @@ def touch_objects(boxes: Tensor, truth: GroundTruth) -> Tensor:
 def format_operating_point(scores: Mapping[str, Mapping[str, OperatingScores]]) -> str:
     """Return the scores as text: one line per class and range, then the errors of each class."""
     lines = [
-        f"{'class':12}{'range':>12}{'score >=':>10}{'found':>12}{'precision':>11}"
+        f"{'class':12}{'range':>12}{'score >=':>10}{'found':>15}{'precision':>11}"
         f"{'ghosts per frame':>18}"
     ]
     for name, ranges in scores.items():
         for title, row in ranges.items():
             lines.append(
-                f"{name:12}{title:>12}{row.threshold:10.2f}{f'{row.found} of {row.objects}':>12}"
+                f"{name:12}{title:>12}{row.threshold:10.2f}{f'{row.found} of {row.objects}':>15}"
                 f"{row.precision:11.3f}{row.ghosts_per_frame:18.2f}"
             )
     for name, ranges in scores.items():
