@@ -31,6 +31,8 @@ def start(*arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, *words], env=environment, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        # a shell's background job, as these tests may be, has Ctrl-C ignored, and hands that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
 
 
