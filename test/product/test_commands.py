@@ -209,6 +209,22 @@ def test_a_signal_that_somebody_else_answers_is_left_to_him() -> None:
     assert issubclass(Terminated, KeyboardInterrupt)
 
 
+STOPPED = """
+import signal, sys
+from pd_ros.process.run_command import run_command
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(run_command("some", lambda: exec("import os; os.kill(os.getpid(), signal.SIGINT)")))
+"""
+
+
+def test_ctrl_c_within_code_given_as_text_has_its_exit_code_too(tmp_path) -> None:
+    (tmp_path / "some_program.py").write_text(STOPPED)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    command = [sys.executable, "-m", "some_program"]
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_a_name_that_is_not_text_is_printed_all_the_same() -> None:
     code = (
         "from pd_ros.process.run_command import run_command; import sys;"

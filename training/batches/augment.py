@@ -15,7 +15,7 @@ def augment(frame: Frame, config: AugmentConfig, rng: Generator) -> Frame:
         _flip_left_right(frame)
     if config.flip_y and rng.random() < 0.5:
         _flip_front_back(frame)
-    _rotate(frame, rng.uniform(-config.rotation_rad, config.rotation_rad))
+    turn(frame, rng.uniform(-config.rotation_rad, config.rotation_rad))
     _scale(frame, rng.uniform(1 - config.scale, 1 + config.scale))
     _shift_z(frame, rng.uniform(-config.shift_z_m, config.shift_z_m))
     _change_intensity(frame, config, rng)
@@ -43,7 +43,8 @@ def _flip_front_back(frame: Frame) -> None:
     frame.boxes[:, 6] = wrap(np.pi - frame.boxes[:, 6])
 
 
-def _rotate(frame: Frame, angle_rad: float) -> None:
+def turn(frame: Frame, angle_rad: float) -> None:
+    """Turn a frame about the sensor, in place; its ``boxes`` have velocities behind: [M, 9]."""
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     turn = np.array([[cos, sin], [-sin, cos]], dtype=np.float32)  # row vectors
     frame.points[:, :2] = frame.points[:, :2] @ turn

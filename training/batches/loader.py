@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.batches.augment import augment
 from training.batches.cache import StoredBatches
 from training.batches.collate import Collate, Sample
+from training.batches.mosaic import join_views
 from training.batches.object_noise import move_objects
 from training.batches.packing import Packed, Packing, unpack
 from training.batches.paste import ObjectBank, paste_objects
@@ -65,7 +66,7 @@ class TrainingFrames(Dataset[Sample]):
     def __getitem__(self, draw: Draw) -> Sample:
         """The frame of a draw, augmented with the draw's own seed."""
         rng = np.random.default_rng(draw.seed)
-        frame = self._sources[draw.source][draw.number]
+        frame = self._drawn(draw)
         if self._bank is not None:
             frame = paste_objects(frame, self._bank, self._classes, self._config.augment, rng)
         if self._config.augment.object_noise is not None:
@@ -74,6 +75,13 @@ class TrainingFrames(Dataset[Sample]):
         labels = split_labels(frame, self._config.min_points)
         name = self._sources[draw.source].name(draw.number)
         return Sample(torch.from_numpy(frame.points), labels, draw.seed, name)
+
+    def _drawn(self, draw: Draw) -> Frame:
+        """The frame of a draw, of several views where its source joins them."""
+        frames = self._sources[draw.source]
+        if not draw.more:
+            return frames[draw.number]
+        return join_views([frames[number] for number in (draw.number, *draw.more)])
 
     def plain(self, source: int, number: int) -> Frame:
         """A frame as it is in its source."""

@@ -9,9 +9,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import bev_iou
+from training.batches.augment import turn
+from training.batches.occlusion import hide
 from training.config.run import AugmentConfig
 from training.datasets.frame import Float32, Frame
-from training.datasets.inside import inside, near
+from training.datasets.inside import count_inside, inside, near
 
 _GROUND_REACH_M = 2.5  # how far around a box the ground is looked for
 _TRIES_PER_OBJECT = 3
@@ -47,10 +49,10 @@ class ObjectBank:
 def paste_objects(
     frame: Frame, bank: ObjectBank, classes: Sequence[str], config: AugmentConfig, rng: Generator
 ) -> Frame:
-    """Fill a frame up with objects where they stood in their own, if the place is free.
+    """Fill a frame up with objects as far away as in their own, if the place is free.
 
     Heights follow the ground of this frame; where none is seen, the object is left out. Points of
-    the frame inside a pasted box give way.
+    the frame inside a pasted box give way, and what the sensor would no longer see goes, too.
     """
     scene = _Scene(frame)
     for name, wanted in config.paste.items():
@@ -61,7 +63,8 @@ def paste_objects(
         for _ in range(int(rng.integers(missing + 1)) * _TRIES_PER_OBJECT):
             if scene.labels.count(label) >= wanted:
                 break
-            scene.paste(bank.draw(label, rng))
+            turn_rad = rng.uniform(-config.paste_turn_rad, config.paste_turn_rad)
+            scene.paste(_turned(bank.draw(label, rng), turn_rad))
     return scene.frame()
 
 
@@ -73,13 +76,14 @@ class _Scene:
         self._labelled = frame.labelled
         self._kept = np.ones(len(frame.points), dtype=bool)
         self._pasted: list[Float32] = []
+        self._ground: list[float] = []  # under each of them
         self._boxes = list(frame.boxes)
-        self._num_points = frame.num_points.tolist()
+        self._num_points = frame.num_points.copy()
         self._velocities = list(frame.all_velocities())
         self.labels: list[int] = frame.labels.tolist()
 
     def paste(self, item: StoredObject) -> None:
-        """Put an object where it stood, if the place is free and its ground is seen."""
+        """Put an object in its place if that is free and its ground is seen."""
         grown = item.box + np.array([0, 0, 0, 0.4, 0.4, 0, 0], dtype=np.float32)
         if self._touches(grown):
             return
@@ -94,29 +98,44 @@ class _Scene:
         grown[2] = box[2] + 0.15
         self._kept &= ~inside(self._points, grown)
         self._pasted.append(points)
+        self._ground.append(ground)
         self._boxes.append(box)
-        self._num_points.append(len(points))
         self._velocities.append(item.velocity)
         self.labels.append(item.label)
 
     def frame(self) -> Frame:
-        """The frame as it is now."""
+        """The frame as it is now, without what is hidden."""
         if not self._pasted:
             return Frame(self._points, *self._rows(), self._labelled)
-        points = np.concatenate((self._points[self._kept], *self._pasted))
-        return Frame(points, *self._rows(), self._labelled)
+        points = self._points[self._kept]
+        seen, pasted_seen = hide(points, self._pasted, self._ground)
+        pasted = [own[mask] for own, mask in zip(self._pasted, pasted_seen, strict=True)]
+        old = len(self._boxes) - len(pasted)
+        lost = count_inside(points[~seen], np.array(self._boxes[:old]))
+        self._num_points = np.append(
+            np.maximum(self._num_points - lost, 0), [len(own) for own in pasted]
+        )
+        return Frame(np.concatenate((points[seen], *pasted)), *self._rows(), self._labelled)
 
     def _rows(self) -> tuple[Float32, NDArray[np.int64], NDArray[np.int64], Float32]:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
         velocities = np.array(self._velocities, dtype=np.float32).reshape(-1, 2)
         labels = np.array(self.labels, np.int64)
-        return boxes, labels, np.array(self._num_points, np.int64), velocities
+        return boxes, labels, self._num_points, velocities
 
     def _touches(self, box: Float32) -> bool:
         boxes = np.array(self._boxes, dtype=np.float32).reshape(-1, 7)
         reach = np.hypot(boxes[:, 3], boxes[:, 4]) + np.hypot(box[3], box[4])
         close = 2 * np.hypot(*(boxes[:, :2] - box[:2]).T) < reach  # else their circles are apart
         return bool(close.any()) and float(_iou(box, boxes[close]).max()) > 0
+
+
+def _turned(item: StoredObject, angle_rad: float) -> StoredObject:
+    """The object as the sensor sees it in another direction."""
+    moving = np.concatenate((item.box, item.velocity))[None]
+    frame = Frame(item.points.copy(), moving, np.array([item.label]), np.array([len(item.points)]))
+    turn(frame, angle_rad)
+    return item._replace(points=frame.points, box=moving[0, :7], velocity=moving[0, 7:])
 
 
 def _ground_under(points: Float32, box: Float32) -> float | None:

@@ -16,6 +16,7 @@ class Draw(NamedTuple):
     source: int
     number: int
     seed: int
+    more: tuple[int, ...] = ()  # frames of the same source that are joined to it
 
 
 class DrawSampler(Sampler[list[Draw]]):
@@ -54,12 +55,17 @@ class DrawSampler(Sampler[list[Draw]]):
         seeds = rng.integers(2**62, size=count)
         places = rng.random(count)
         draws = [
-            Draw(int(s), self._number(int(s), place), int(seed))
+            Draw(int(s), self._number(int(s), place), int(seed), self._more(int(s), int(seed)))
             for s, place, seed in zip(sources, places, seeds, strict=True)
         ]
         size = self._config.schedule.batch_size
         batches = [draws[i : i + size] for i in range(0, count, size)]
         yield from batches[self._rank :: self._processes][self.skip :]
+
+    def _more(self, source: int, seed: int) -> tuple[int, ...]:
+        """Further frames of a sample whose source joins several views."""
+        places = np.random.default_rng((seed, 1)).random(self._config.data[source].views - 1)
+        return tuple(self._number(source, place) for place in places)
 
     def _number(self, source: int, place: float) -> int:
         """The frame at a place in [0, 1) of a source, the more of it the more it weighs."""

@@ -39,6 +39,8 @@ class SourceConfig(FrozenConfig):
     files: str | None = None  # npz: FILE.json#KEY, a list of sweeps below path; None: all in path
     only: str | None = None  # npz: of the list those that fit this pattern, as in "kitti_*"
     drives: str | None = None  # npz: a JSON table of drives, to draw them rather than sweeps
+    # Sweeps of a camera's view to a sample, each turned, so that they fill the circle (KITTI: 4).
+    views: PositiveInt = 1
 
     @property
     def folder(self) -> Path:
@@ -71,6 +73,8 @@ class SourceConfig(FrozenConfig):
             raise ValueError(
                 "drives: cannot be drawn by while balance draws by class; leave one out"
             )
+        if self.views > 1 and not self.labelled:
+            raise ValueError("views: joins labelled sweeps, and labelled is false; leave one out")
         if self.only is not None and self.files is None:
             raise ValueError("only: chooses from a list, but files names none; give files, too")
         return self
@@ -98,6 +102,9 @@ class AugmentConfig(FrozenConfig):
     paste: dict[str, Annotated[int, Field(ge=0)]] = {}  # objects per class to fill up to
     bank_frames: PositiveInt = 100  # frames whose objects can be pasted
     paste_min_points: PositiveInt = 10
+    # Pasted objects are turned about the sensor by up to this, so that they stand as far away as
+    # in their own frame, in another direction.
+    paste_turn_rad: Weight = 0.0
     object_noise: ObjectNoiseConfig | None = None  # of all objects, pasted ones too
 
 
