@@ -121,12 +121,7 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal told a command to end. What is tidied up on Ctrl-C is so on this, too.
-
-    A class of its own for Ctrl-C as well: where a bare ``KeyboardInterrupt`` passes through code
-    that was given as text, as that of named tuples, Python kills itself by SIGINT at its end,
-    although it was caught.
-    """
+    """A signal told a command to end. What is tidied up on Ctrl-C is so on this, too."""
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)
@@ -135,7 +130,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a closed terminal end a command alike: by ``Terminated``.
+    """Let SIGTERM and a closed terminal end a command as Ctrl-C does: by ``Terminated``.
 
     ``numbers``: other signals. A second signal changes nothing. What is ignored stays so (nohup),
     what somebody else answers is left to them, and on another thread than the main one nothing
@@ -144,7 +139,7 @@ def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    wanted = numbers or (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    wanted = numbers or (signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in wanted}
     before = {number: each for number, each in before.items() if each in _UNANSWERED}
 
