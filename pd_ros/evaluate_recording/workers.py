@@ -106,7 +106,7 @@ def _begin(shared: _Shared, threads: int) -> None:
 def _run(task: RecordingTask, plan: EvaluationPlan) -> bytes:
     """As bytes, because tensors sent by themselves take a file descriptor each."""
     try:
-        with ending_tidily(signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with ending_tidily():
             return pickle.dumps(_evaluator(plan).run(task, _count))
     except SystemExit:  # as the caller was, or this process alone
         raise ValueError(f"{task.path}: the process at work on it was told to stop") from None

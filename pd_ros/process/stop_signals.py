@@ -14,6 +14,7 @@ from typing import NoReturn
 
 _UNANSWERED = (signal.SIG_DFL, signal.default_int_handler)
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+_ENDING = (*_STOPPING, signal.SIGHUP)
 _AGAIN_S = 0.05
 # After a signal: to hear of it, to end then, and to leave ROS by force. launch kills after 5 s.
 _HEAR_S, _END_S, _LEAVE_S = 1.0, 3.0, 0.5
@@ -121,7 +122,11 @@ def _imports(frame: FrameType | None) -> bool:
 
 
 class Terminated(KeyboardInterrupt):
-    """A signal told a command to end. What is tidied up on Ctrl-C is so on this, too."""
+    """A signal told a command to end. What is tidied up on Ctrl-C is so on this, too.
+
+    Where ``KeyboardInterrupt`` itself comes out of code that was compiled at run time, Python ends
+    the process by SIGINT although it was caught; not so with what is derived from it.
+    """
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
         super().__init__(number)
@@ -129,18 +134,17 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def ending_tidily(*numbers: signal.Signals) -> Iterator[None]:
-    """Let SIGTERM and a closed terminal end a command as Ctrl-C does: by ``Terminated``.
+def ending_tidily() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end a command alike: by ``Terminated``.
 
-    ``numbers``: other signals. A second signal changes nothing. What is ignored stays so (nohup),
-    what somebody else answers is left to them, and on another thread than the main one nothing
-    changes at all. Before and after, signals do what they did.
+    A second signal changes nothing. What is ignored stays so (nohup), what somebody else answers is
+    left to them, and on another thread than the main one nothing changes at all. Before and after,
+    signals do what they did.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    wanted = numbers or (signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in wanted}
+    before = {number: signal.getsignal(number) for number in _ENDING}
     before = {number: each for number, each in before.items() if each in _UNANSWERED}
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:

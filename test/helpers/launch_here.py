@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = ROOT / "launch"
-PATIENCE_S = 180.0  # a busy machine is no failure
 # What `ros2 launch` does with a file and its arguments.
 _RUN = """
 import sys
@@ -80,7 +81,8 @@ def launching(
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.wait(PATIENCE_S)
+        process.stdout.close()  # a node in a group of its own may still hold the other end
 
 
 def launched(file: Path, arguments: Sequence[str], variables: dict[str, str]) -> tuple[int, str]:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from patience import PATIENCE_S, ending, wait_until
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -24,7 +24,6 @@ from visualization_msgs.msg import MarkerArray
 from pd_ros.ros.execution.timers import spinning
 
 ClientT = TypeVar("ClientT", bound="Client")
-PATIENCE_S = 180.0  # a busy machine is no failure
 XYZI = (("x", "f4"), ("y", "f4"), ("z", "f4"), ("intensity", "f4"))
 _DATATYPES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
 
@@ -94,12 +93,12 @@ class Client(Node):
 
     def wait_until_heard(self) -> None:
         """Wait until the node listens and its answers can be heard."""
-        end_s = time.monotonic() + PATIENCE_S
-        while not (
-            self._publisher.get_subscription_count() and self.count_publishers("detections")
-        ):
-            assert time.monotonic() < end_s, "the node does not listen"
-            time.sleep(0.02)
+
+        def is_heard() -> bool:
+            listeners = self._publisher.get_subscription_count()
+            return bool(listeners and self.count_publishers("detections"))
+
+        wait_until(is_heard, "a node that listens")
 
     def of(self, part: str) -> list[DiagnosticStatus]:
         """Statuses heard about one part of the node: clouds, content, detector ..."""
@@ -135,7 +134,7 @@ def call_on(executor: SingleThreadedExecutor, transition) -> None:
     """Call on the executor's thread, as ROS does: nothing may be destroyed beside it."""
     done = threading.Event()
     executor.create_task(lambda: (transition(), done.set()))
-    assert done.wait(PATIENCE_S)
+    assert done.wait(PATIENCE_S), f"expected {transition} to be done within {PATIENCE_S} s"
 
 
 @contextmanager
@@ -155,11 +154,12 @@ def running_comparison(namespace: str, checkpoint: Path) -> Iterator[subprocess.
 
 @contextmanager
 def _ended(process: subprocess.Popen) -> Iterator[subprocess.Popen]:
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        _, log = process.communicate(timeout=PATIENCE_S)
+    with ending(process):
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            _, log = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, log
 
 

@@ -8,11 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S, ending, wait_until
 from programs import programs
 from small_model import save_eager_model
 from small_recording import drive, write_clouds
@@ -254,16 +254,16 @@ def test_an_evaluation_that_is_stopped_leaves_nothing_behind(number, code, jobs,
     bags = [write_clouds(tmp_path / name, drive(1500)) for name in ("street", "lane")]
     views = tmp_path / "out/views"
     arguments = [*bags, "--model", save_eager_model(tmp_path), "--out", tmp_path / "out"]
-    with subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", WITH_CTRL_C, "pd_ros.evaluate_recording", *map(str, arguments),
          "--jobs", str(jobs)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as process:  # fmt: skip
-        while not list(views.glob(".unfinished-*")):
-            assert process.poll() is None
-            time.sleep(0.05)
+    )  # fmt: skip
+    with ending(process):
+        begun = lambda: list(views.glob(".unfinished-*"))  # noqa: E731
+        wait_until(begun, "a view that is being written", process)
         process.send_signal(number)
-        log, _ = process.communicate(timeout=120)
+        log, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, log
     assert "Traceback" not in log
     assert list(views.iterdir()) == []

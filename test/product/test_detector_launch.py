@@ -9,8 +9,9 @@ pytest.importorskip("launch_ros", reason="launch_ros is not installed")
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
 import rclpy
-from launch_here import LAUNCH, PATIENCE_S, environment, install, launched, launching, real
+from launch_here import LAUNCH, environment, install, launched, launching, real
 from lifecycle_msgs.srv import GetState
+from patience import PATIENCE_S
 from rcl_interfaces.srv import GetParameters
 
 DETECTOR = LAUNCH / "detector.launch.py"
@@ -67,7 +68,7 @@ PARAMETERS = """
 def ask(node, kind, name: str, request):
     """Call a service as soon as it is there."""
     client = node.create_client(kind, name)
-    assert client.wait_for_service(PATIENCE_S)
+    assert client.wait_for_service(PATIENCE_S), f"expected service {name}"
     future = client.call_async(request)
     rclpy.spin_until_future_complete(node, future, timeout_sec=PATIENCE_S)
     return future.result()

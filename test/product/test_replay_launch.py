@@ -11,7 +11,8 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from bag_tools import shell, write_drive
-from launch_here import LAUNCH, PATIENCE_S, environment, install, launched, launching, real
+from launch_here import LAUNCH, environment, install, launched, launching, real
+from patience import PATIENCE_S, read_until
 from small_model import save_eager_model
 from small_recording import STAMP, STEP_NS
 
@@ -117,8 +118,7 @@ def test_ctrl_c_leaves_a_whole_recording(variables, bag, checkpoint, tmp_path) -
     out = tmp_path / "answers"
     given = [f"bag:={bag}", f"checkpoint:={checkpoint}", f"out:={out}", "rate:=0.1"]
     with launching(REPLAY, [*given, "input_topic:=/velodyne"], variables) as process:
-        while "all are connected: playing" not in process.stdout.readline():
-            assert process.poll() is None
+        read_until(process, process.stdout, "all are connected: playing")
     assert (out / "metadata.yaml").is_file()
 
 
@@ -127,11 +127,8 @@ def test_a_detector_that_dies_ends_all_with_an_exit_code(
 ) -> None:
     out = tmp_path / "answers"
     given = [f"bag:={bag}", f"checkpoint:={checkpoint}", f"out:={out}", "rate:=0.1"]
-    output = ""
     with launching(REPLAY, [*given, "input_topic:=/velodyne"], variables) as process:
-        while "all are connected: playing" not in output:
-            output += process.stdout.readline()
-            assert process.poll() is None
+        output = read_until(process, process.stdout, "all are connected: playing")
         pid = re.search(r"detector_node-1\]: process started with pid \[(\d+)\]", output)[1]
         os.kill(int(pid), signal.SIGKILL)
         rest, _ = process.communicate(timeout=PATIENCE_S)

@@ -55,6 +55,7 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
         raise ValueError(f"{error}; expected ROS with `ros2 bag`: install ros-jazzy-ros2bag and"
                          " source ROS's setup.bash") from None  # fmt: skip
     from pd_ros.ros.bag.session import play_to_detector, recorded_answers  # noqa: PLC0415
+    from pd_ros.ros.fastdds import free_ports  # noqa: PLC0415
 
     playback = Playback(
         options.bag, options.rate, options.start_offset, options.duration, options.loop,
@@ -62,6 +63,7 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
     )  # fmt: skip
     if options.out is not None and options.out.exists():
         raise ValueError(f"{options.out}: expected a new folder, it exists; name another one")
+    free_ports("live_bag")
     rclpy.init(args=given, signal_handler_options=SignalHandlerOptions.NO)
     try:
         client = LiveBagClient(options.compare)

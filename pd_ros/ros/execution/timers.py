@@ -20,6 +20,7 @@ def steady_timer(node: Node, period_s: float, callback: Callable[[], None]) -> T
 
 
 _PATIENCE_S = 0.05
+_END_S = 10.0  # of a callback in work
 
 
 @contextmanager
@@ -28,7 +29,8 @@ def spinning(
 ) -> Iterator[SingleThreadedExecutor]:
     """Spin a node in a thread of its own; the node stays when the thread ends.
 
-    The thread ends quietly when ROS is shut down, as a signal does.
+    The thread ends quietly when ROS is shut down, as a signal does. Raises ``TimeoutError`` where
+    a callback keeps it from ending; it ends with the process then.
     """
     executor = executor or SingleThreadedExecutor(context=node.context)
     executor.add_node(node)
@@ -45,5 +47,9 @@ def spinning(
         yield executor
     finally:
         stop.set()
-        thread.join()
+        thread.join(_END_S)
+        if thread.is_alive():
+            raise TimeoutError(
+                f"node {node.get_name()}: expected its callback to end within {_END_S:g} s"
+            )
         executor.shutdown()  # not while it spins: rclpy would fail in the callback in work

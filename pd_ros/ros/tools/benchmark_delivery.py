@@ -24,10 +24,11 @@ from pd_ros.pointcloud.cdr import parse_cloud
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from pd_ros.ros.execution.timers import spinning
-from pd_ros.ros.fastdds import PROFILE_VARIABLE, find_profile
+from pd_ros.ros.fastdds import PROFILE_VARIABLE, find_profile, free_ports
 
 _SIZES = (120_000, 750_000)  # points of 16 bytes: 1.92 MB, 12 MB
 _START_S, _LAST_S = 60.0, 2.0
+_SPARE_S = 60.0  # beyond what a sender waits and sends: its imports and its end
 _RELIABILITY = {
     "best effort": ReliabilityPolicy.BEST_EFFORT,
     "reliable": ReliabilityPolicy.RELIABLE,
@@ -83,12 +84,22 @@ def _in_own_process(case: Case, options: argparse.Namespace) -> Delivery:
     environment = {name: value for name, value in os.environ.items() if name != PROFILE_VARIABLE}
     if case.profile:
         environment[PROFILE_VARIABLE] = str(find_profile())
-    with subprocess.Popen([*command, "--send", *names], env=environment) as sender:
-        return _listen(names[0], case, options.clouds, sender)
+    longest_s = _START_S + options.clouds / options.rate + _LAST_S + _SPARE_S
+    sender = subprocess.Popen([*command, "--send", *names], env=environment)
+    try:
+        return _listen(names[0], case, options.clouds, sender, longest_s)
+    except subprocess.TimeoutExpired:
+        raise TimeoutError(f"the sender: expected it to end within {longest_s:g} s") from None
+    finally:
+        sender.kill()
+        sender.wait()
 
 
-def _listen(topic: str, case: Case, clouds: int, sender: "subprocess.Popen[bytes]") -> Delivery:
+def _listen(
+    topic: str, case: Case, clouds: int, sender: "subprocess.Popen[bytes]", longest_s: float
+) -> Delivery:
     """Count what arrives until the sender has ended; its profile is what matters."""
+    free_ports("benchmark_delivery")
     context = rclpy.Context()
     rclpy.init(args=[], context=context)
     taken_ms: list[float] = []
@@ -102,7 +113,7 @@ def _listen(topic: str, case: Case, clouds: int, sender: "subprocess.Popen[bytes
         profile = QoSProfile(depth=1, reliability=_RELIABILITY[case.reliability])
         node.create_subscription(PointCloud2, topic, on_cloud, profile, raw=True)
         with spinning(node):
-            sender.wait()
+            sender.wait(longest_s)
             time.sleep(0.2)
     finally:
         rclpy.try_shutdown(context=context)
@@ -111,6 +122,7 @@ def _listen(topic: str, case: Case, clouds: int, sender: "subprocess.Popen[bytes
 
 
 def _send(topic: str, reliability: str, points: int, clouds: int, rate: float) -> None:
+    free_ports("benchmark_delivery")
     rclpy.init(args=[])
     try:
         node = Node("delivery_sender")

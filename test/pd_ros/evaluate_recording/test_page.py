@@ -1,8 +1,11 @@
 """The page of an evaluation in which every name tries to be more than a name."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
+from contextlib import suppress
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from patience import PATIENCE_S, wait_until
 from rosbags.rosbag2 import StoragePlugin, Writer
 from small_model import SMALL_POINTS, small_config
 from small_recording import STAMP, STEP_NS, STORE, a_car, drive
@@ -131,6 +135,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--enable-logging=stderr",
+    "--no-default-browser-check", "--disable-breakpad",
+    "--disable-dev-shm-usage",  # a container has 64 MB of it
 )  # fmt: skip
 
 
@@ -146,13 +152,26 @@ def open_page(path: Path, folder: Path) -> Opened:
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         pytest.skip("chromium is not installed")
-    done = subprocess.run(
-        [browser, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    title = unescape(done.stdout.partition("<title>")[2].partition("</title>")[0])
-    complaints = [line for line in done.stderr.splitlines() if "Content Security Policy" in line]
-    return Opened(Structure(done.stdout).elements, title, complaints)
+    command = [browser, *FLAGS, f"--user-data-dir={folder / 'profile'}"]
+    # not pipes: its helpers may live on, and hold them
+    page, log = folder / "dom.html", folder / "browser.log"
+    with page.open("w") as out, log.open("w") as err:
+        process = subprocess.Popen(
+            [*command, "--dump-dom", path.as_uri()],
+            stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+        )  # fmt: skip
+        try:
+            wait_until(lambda: process.poll() is not None, f"{browser} to show {path}")
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(PATIENCE_S)
+    said = log.read_text(errors="replace")
+    assert process.returncode == 0, said
+    dom = page.read_text()
+    title = unescape(dom.partition("<title>")[2].partition("</title>")[0])
+    complaints = [line for line in said.splitlines() if "Content Security Policy" in line]
+    return Opened(Structure(dom).elements, title, complaints)
 
 
 def test_a_browser_runs_nothing_of_the_page_and_finds_nothing_that_it_forbids(

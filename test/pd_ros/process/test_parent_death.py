@@ -4,14 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S, wait_until
 
 from pd_ros.process.parent_death import ending_with_parent
 
-PATIENCE_S = 60.0
 PARENT = """
 import subprocess, sys, time
 from pd_ros.process.parent_death import ending_with_parent
@@ -21,11 +20,7 @@ time.sleep(1000)
 
 
 def wait_for(path: Path) -> str:
-    end_s = time.monotonic() + PATIENCE_S
-    while not (path.exists() and path.read_text()):
-        assert time.monotonic() < end_s, path
-        time.sleep(0.02)
-    return path.read_text()
+    return wait_until(lambda: path.exists() and path.read_text(), f"something in {path}")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of such a death")
@@ -38,7 +33,7 @@ def test_a_child_of_a_killed_parent_may_finish_its_work(tmp_path) -> None:
         wait_for(begun)
         assert not done.exists()
         parent.kill()
-        parent.wait()
+        parent.wait(PATIENCE_S)
         assert wait_for(done) == "whole\n"
     finally:
         parent.kill()
@@ -50,7 +45,7 @@ def test_the_program_gets_its_own_name_arguments_and_exit_code() -> None:
     script = 'printf \'%s|\' "$0" "$@"; exit 7'
     ran = subprocess.run(
         ending_with_parent(["sh", "-c", script, "name", "two words", "--x"]),
-        check=False, stdout=subprocess.PIPE, text=True,
+        check=False, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S,
     )  # fmt: skip
     assert (ran.returncode, ran.stdout) == (7, "name|two words|--x|")
 
@@ -59,7 +54,7 @@ def test_the_program_gets_its_own_name_arguments_and_exit_code() -> None:
 def test_a_parent_that_is_gone_already_starts_nothing(tmp_path) -> None:
     command = ending_with_parent(["touch", str(tmp_path / "made")])
     command[command.index(str(os.getpid()))] = "1"
-    assert subprocess.run(command, check=False).returncode == 0
+    assert subprocess.run(command, check=False, timeout=PATIENCE_S).returncode == 0
     assert not (tmp_path / "made").exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import PATIENCE_S
+from patience import PATIENCE_S, ending, wait_until
 from rclpy.node import Node
 
 NODE, COMPARISON = "pd_ros.node", "pd_ros.comparison_node"
@@ -41,7 +41,8 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 def exit_code(process: "subprocess.Popen[str]") -> int:
     """Of a process that ends without a word of failure."""
-    log, _ = process.communicate(timeout=PATIENCE_S)
+    with ending(process):
+        log, _ = process.communicate(timeout=PATIENCE_S)
     assert not [word for word in ("Traceback", "ignored", "rror") if word in log], log
     return process.returncode
 
@@ -90,9 +91,7 @@ def test_a_node_told_in_an_import_that_does_not_come_back_ends(program, kind) ->
 @pytest.mark.parametrize("after_s", [0.0, 0.1, 0.2, 0.4, 0.8, 1.6])
 def test_a_node_told_at_any_time_after_its_first_lines_ends_with_exit_code_0(after_s) -> None:
     process = start("-m", NODE, "--ros-args", "-r", f"__ns:=/test_early_{os.getpid()}")
-    while not catches(process.pid, signal.SIGTERM):
-        assert process.poll() is None
-        time.sleep(0.001)
+    wait_until(lambda: catches(process.pid, signal.SIGTERM), "its first lines", process)
     time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)  # as launch does when it gets impatient
@@ -119,9 +118,8 @@ def test_inspect_cloud_told_during_an_import_says_that_it_was_not_done(moment, n
 def test_inspect_cloud_told_while_it_waits_for_a_cloud(context, number) -> None:
     process = start("-m", "pd_ros.inspect_cloud", "--topic", "/nobody", "--timeout", "600")
     watcher = Node(f"watcher_{os.getpid()}")
-    while f"inspect_cloud_{process.pid}" not in watcher.get_node_names():
-        assert process.poll() is None
-        time.sleep(0.05)
+    name = f"inspect_cloud_{process.pid}"
+    wait_until(lambda: name in watcher.get_node_names(), f"node {name}", process)
     watcher.destroy_node()
     process.send_signal(number)
     assert exit_code(process) == 128 + number
@@ -139,8 +137,8 @@ WRONG = {
 @pytest.mark.parametrize("program", [NODE, COMPARISON])
 def test_a_node_refuses_arguments_that_it_does_not_know(program, case) -> None:
     arguments, text = WRONG[case]
-    process = start("-m", program, *arguments)
-    log, _ = process.communicate(timeout=PATIENCE_S)
+    with ending(start("-m", program, *arguments)) as process:
+        log, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert text in log
     assert "Traceback" not in log
@@ -148,8 +146,9 @@ def test_a_node_refuses_arguments_that_it_does_not_know(program, case) -> None:
 
 @pytest.mark.parametrize("program", [NODE, COMPARISON])
 def test_the_help_of_a_node_shows_an_example_and_starts_nothing(program) -> None:
-    process = start("-m", program, "--help", "--ros-args", "-r", "__ns:=/nowhere")
-    log, _ = process.communicate(timeout=PATIENCE_S)
+    help_of = ("-m", program, "--help", "--ros-args", "-r", "__ns:=/nowhere")
+    with ending(start(*help_of)) as process:
+        log, _ = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert "ros2 run pd_ros" in log
     assert "--params-file FILE" in log

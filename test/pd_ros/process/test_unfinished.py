@@ -4,16 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S, ending, wait_until
 from small_recording import drive, write_clouds
 
+from pd_ros.process.parent_death import ending_with_parent
 from pd_ros.process.unfinished import UNFINISHED, remove_unfinished, unfinished_folder, whole_file
 
 HERE = Path(__file__).parents[3]
-PATIENCE_S = 180.0
 # What a program writes until it is stopped: the command, and the folder below --out.
 EVALUATE = (("-m", "pd_ros.evaluate_recording"), "views")
 SIMULATE = (("-m", "training.simulate", "drive", "--seconds", "3600"), ".")
@@ -25,15 +27,17 @@ def long_drives(tmp_path_factory) -> list[Path]:
     return [write_clouds(folder / name, drive(1) * 3000) for name in ("a", "b")]
 
 
-def start(*arguments: object) -> "subprocess.Popen[str]":
+@contextmanager
+def running(*arguments: object) -> "Iterator[subprocess.Popen[str]]":
+    """A program that hears Ctrl-C, also where these tests are a shell's background job."""
     environment = {**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
     words = [str(word) for word in arguments]
-    return subprocess.Popen(
-        [sys.executable, *words], env=environment, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-        # a shell's background job, as these tests may be, has Ctrl-C ignored, and hands that on
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    process = subprocess.Popen(
+        ending_with_parent([sys.executable, *words]), env=environment,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
+    with ending(process):
+        yield process
 
 
 def unfinished(folder: Path) -> list[Path]:
@@ -41,43 +45,43 @@ def unfinished(folder: Path) -> list[Path]:
 
 
 def wait_for_writing(process: "subprocess.Popen[str]", folder: Path, count: int = 1) -> None:
-    end_s = time.monotonic() + PATIENCE_S
-    while not sum(any(left.rglob("*.mcap")) for left in unfinished(folder)) >= count:
-        assert process.poll() is None and time.monotonic() < end_s
-        time.sleep(0.02)
+    def writes() -> bool:
+        return sum(any(left.rglob("*.mcap")) for left in unfinished(folder)) >= count
+
+    wait_until(writes, f"{count} files that are being written", process)
 
 
-def evaluation(drives: list[Path], model: Path, out: Path, jobs: int) -> "subprocess.Popen[str]":
-    return start(*EVALUATE[0], *drives, "--model", model, "--out", out, "--jobs", jobs)
+def evaluation(drives: list[Path], model: Path, out: Path, jobs: int):
+    return running(*EVALUATE[0], *drives, "--model", model, "--out", out, "--jobs", jobs)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_an_evaluation_told_to_stop_leaves_nothing_unfinished(
     number, code, long_drives, model_path, tmp_path
 ) -> None:
-    process = evaluation(long_drives[:1], model_path, tmp_path, 1)
-    wait_for_writing(process, tmp_path / "views")
-    process.send_signal(number)
-    _, said = process.communicate(timeout=PATIENCE_S)
+    with evaluation(long_drives[:1], model_path, tmp_path, 1) as process:
+        wait_for_writing(process, tmp_path / "views")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code and "Traceback" not in said
     assert list((tmp_path / "views").iterdir()) == []
 
 
 @pytest.mark.parametrize("whole_group", [False, True], ids=["parent", "group"])
 def test_nor_do_its_processes(whole_group, long_drives, model_path, tmp_path) -> None:
-    process = evaluation(long_drives, model_path, tmp_path, 2)
-    wait_for_writing(process, tmp_path / "views", count=2)
-    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGTERM)
-    _, said = process.communicate(timeout=PATIENCE_S)
+    with evaluation(long_drives, model_path, tmp_path, 2) as process:
+        wait_for_writing(process, tmp_path / "views", count=2)
+        (os.killpg if whole_group else os.kill)(process.pid, signal.SIGTERM)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 143 and "Traceback" not in said
     assert list((tmp_path / "views").iterdir()) == []
 
 
 def test_a_simulated_drive_told_to_stop_leaves_nothing(tmp_path) -> None:
-    process = start(*SIMULATE[0], "--out", tmp_path / "drive.mcap")
-    wait_for_writing(process, tmp_path)
-    process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=PATIENCE_S)
+    with running(*SIMULATE[0], "--out", tmp_path / "drive.mcap") as process:
+        wait_for_writing(process, tmp_path)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 143 and "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
 
@@ -85,14 +89,12 @@ def test_a_simulated_drive_told_to_stop_leaves_nothing(tmp_path) -> None:
 def test_what_a_killed_evaluation_left_goes_with_the_next(
     long_drives, model_path, tmp_path
 ) -> None:
-    process = evaluation(long_drives[:1], model_path, tmp_path, 1)
-    wait_for_writing(process, tmp_path / "views")
-    process.kill()
-    process.communicate(timeout=PATIENCE_S)
+    with evaluation(long_drives[:1], model_path, tmp_path, 1) as process:
+        wait_for_writing(process, tmp_path / "views")
     assert len(unfinished(tmp_path / "views")) == 1
     short = write_clouds(tmp_path / "short", drive(2))
-    process = evaluation([short], model_path, tmp_path, 1)
-    _, said = process.communicate(timeout=PATIENCE_S)
+    with evaluation([short], model_path, tmp_path, 1) as process:
+        _, said = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, said
     assert [path.name for path in (tmp_path / "views").iterdir()] == ["short.mcap"]
 

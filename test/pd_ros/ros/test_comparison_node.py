@@ -15,7 +15,8 @@ pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
 from diagnostic_msgs.msg import DiagnosticArray
-from live_node import PATIENCE_S, Client, cloud, heard, running_node
+from live_node import Client, cloud, heard, running_node
+from patience import PATIENCE_S, ending
 from visualization_msgs.msg import MarkerArray
 
 from pd_ros.recordings.bag import open_recording
@@ -86,14 +87,12 @@ def comparing(
     command += arguments
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)  # killed, it might leave shared memory that is in use
+    with ending(process):
         try:
+            yield process
+        finally:  # killed, it might leave shared memory that is in use
+            process.send_signal(signal.SIGINT)
             process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")

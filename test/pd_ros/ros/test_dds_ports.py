@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from pd_ros.ros.fastdds import SHARED_MEMORY, remove_unfinished_ports
 
@@ -70,7 +71,6 @@ def test_a_node_starts_beside_the_ports_of_a_killed_process(tmp_path, checkpoint
     """Without their removal it would wait for the first of them, without end."""
     pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
     pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
-    from live_node import PATIENCE_S  # noqa: PLC0415  # only where there is ROS
 
     domain = 101  # nobody else's
     first = 7400 + 250 * domain

@@ -8,8 +8,9 @@ import torch
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import PATIENCE_S, Client, call_on, cloud, heard, values_of
+from live_node import Client, call_on, cloud, heard, values_of
 from node_here import POINTS, active, node_here
+from patience import PATIENCE_S
 from rclpy.serialization import serialize_message
 from small_model import save_overflowing_model
 

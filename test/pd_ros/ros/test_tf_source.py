@@ -11,7 +11,7 @@ rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packagi
 
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import PATIENCE_S  # noqa: E402
+from patience import PATIENCE_S  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
 
 from pd_ros.ros.tf_source import open_transforms  # noqa: E402

@@ -1,8 +1,7 @@
 """Programs beside a command: they end as told, and by force where they do not."""
 
-import time
-
 import pytest
+from patience import wait_until
 
 from pd_ros.ros.bag.child_process import ChildProcess
 
@@ -13,8 +12,7 @@ def test_one_that_listens_ends_itself(tmp_path) -> None:
     mark = tmp_path / "mark"
     script = f'trap "echo done > {mark}; exit 4" INT; touch {mark}.on; {FOREVER}'
     child = ChildProcess("it", ["sh", "-c", script])
-    while not (tmp_path / "mark.on").exists():
-        time.sleep(0.01)
+    wait_until((tmp_path / "mark.on").exists, "the program to begin")
     child.check()
     assert child.end(60.0)
     assert child.exit_code == 4
@@ -24,8 +22,7 @@ def test_one_that_listens_ends_itself(tmp_path) -> None:
 
 def test_one_that_does_not_is_killed(tmp_path) -> None:
     child = ChildProcess("it", ["sh", "-c", f'trap "" INT; touch {tmp_path}/on; {FOREVER}'])
-    while not (tmp_path / "on").exists():
-        time.sleep(0.01)
+    wait_until((tmp_path / "on").exists, "the program to begin")
     assert not child.end(0.2)
     assert child.exit_code == -9
     with pytest.raises(ValueError, match="it: ended too early with exit code -9"):

@@ -14,7 +14,8 @@ pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see
 pytest.importorskip("rosgraph_msgs.msg", reason="rosgraph_msgs is not installed: see packaging/")
 
 from bag_tools import shell, write_drive
-from live_node import PATIENCE_S, running_node
+from live_node import running_node
+from patience import PATIENCE_S, ending, read_until
 from small_recording import STAMP, STEP_NS
 
 from pd_ros.recordings.bag import open_recording
@@ -45,11 +46,8 @@ def playing(variables, *arguments: str, topics=TOPICS[:4], space="/bag"):
         [*command, "--ros-args", "-r", f"__ns:={space}", *topics],
         env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    try:
+    with ending(process):
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def played(variables, *arguments: str, **where) -> tuple[int, str, str]:
@@ -101,8 +99,7 @@ def test_without_a_folder_nothing_is_recorded(detector, bag, variables, tmp_path
 def test_told_to_stop_it_leaves_a_whole_recording(detector, bag, variables, tmp_path) -> None:
     out = tmp_path / "answers"
     with playing(variables, "--bag", bag, "--out", out, "--rate", "0.1") as process:
-        while "playing" not in process.stderr.readline():
-            assert process.poll() is None
+        read_until(process, process.stderr, "playing")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, err
@@ -114,8 +111,7 @@ def test_killed_it_leaves_no_player_and_a_whole_recording(
 ) -> None:
     out = tmp_path / "answers"
     with playing(variables, "--bag", bag, "--out", out, "--rate", "0.05") as process:
-        while "playing" not in process.stderr.readline():
-            assert process.poll() is None
+        read_until(process, process.stderr, "playing")
         assert len(children_of(process.pid)) == 2
         process.kill()
         process.communicate(timeout=PATIENCE_S)  # both hold its pipes until they end
@@ -126,8 +122,7 @@ def test_a_player_that_is_ended_early_is_an_error_whatever_its_exit_code(
     detector, bag, variables
 ) -> None:
     with playing(variables, "--bag", bag, "--rate", "0.05") as process:
-        while "playing" not in process.stderr.readline():
-            assert process.poll() is None
+        read_until(process, process.stderr, "playing")
         (player,) = children_of(process.pid)
         os.kill(player, signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE_S)

@@ -1,12 +1,12 @@
 """The clouds worth keeping: bounded, the largest first, and whole whatever happens."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from patience import ending, read_until
 from small_recording import STORE, cloud_message, cloud_points
 
 from pd_ros.recordings.bag import POINT_CLOUD, open_recording
@@ -92,9 +92,8 @@ def test_a_process_killed_while_it_writes_leaves_no_half_file(tmp_path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, str(path)], env=environment, stdout=subprocess.PIPE
     )
-    assert process.stdout.readline() == b"writing\n"
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with ending(process):
+        read_until(process, process.stdout, "writing\n")
     assert not path.exists()
     assert DisagreementStore(tmp_path, 3, 10**9).files == []
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,35 @@
+"""A node that spins in a thread of its own, and a callback that does not come back."""
+
+import os
+import threading
+
+import pytest
+
+rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
+
+from patience import PATIENCE_S  # noqa: E402
+
+from pd_ros.ros.execution import timers  # noqa: E402
+from pd_ros.ros.execution.timers import spinning  # noqa: E402
+
+
+def test_a_callback_that_hangs_is_an_error_at_the_end_not_a_wait_without_end(monkeypatch) -> None:
+    monkeypatch.setattr(timers, "_END_S", 0.2)
+    began, go_on = threading.Event(), threading.Event()
+    rclpy.init(args=[])
+    try:
+        node = rclpy.create_node("hanging", namespace=f"/test_spinning_{os.getpid()}")
+
+        def hang() -> None:
+            began.set()
+            go_on.wait(PATIENCE_S)
+
+        node.create_timer(0.01, hang)
+        with (
+            pytest.raises(TimeoutError, match=r"node hanging: expected its callback to end"),
+            spinning(node),
+        ):
+            assert began.wait(PATIENCE_S)
+    finally:
+        go_on.set()
+        rclpy.try_shutdown()
