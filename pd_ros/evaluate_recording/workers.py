@@ -18,7 +18,7 @@ from pd_ros.detection.checkpoint import read_config
 from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.options import EvaluationPlan, RecordingTask, open_task
 from pd_ros.evaluate_recording.run import Evaluator
-from pd_ros.process.stop_signals import ending_tidily
+from pd_ros.process.stop_signals import Terminated, ending_tidily
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.sources import Source
 
@@ -108,7 +108,7 @@ def _run(task: RecordingTask, plan: EvaluationPlan) -> bytes:
     try:
         with ending_tidily():
             return pickle.dumps(_evaluator(plan).run(task, _count))
-    except SystemExit:  # as the caller was, or this process alone
+    except Terminated:  # as the caller was, or this process alone
         raise ValueError(f"{task.path}: the process at work on it was told to stop") from None
 
 

@@ -154,3 +154,16 @@ def test_nothing_is_pasted_where_no_ground_is_seen() -> None:
     config = AugmentConfig(paste={"car": 5})
     pasted = paste_objects(bare, bank, CLASSES, config, np.random.default_rng(0))
     assert len(pasted.boxes) == 1
+
+
+def test_pasted_objects_turn_about_the_sensor() -> None:
+    bank, rng = ObjectBank([make_frame(x=-12)], 10), np.random.default_rng(0)
+    config = AugmentConfig(paste={"car": 5}, paste_turn_rad=3.14)
+    results = [paste_objects(make_frame(), bank, CLASSES, config, rng) for _ in range(8)]
+    boxes = np.concatenate([frame.boxes[1:] for frame in results])
+    assert len(boxes) > 10
+    np.testing.assert_allclose(np.hypot(*boxes[:, :2].T), np.hypot(12, 3), rtol=1e-5)
+    assert np.ptp(np.arctan2(boxes[:, 1], boxes[:, 0])) > 4
+    for frame in results:
+        higher = frame._replace(points=frame.points[frame.points[:, 2] > -1.65])  # not the ground
+        assert frame.num_points.tolist() == inside(higher)
