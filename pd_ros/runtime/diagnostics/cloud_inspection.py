@@ -1,6 +1,6 @@
 """One cloud examined before a model: what ``inspect_cloud`` prints and ``/diagnostics`` says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -79,19 +79,33 @@ def examine_cloud(
         integer_intensity=whole and decoding.mode == "auto",
         organised=layout.height > 1,
     )
-    first = Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true))
-    findings = [first, *judge_cloud(content, model_input.expected, preprocessing)]
-    room = model_input.room
-    if room is not None and content.points_in_range:
-        most = room.capacity
-        cells = count_cells(points, model_input.range_m, room.cell_m)
-        if cells * layout.points > most.max_pillars * len(points):  # in all maybe
-            points = _placed(decode_all(true, data, decoding), z_offset_m, model_from_cloud)
-            cells = count_cells(points, model_input.range_m, room.cell_m)
+    findings = [
+        Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true)),
+        *judge_cloud(content, model_input.expected, preprocessing),
+    ]
+    if model_input.room is not None and content.points_in_range:
+
+        def read_all() -> Float32:
+            return _placed(decode_all(true, data, decoding), z_offset_m, model_from_cloud)
+
+        cells = _filled_cells(
+            points, layout.points, model_input.range_m, model_input.room, read_all
+        )
+        most = model_input.room.capacity
         findings.append(
             judge_room(content.points_in_range, cells, most.max_points, most.max_pillars)
         )
     return findings
+
+
+def _filled_cells(
+    sample: Float32, points: int, range_m: Limits, room: Room, read_all: Callable[[], Float32]
+) -> int:
+    """Count the cells that hold points, from a sample while that shows that they have room."""
+    cells = count_cells(sample, range_m, room.cell_m)
+    if cells * points > room.capacity.max_pillars * len(sample):  # in all maybe
+        cells = count_cells(read_all(), range_m, room.cell_m)
+    return cells
 
 
 def _sample(points: Float32) -> Float32:
