@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference.pipeline import make_inference
 from pd_ros.detection.types import Detections, InferenceResult, OnStage, noop

@@ -17,8 +17,7 @@ from pd_ros.recordings.bag import is_recording, open_recording
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_raw
 from pd_ros.recordings.cloud_options import add_columns
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
-from pd_ros.runtime.diagnostics.frame_check import judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud, judge_frame
 from pd_ros.runtime.diagnostics.status import Level
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "sim_student.safetensors"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.layout import CloudLayout
 

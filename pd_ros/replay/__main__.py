@@ -17,11 +17,11 @@ from pd_ros.process.run_command import run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.sources import Source, open_source, with_features
-from pd_ros.replay.animate import open_animation
 from pd_ros.replay.kitti_results import calibration_of, write_kitti_results
 from pd_ros.replay.report import (
     format_report,
     make_folders,
+    open_animation,
     picture_lines,
     picture_title,
     report_json,

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import FrozenConfig, parse_config
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.shipped import find_checkpoint

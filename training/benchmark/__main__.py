@@ -8,6 +8,7 @@ import argparse
 import logging
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,13 +17,11 @@ from pathlib import Path
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from training.benchmark.grid import Grid
-from training.benchmark.jobs.lock import hold
 from training.benchmark.jobs.pool import Crew
-from training.benchmark.jobs.simulated_data import make_sweeps
-from training.benchmark.jobs.slots import make_slots
+from training.benchmark.jobs.slots import hold, make_slots
 from training.benchmark.results.csv_table import write_report
 from training.benchmark.scheduler import Conductor
-from training.benchmark.suite import load_suite
+from training.benchmark.suite import SuiteConfig, load_suite
 
 _LOG = logging.getLogger("training.benchmark")
 
@@ -99,3 +98,15 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+def make_sweeps(suite: SuiteConfig, workers: int) -> None:
+    """Simulate what is missing; ``ValueError`` if that fails."""
+    for folder, wanted in suite.simulate.items():
+        if len(list(Path(folder).glob("*.npz"))) >= wanted.count:
+            continue
+        command = [sys.executable, "-m", "training.simulate", "frames", "--out", folder]
+        command += ["--count", str(wanted.count), "--seed", str(wanted.seed)]
+        ended = subprocess.run([*command, "--workers", str(workers)], check=False)
+        if ended.returncode:
+            raise ValueError(f"simulate.{folder}: could not be made, see above; make it by hand")

@@ -29,7 +29,6 @@ from pd_ros.recordings.label_names import (
     unknown_names,
 )
 from pd_ros.recordings.sources import RecordingSource, open_source
-from pd_ros.replay.animate import open_animation
 from pd_ros.replay.live_result import (
     LIVE,
     PICTURE,
@@ -40,6 +39,7 @@ from pd_ros.replay.live_result import (
 )
 from pd_ros.replay.report import (
     make_folders,
+    open_animation,
     picture_lines,
     picture_title,
     report_json,

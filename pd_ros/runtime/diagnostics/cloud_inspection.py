@@ -1,5 +1,6 @@
 """One cloud examined before a model: what ``inspect_cloud`` prints and ``/diagnostics`` says."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -19,6 +20,11 @@ from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.transforms import Matrix, move_points
 
 _SAMPLE = 40_000  # points; the figures of more are the same
+# REP 103: frames of cameras with z forward are called optical, whatever stands around the word;
+# but there are other devices that are optical.
+_OPTICAL = re.compile(
+    r"(?<!fibre_)(?<!fiber_)([Oo]ptical|OPTICAL)(?![a-z])(?!_?(flow|gyro|encoder|fibre|fiber))"
+)
 
 
 class Room(NamedTuple):
@@ -152,3 +158,17 @@ def _intensity(layout: CloudLayout, decoding: DecodeOptions) -> tuple[str | None
     if field is None:
         return None, False
     return field.name, DATATYPES[field.datatype][0] in "iu"
+
+
+def judge_frame(frame_id: str) -> list[Finding]:
+    """One finding about the frame in which the model sees the points, where its name says much."""
+    if not _OPTICAL.search(frame_id):
+        return []
+    return [
+        Finding(
+            "frame", frame_id, "a frame with x forward, y left, z up", Level.WARN,
+            "this is the optical frame of a camera (x right, y down, z forward, REP 103), not one"
+            " of a LiDAR: set input.sensor_frame to the frame of the LiDAR or to base_link, or let"
+            " the driver name the right one",
+        )
+    ]  # fmt: skip

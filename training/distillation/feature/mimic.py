@@ -5,9 +5,8 @@ from torch.nn import functional as F
 
 from training.config.compared import MimicConfig
 from training.distillation.decoding import BoxSource
-from training.distillation.maps import channel_adapter, tapped_widths
+from training.distillation.maps import channel_adapter, pool_boxes, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
-from training.distillation.roi_pool import pool_boxes
 
 
 class Mimic(DistillLoss):

@@ -1,10 +1,13 @@
-"""Logit KD of heatmaps at pivotal positions (SparseKD section 3.3)."""
+"""Distil heatmaps at the teacher's best positions: logit KD (SparseKD section 3.3) and rank KD.
+
+Rank KD compares the distribution of scores over these positions, as SparseKD's released code.
+"""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.config.sparse import Gaussian, LogitConfig
+from training.config.sparse import Gaussian, LogitConfig, RankDistributionConfig
 from training.distillation.maps import resize_to
 from training.distillation.method import DistillBatch, DistillLoss
 from training.distillation.requirements import two_center_heads
@@ -81,3 +84,28 @@ def soft_focal_loss(learnt: Tensor, target: Tensor, mask: Tensor, positive: floa
     false = torch.log(1 - learnt) * learnt**2 * (1 - target) ** 4
     loss = torch.where(objects, missed, false) * mask[:, None]
     return -loss.sum() / objects.sum().clamp(min=1)
+
+
+class RankDistribution(DistillLoss):
+    """Cross entropy of normalised scores at the best (class, cell) entries of each sample."""
+
+    reads = ("heatmap",)
+    requires = (two_center_heads,)
+
+    def __init__(self, config: RankDistributionConfig) -> None:
+        super().__init__()
+        self.rank = config.rank
+
+    def forward(self, outputs: DistillBatch) -> Tensor:
+        """Loss of a batch; the student's map is brought to the teacher's size."""
+        teacher = probabilities(outputs.teacher.heatmap)
+        student = resize_to(probabilities(outputs.student.heatmap), teacher)
+        return rank_cross_entropy(student.flatten(1), teacher.flatten(1), self.rank)
+
+
+def rank_cross_entropy(student: Tensor, teacher: Tensor, rank: int) -> Tensor:
+    """``-mean(q_T log q_S)`` of scores ``[B, M]`` at the teacher's best, each sum brought to 1."""
+    best, index = teacher.topk(min(rank, teacher.shape[1]), dim=1)
+    learnt = student.gather(1, index)
+    shares = learnt / learnt.sum(dim=1, keepdim=True)
+    return -(best / best.sum(dim=1, keepdim=True) * shares.log()).mean()

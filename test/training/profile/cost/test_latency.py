@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from training.profile.cost.latency import measure_latency
+from training.profile.cost.measure import measure_latency
 
 
 class Detector:

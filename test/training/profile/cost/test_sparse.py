@@ -8,7 +8,7 @@ from small_model import small_voxel_config
 
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.families import build_model
-from training.profile.cost.sparse import SparseCost, count_pairs
+from training.profile.cost.operations import SparseCost, count_pairs
 
 sites = st.sets(st.tuples(*[st.integers(0, 1)] + [st.integers(0, 4)] * 3), max_size=20)
 
