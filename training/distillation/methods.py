@@ -11,11 +11,10 @@ from training.config.base import MethodConfig
 from training.config.distillation import DistillConfig
 from training.distillation.feature.attention import Attention, AttentionGuided
 from training.distillation.feature.contrast import Contrast
-from training.distillation.feature.fine_grained import FineGrained
 from training.distillation.feature.fitnets import FitNets
 from training.distillation.feature.gid import GidFeature, GidResponse
+from training.distillation.feature.imitation import FineGrained, Mimic
 from training.distillation.feature.local import PointLocal, build_local, same_nodes
-from training.distillation.feature.mimic import Mimic
 from training.distillation.feature.overhaul import Overhaul
 from training.distillation.feature.regions import build_feature, comparable_necks
 from training.distillation.feature.similarity import Similarity

@@ -71,20 +71,12 @@ def examine_cloud(
     try:
         true = true_layout(layout, memoryview(data), decoding.names)  # type: ignore[arg-type]
         points = _sample(decode_all(true, data, decoding))
-        name, whole = _intensity(layout, decoding)
+        preprocessing = _preprocessing(layout, decoding, model_input, z_offset_m)
     except CloudError as error:
         return [Finding("layout", str(error), wanted, Level.ERROR, "such clouds are rejected")]
     points = _placed(points, z_offset_m, model_from_cloud)
     content = measure_cloud(points, model_input.range_m, layout.points)
-    as_read = f"{layout.text()}; intensity from {name or 'no field'}"
-    preprocessing = Preprocessing(
-        intensity_name=name,
-        intensity_wanted="intensity" in model_input.features,
-        z_offset_m=z_offset_m,
-        intensity_scale=decoding.scale,
-        integer_intensity=whole and decoding.mode == "auto",
-        organised=layout.height > 1,
-    )
+    as_read = f"{layout.text()}; intensity from {preprocessing.intensity_name or 'no field'}"
     findings = [
         Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true)),
         *judge_cloud(content, model_input.expected, preprocessing),
@@ -102,6 +94,20 @@ def examine_cloud(
             judge_room(content.points_in_range, cells, most.max_points, most.max_pillars)
         )
     return findings
+
+
+def _preprocessing(
+    layout: CloudLayout, decoding: DecodeOptions, model_input: ModelInput, z_offset_m: float
+) -> Preprocessing:
+    name, whole = _intensity(layout, decoding)
+    return Preprocessing(
+        intensity_name=name,
+        intensity_wanted="intensity" in model_input.features,
+        z_offset_m=z_offset_m,
+        intensity_scale=decoding.scale,
+        integer_intensity=whole and decoding.mode == "auto",
+        organised=layout.height > 1,
+    )
 
 
 def _filled_cells(

@@ -12,8 +12,8 @@ from pd_ros.detection.types import Detections
 from training.config.compared import AssignmentConfig, ContrastConfig, HintonConfig
 from training.distillation.feature.attention import NonLocal, attention_map, place_attention
 from training.distillation.feature.contrast import Contrast, contrast_loss
-from training.distillation.feature.fine_grained import anchor_mask
 from training.distillation.feature.gid import GeneralInstances, disagreement
+from training.distillation.feature.imitation import anchor_mask
 from training.distillation.feature.overhaul import expected_negative, partial_squared_error
 from training.distillation.feature.similarity import similarity_loss
 from training.distillation.labels.label_assignment import TeacherAssignment, best_cells

@@ -19,7 +19,7 @@ from training.benchmark.jobs.job import JobResult, Scores, Task, read_task, writ
 from training.config.run import SourceConfig
 from training.datasets.source import open_source
 from training.evaluate.scoring import score_source
-from training.profile.cost.operations import Operations, count_operations
+from training.profile.operations import Operations, count_operations
 
 _LOG = logging.getLogger("training.benchmark.jobs.score")
 

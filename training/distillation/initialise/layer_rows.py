@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.distillation.initialise.channel_selection import importance, importance_of_voxels
-from training.profile.cost.operations import is_sparse, voxels_under
+from training.profile.operations import is_sparse, voxels_under
 
 
 def is_product(layer: nn.Module) -> bool:

@@ -18,7 +18,7 @@ from pd_ros.benchmark.startup import PeakMemory
 from pd_ros.detection.device import StageClock, choose_precision
 from pd_ros.detection.predictor import Predictor
 from training.datasets.frame import Float32
-from training.profile.cost.operations import Operations, count_operations
+from training.profile.operations import Operations, count_operations
 
 _FEWEST = 3  # runs, however long they take
 _WARM_UP = 2

@@ -1,14 +1,43 @@
-"""Fine-grained feature imitation near objects (FG, Wang et al. 2019)."""
+"""Imitate the teacher's features where objects are.
+
+Under proposed boxes (Mimic, Li et al. 2017), or near labelled objects (fine-grained feature
+imitation, Wang et al. 2019).
+"""
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pd_ros.detection.bev.anchors import level_anchors, nearest_bev_iou
-from training.config.compared import FineGrainedConfig
-from training.distillation.maps import channel_adapter, resize_to, tapped_widths
+from training.config.compared import FineGrainedConfig, MimicConfig
+from training.distillation.decoding import BoxSource
+from training.distillation.maps import channel_adapter, pool_boxes, resize_to, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
 from training.distillation.response.logit import gaussian_mask
 from training.objectives.center_targets import Targets
+
+
+class Mimic(DistillLoss):
+    """Mean squared error of grids pooled under boxes, the student's through an adapter."""
+
+    reads = ("neck",)
+
+    def __init__(self, config: MimicConfig, pair: BevPair) -> None:
+        super().__init__()
+        self._pair = pair
+        self._grid = config.grid
+        self._boxes = BoxSource(config.boxes, pair, config.score)
+        (mine,), (theirs,) = (tapped_widths(network, "neck") for network in pair)
+        self.adapter = channel_adapter(mine, theirs)
+
+    def forward(self, outputs: DistillBatch) -> Tensor:
+        """Loss of a batch; 0 without boxes."""
+        boxes, (mine, theirs) = self._boxes(outputs), self._pair
+        student = pool_boxes(outputs.student.neck.float(), boxes, mine, self._grid)
+        teacher = pool_boxes(outputs.teacher.neck.float(), boxes, theirs, self._grid)
+        if len(student) * self._grid**2 < 2:  # batch norm needs two
+            return 0.0 * outputs.student.neck.float().mean()
+        return F.mse_loss(self.adapter(student), teacher)
 
 
 class FineGrained(DistillLoss):
