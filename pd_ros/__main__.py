@@ -29,7 +29,7 @@ class Command(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What follows ``pd_ros``."""
+        """Return the word that follows ``pd_ros``."""
         return self.other_name or self.module.rpartition(".")[2]
 
 

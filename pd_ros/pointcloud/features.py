@@ -1,4 +1,4 @@
-"""What models want of each point beside x, y, z, and where the points of a cloud have it."""
+"""Features that models want of each point beside x, y, z, and the fields that give them."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,4 +1,4 @@
-"""What every command does alike between its options and its exit code.
+"""Run a command between its options and its exit code: errors, Ctrl-C, output.
 
 0: it did what was asked; 1: it did, and what it looked at is not as it should be; 2: an option or
 a file has to be corrected, which is said in one line; 130 and 143: it was stopped by Ctrl-C or by

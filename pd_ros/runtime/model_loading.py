@@ -62,7 +62,7 @@ def load_detector(startup: StartupParameters) -> Predictor:
 
 
 def model_sweeps(predictor: Predictor, asked: int) -> int:
-    """How many sweeps a model gets; ``asked``: by the site, -1: as many as in its training.
+    """Return how many sweeps a model gets; ``asked``: by the site, -1: as many as in its training.
 
     Raises ``ValueError`` if a model of one sweep is to get more, or if the checkpoint's record of
     its training is damaged.

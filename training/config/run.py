@@ -51,7 +51,7 @@ class SourceConfig(FrozenConfig):
 
     @property
     def title(self) -> str:
-        """What tables call it: its folder, and what of it."""
+        """Name it for tables: its folder, and what of it."""
         listed = f"#{self.files.partition('#')[2]}" if self.files else ""
         chosen = f" {self.only}" if self.only else ""
         return f"{self.folder.name}{listed}{chosen}"

@@ -69,7 +69,7 @@ def score_source(
 
 
 def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
-    """What a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
+    """Return what a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
     points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
     kept = ("threshold", "precision", "recall", "ghosts_per_frame")
     classes = {

@@ -53,7 +53,7 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns or learnt."""
+    """Count the numbers that a module learns or learnt."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -139,7 +139,7 @@ def _initialised(parts: RunParts) -> Iterator[str]:
 
 
 def _worth(parts: RunParts, config: TrainConfig, world: World) -> dict[str, float]:
-    """What the student scores with what it has of a teacher, before it has learnt anything."""
+    """Score the student with what it has of a teacher, before it has learnt anything."""
     whole = rebuild(parts.model, parts.network).to(world.device)
     return validate(whole, parts.network, config, world.device).figures
 

@@ -145,7 +145,7 @@ class AnchorAssigner:
         return torch.cat(matched), torch.cat(owners)
 
     def _groups(self, frame: Labels) -> list[tuple[range, Tensor]]:
-        """Which anchors of a cell may learn which objects, by their numbers."""
+        """Group the anchors of a cell with the objects that they may learn, by their numbers."""
         if self._head.class_free:
             return [(range(self._per_cell), torch.arange(len(frame.boxes)))]
         turns = len(self._head.rotations_rad)

@@ -57,7 +57,7 @@ def measure_latency(predictor: Predictor, cloud: Tensor, most: int, seconds: flo
 
 
 def _repeat(run: Callable[[], ResultT], most: int, seconds: float) -> list[ResultT]:
-    """What as many runs return as fit into the time, at least a few, and at most ``most``."""
+    """Run as often as fits into the time, at least a few times, at most ``most``: all results."""
     ends = time.monotonic() + seconds
     results: list[ResultT] = []
     while len(results) < most and (len(results) < _FEWEST or time.monotonic() < ends):

@@ -82,7 +82,7 @@ def is_sparse(module: nn.Module) -> bool:
 def count_pairs(
     inputs: Tensor, outputs: Tensor, kernel: list[int], stride: list[int], padding: list[int]
 ) -> int:
-    """How many pairs of input ``[V, 4]`` and output voxels ``[U, 4]`` a kernel joins.
+    """Count the pairs of input ``[V, 4]`` and output voxels ``[U, 4]`` that a kernel joins.
 
     Voxels are (sample, layer, row, column). No voxels make no pairs.
     """

@@ -1,4 +1,4 @@
-"""How many large clouds arrive: default transport against the Fast DDS profile that ships.
+"""Count the large clouds that arrive: default transport against the Fast DDS profile that ships.
 
 python -m pd_ros.benchmark_delivery --json delivery.json
 """

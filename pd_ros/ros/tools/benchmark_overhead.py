@@ -1,4 +1,4 @@
-"""What the node costs beside its network: a cloud's bytes to points, boxes to a message.
+"""Measure the node beside its network: a cloud's bytes to points, boxes to a message.
 
 python -m pd_ros.benchmark_overhead --json overhead.json
 """
@@ -115,7 +115,7 @@ def our_way(node: Node) -> Callable[[bytes], None]:
 
 
 def peers_way(node: Node) -> Callable[[bytes], None]:
-    """What rclpy nodes mostly do: a message, a structured view, columns, a message of messages."""
+    """Work as most rclpy nodes: a message, a structured view, columns, a message of messages."""
     publisher = node.create_publisher(Detection3DArray, "peers_detections", 1)
 
     def way(cdr: bytes) -> None:

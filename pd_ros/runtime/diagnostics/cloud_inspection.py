@@ -143,7 +143,7 @@ def _placed(points: Float32, z_offset_m: float, model_from_cloud: Matrix | None)
 
 
 def _corrections(layout: CloudLayout, true: CloudLayout) -> str:
-    """What is wrong with a header, and how the cloud is read all the same; mostly nothing."""
+    """Say what is wrong with a header, and how the cloud is read all the same; mostly nothing."""
     wrong = []
     if layout.height > 1 and true.row_step != layout.row_step:
         wrong.append(

@@ -1,4 +1,4 @@
-"""What the node's figures of the last period say about it; no ROS needed.
+"""Judge the node's figures of the last period; no ROS needed.
 
 Each function judges one thing and says the worst that it finds.
 """

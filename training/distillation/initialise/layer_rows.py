@@ -63,7 +63,7 @@ def _with_one(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def _voxel_patches(layer: Any, given: Any, own: Any) -> Tensor:
-    """What lies under the kernel at each voxel of the output: ``[U, places * C]``."""
+    """Gather what lies under the kernel at each voxel of the output: ``[U, places * C]``."""
     rows = torch.cat((given.features, given.features.new_zeros(1, given.features.shape[1])))
     step = (layer.kernel_size, layer.stride, layer.padding)
     under = voxels_under(given.indices, own.indices, *step)

@@ -45,7 +45,7 @@ class Logit(DistillLoss):
 
 
 def position_mask(teacher: Tensor, gaussians: Tensor, config: LogitConfig) -> Tensor:
-    """How much each cell counts: ``[B, H, W]``, from maps ``[B, K, H, W]`` of the same size."""
+    """Weight each cell: ``[B, H, W]``, from maps ``[B, K, H, W]`` of the same size."""
     best = teacher.amax(dim=1)
     mask = best if config.gated else torch.ones_like(best)
     mask = mask * gaussian_mask(gaussians, config.gaussian)
