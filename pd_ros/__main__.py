@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 import pd_ros
-from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import command_parser
 
 _EXAMPLES = """examples:
   python -m pd_ros replay --model sim_student --points drive.mcap --out out

@@ -27,9 +27,8 @@ from pd_ros.evaluate_recording.view_recording import TEACHER
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.pointcloud.bin_columns import parse_columns
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.labelled_detector import distinct_names

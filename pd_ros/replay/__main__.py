@@ -11,9 +11,8 @@ from pathlib import Path
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.pointcloud.bin_columns import parse_columns
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import Load, LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.sources import Source, open_source, with_features

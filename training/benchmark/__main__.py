@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.benchmark.grid import Grid
 from training.benchmark.jobs.pool import Crew
 from training.benchmark.jobs.slots import hold, make_slots

@@ -24,9 +24,8 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.pointcloud.cdr import parse_cloud
 from pd_ros.pointcloud.layout import check_cloud
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.tools.benchmark_delivery import large_cloud

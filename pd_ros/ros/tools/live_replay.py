@@ -17,10 +17,9 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating_point import format_operating_point
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.bag import open_recording
 from pd_ros.recordings.label_names import (
     describe_unknown,
