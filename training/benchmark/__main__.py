@@ -53,7 +53,7 @@ def _run(grid: Grid, name: str, processes: int | None) -> int:
         hold(grid.out) as lock,
         _shared_batches(grid) as batches,
     ):
-        make_sweeps(grid.suite, len(slots))
+        _make_sweeps(grid.suite, len(slots))
         conductor = Conductor(grid, Crew(slots, (lock,), batches), name)
         conductor.run()
         sys.stdout.write(write_report(grid))
@@ -74,6 +74,18 @@ def _shared_batches(grid: Grid) -> Iterator[Path | None]:
         yield folder if grid.suite.keep_batches else None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_sweeps(suite: SuiteConfig, workers: int) -> None:
+    """Simulate what is missing; ``ValueError`` if that fails."""
+    for folder, wanted in suite.simulate.items():
+        if len(list(Path(folder).glob("*.npz"))) >= wanted.count:
+            continue
+        command = [sys.executable, "-m", "training.simulate", "frames", "--out", folder]
+        command += ["--count", str(wanted.count), "--seed", str(wanted.seed)]
+        ended = subprocess.run([*command, "--workers", str(workers)], check=False)
+        if ended.returncode:
+            raise ValueError(f"simulate.{folder}: could not be made, see above; make it by hand")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,15 +109,3 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-
-def make_sweeps(suite: SuiteConfig, workers: int) -> None:
-    """Simulate what is missing; ``ValueError`` if that fails."""
-    for folder, wanted in suite.simulate.items():
-        if len(list(Path(folder).glob("*.npz"))) >= wanted.count:
-            continue
-        command = [sys.executable, "-m", "training.simulate", "frames", "--out", folder]
-        command += ["--count", str(wanted.count), "--seed", str(wanted.seed)]
-        ended = subprocess.run([*command, "--workers", str(workers)], check=False)
-        if ended.returncode:
-            raise ValueError(f"simulate.{folder}: could not be made, see above; make it by hand")

@@ -19,7 +19,7 @@ from training.distillation.feature.similarity import similarity_loss
 from training.distillation.labels.label_assignment import TeacherAssignment, best_cells
 from training.distillation.method import DistillBatch
 from training.distillation.response.consistency import consistency_loss, ramp
-from training.distillation.response.hinton import Hinton
+from training.distillation.response.logit import Hinton
 from training.objectives.center_targets import encode_at
 
 

@@ -1,20 +1,52 @@
-"""Imitate the teacher's features where objects are.
+"""Imitate the teacher's features: of whole maps, or where objects are.
 
-Under proposed boxes (Mimic, Li et al. 2017), or near labelled objects (fine-grained feature
-imitation, Wang et al. 2019).
+Whole maps by hints (FitNets, Romero et al. 2015, learnt together with the task); under proposed
+boxes (Mimic, Li et al. 2017); near labelled objects (fine-grained imitation, Wang et al. 2019).
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pd_ros.detection.bev.anchors import level_anchors, nearest_bev_iou
-from training.config.compared import FineGrainedConfig, MimicConfig
+from training.config.compared import FineGrainedConfig, FitNetsConfig, MimicConfig
 from training.distillation.decoding import BoxSource
-from training.distillation.maps import channel_adapter, pool_boxes, resize_to, tapped_widths
+from training.distillation.maps import (
+    channel_adapter,
+    pool_boxes,
+    resize_to,
+    tapped_maps,
+    tapped_widths,
+)
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
+from training.distillation.requirements import same_tapped_stages
 from training.distillation.response.logit import gaussian_mask
 from training.objectives.center_targets import Targets
+
+
+class FitNets(DistillLoss):
+    """Mean squared error of maps, the student's through a regressor; summed over maps."""
+
+    requires = (same_tapped_stages,)
+
+    def __init__(self, config: FitNetsConfig, pair: BevPair) -> None:
+        super().__init__()
+        self.reads = (config.tap,)
+        self._tap = config.tap
+        widths = zip(*(tapped_widths(network, config.tap) for network in pair), strict=True)
+        self.adapters = nn.ModuleList(
+            nn.Sequential(*channel_adapter(mine, theirs, config.kernel), nn.ReLU())
+            for mine, theirs in widths
+        )
+
+    def forward(self, outputs: DistillBatch) -> Tensor:
+        """Loss of a batch."""
+        student, teacher = (tapped_maps(o, self._tap) for o in (outputs.student, outputs.teacher))
+        errors = [
+            F.mse_loss(resize_to(adapter(mine), theirs), theirs)
+            for adapter, mine, theirs in zip(self.adapters, student, teacher, strict=True)
+        ]
+        return torch.stack(errors).sum()
 
 
 class Mimic(DistillLoss):
