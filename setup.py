@@ -1,4 +1,4 @@
-"""What of pd_ros is installed, and where; colcon and pip both read it.
+"""Say what of pd_ros is installed, and where; colcon and pip both read it.
 
 The training package and the tests stay in the checkout. Programs that colcon installs start with
 the Python of .venv, where packaging/environment.sh has put torch: the Python that runs colcon is
@@ -30,7 +30,7 @@ def shared_files(folder: str) -> list[tuple[str, list[str]]]:
 
 
 def wheel_files() -> list[tuple[str, list[str]]]:
-    """What only pip needs: it puts commands into bin, where ROS does not look for nodes.
+    """List what only pip needs: it puts commands into bin, where ROS does not look for nodes.
 
     colcon puts them into lib/pd_ros itself, by setup.cfg.
     """

@@ -136,7 +136,7 @@ def _comparison(value: dict[str, str]) -> Node:
 
 
 def _common(value: dict[str, str], parameters: dict[str, Any]) -> dict[str, Any]:
-    """What both nodes have; of the parameters, those that an argument sets."""
+    """Return what both nodes have; of the parameters, those that an argument sets."""
     given = {name: setting for name, setting in parameters.items() if setting != ""}
     files = [value["params_file"]] if value["params_file"] else []
     level = ["--log-level", value["log_level"]] if value["log_level"] else None

@@ -46,7 +46,7 @@ class InterfacePackage:
         return self.folder / "source"
 
     def generated(self, layer: str) -> Path:
-        """What a generator wrote; an include path."""
+        """Return the folder that a generator wrote; an include path."""
         return self.folder / layer
 
 

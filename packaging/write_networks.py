@@ -7,8 +7,6 @@ The table stands between the lines ``<!-- table: networks -->`` and ``<!-- end -
 built without memory for their weights; networks of voxels need spconv.
 """
 
-import argparse
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,8 +15,11 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.append(str(ROOT))  # the checkout: pd_ros need not be installed
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path += [str(HERE), str(ROOT)]  # the checkout: pd_ros need not be installed
+
+from page_tables import replace_tables, write_page  # noqa: E402
 
 from pd_ros.detection.bev.detector import BevDetector  # noqa: E402
 from pd_ros.detection.config.bev import ModelConfig  # noqa: E402
@@ -30,7 +31,6 @@ from pd_ros.detection.families import (  # noqa: E402
 )
 
 PAGE = ROOT / "docs/training/networks.md"
-_TABLE = re.compile(r"(<!-- table: networks -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEADER = (
     "| YAML | input | encoder | backbone: widths, layers, strides | neck | head"
     " | parameters (M) | dense GMACs | runs |"
@@ -39,20 +39,12 @@ _HEADER = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the page; returns the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args(arguments).check
-    before = PAGE.read_text(encoding="utf-8")
-    after = with_table(before)
-    if check:
-        return int(before != after)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return write_page(PAGE, with_table, (__doc__ or "").splitlines()[0], arguments)
 
 
 def with_table(page: str) -> str:
     """Return the text of the page with its table as the configs have it."""
-    return _TABLE.sub(lambda found: f"{found[1]}{network_table()}\n{found[2]}", page)
+    return replace_tables(page, {"networks": network_table()}.__getitem__)
 
 
 def network_table() -> str:

@@ -7,34 +7,25 @@ Each table stands between a line ``<!-- table: NAME -->`` and a line ``<!-- end 
 around it is written by hand. Neither ROS nor torch is needed.
 """
 
-import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent))  # the checkout: pd_ros need not be installed
+sys.path += [str(HERE), str(HERE.parent)]  # the checkout: pd_ros need not be installed
+
+from page_tables import replace_tables, write_page  # noqa: E402
 
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS  # noqa: E402
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs  # noqa: E402
 
 PAGE = HERE.parent / "docs" / "node" / "parameters.md"
-_TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _HEADER = "| name | default | values | changes while running | description |"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check the page; returns the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args(arguments).check
-    before = PAGE.read_text(encoding="utf-8")
-    after = with_tables(before)
-    if check:
-        return int(before != after)
-    PAGE.write_text(after, encoding="utf-8")
-    return 0
+    return write_page(PAGE, with_tables, (__doc__ or "").splitlines()[0], arguments)
 
 
 def with_tables(page: str) -> str:
@@ -42,7 +33,7 @@ def with_tables(page: str) -> str:
 
     Raises ``KeyError`` for a table that nothing is known about.
     """
-    return _TABLE.sub(lambda found: found[1] + tables()[found[2]] + "\n" + found[3], page)
+    return replace_tables(page, tables().__getitem__)
 
 
 def tables() -> dict[str, str]:

@@ -1,4 +1,10 @@
-"""3D boxes from LiDAR clouds."""
+"""Detect 3D boxes in LiDAR clouds: a ROS 2 node, and tools that replay, score and inspect.
+
+``detection`` is the method (torch, no ROS), ``runtime`` the node's work without ROS, ``ros`` the
+nodes; ``pointcloud`` and ``recordings`` read clouds, ``evaluation`` scores boxes; ``replay``,
+``evaluate_recording``, ``inspect_cloud`` and ``benchmark`` are commands. Imports point one way,
+from the nodes and commands to ``detection``. ``python -m pd_ros`` lists all commands.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

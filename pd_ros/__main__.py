@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 import pd_ros
-from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import command_parser
 
 _EXAMPLES = """examples:
   python -m pd_ros replay --model sim_student --points drive.mcap --out out
@@ -29,44 +29,44 @@ class Command(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What follows ``pd_ros``."""
+        """Return the word that follows ``pd_ros``."""
         return self.other_name or self.module.rpartition(".")[2]
 
 
-class Job(NamedTuple):
-    """What a person wants to do, and the commands that do it."""
+class CommandGroup(NamedTuple):
+    """Commands that serve one purpose, headed by it."""
 
     title: str
     commands: tuple[Command, ...]
 
 
 # fmt: off
-JOBS = (
-    Job("see what is in your data", (
+GROUPS = (
+    CommandGroup("see what is in your data", (
         Command("pd_ros.inspect_cloud", "show a cloud's content, say why it gives no boxes"),
         Command("training.inspect_data", "show what a run trains on, and what is wrong"),
     )),
-    Job("run live", (
+    CommandGroup("run live", (
         Command("pd_ros.node", "detect in live clouds: the ROS 2 lifecycle node"),
         Command("pd_ros.comparison_node", "compare a teacher with the live detector"),
     )),
-    Job("replay recordings", (
+    CommandGroup("replay recordings", (
         Command("pd_ros.replay", "detect in recordings or folders, without ROS"),
         Command("pd_ros.live_replay", "replay a recording to a node of its own, and score"),
         Command("pd_ros.live_bag", "play a recording to a detector that runs"),
     )),
-    Job("score", (
+    CommandGroup("score", (
         Command("pd_ros.evaluate", "score files by the KITTI, nuScenes or Waymo metric"),
         Command("pd_ros.evaluate_recording", "score detectors on recordings, write an HTML page"),
         Command("training.evaluate", "score a checkpoint on a labelled data set", "evaluate_data"),
     )),
-    Job("train", (
+    CommandGroup("train", (
         Command("training.simulate", "write simulated frames, drives and pictures"),
         Command("training.train", "train a detector, or distil it from a teacher"),
         Command("training.import_checkpoint", "convert a checkpoint of OpenPCDet"),
         Command("pd_ros.export", "write the dense part of a checkpoint as ONNX"),
     )),
-    Job("compare", (
+    CommandGroup("compare", (
         Command("pd_ros.benchmark", "time detectors by stage beside published code"),
         Command("pd_ros.benchmark.nms", "time rotated NMS beside published code", "benchmark_nms"),
         Command("training.benchmark", "train and score distillation methods", "benchmark_methods"),
@@ -74,7 +74,7 @@ JOBS = (
         Command("training.profile", "count parameters and operations, time, memory"),
         Command("training.step_benchmark", "time training steps and their data"),
     )),
-    Job("check the node", (
+    CommandGroup("check the node", (
         Command("pd_ros.soak", "soak-test the node with injected faults"),
         Command("pd_ros.benchmark_delivery", "time how clouds and boxes travel over ROS"),
         Command("pd_ros.benchmark_overhead", "time what the node adds to its network"),
@@ -104,17 +104,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def commands() -> Iterator[Command]:
     """All commands, in the order of the list."""
-    for job in JOBS:
-        yield from job.commands
+    for group in GROUPS:
+        yield from group.commands
 
 
 def command_list() -> str:
     """All commands by job, a line each."""
     width = max(len(command.name) for command in commands())
     lines: list[str] = []
-    for job in JOBS:
-        lines.append(f"{job.title}:")
-        lines += [f"  {command.name:{width}}  {command.does}" for command in job.commands]
+    for group in GROUPS:
+        lines.append(f"{group.title}:")
+        lines += [f"  {command.name:{width}}  {command.does}" for command in group.commands]
     return "\n".join(lines)
 
 

@@ -15,8 +15,7 @@ from numpy.random import Generator
 
 from pd_ros.detection.config.base import load_config
 from pd_ros.detection.families import AnyModelConfig, load_model_config
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.config.run import TrainConfig
 from training.datasets.survey import RANGES_M, Survey, survey_source
 from training.simulate.picture import DrawnSweep, draw_sweeps

@@ -16,8 +16,7 @@ from torch.optim import AdamW
 from torch.utils.data import DataLoader
 
 from pd_ros.detection.config.base import load_config
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.batches.cache import batch_kind
 from training.batches.collate import Batch
 from training.batches.loader import make_loader

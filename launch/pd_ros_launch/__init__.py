@@ -1,4 +1,4 @@
-"""What the launch files know and look at before and after a node runs; plain Python.
+"""Check parameter files before a node is launched, and restart it after; plain Python.
 
 Not part of pd_ros: what that sets for its own processes when it is imported would be inherited by
 everything else that is launched.

@@ -32,7 +32,7 @@ def check_parameter_file(path: Path, nodes: Sequence[str]) -> None:
 
 
 def _content(path: Path) -> dict[Any, Any]:
-    """What a file holds; ``ValueError`` names the file where that is no mapping."""
+    """Read a file; ``ValueError`` names it where it holds no mapping."""
     if not path.is_file():
         raise ValueError(f"{path}: expected a file of parameters, got none; correct the path")
     try:

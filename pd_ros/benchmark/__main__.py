@@ -19,10 +19,9 @@ from pd_ros.benchmark.run import MeasureBudget, benchmark_model
 from pd_ros.detection.device import choose_device
 from pd_ros.detection.inference.backends import BACKENDS
 from pd_ros.pointcloud.bin_columns import parse_columns
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns
 from pd_ros.recordings.sources import open_source
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput

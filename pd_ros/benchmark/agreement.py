@@ -1,4 +1,4 @@
-"""Whether two ways through a detector find the same."""
+"""Check that two ways through a detector find the same boxes."""
 
 from typing import NamedTuple
 
@@ -38,7 +38,7 @@ def agreement(
 
 
 def _found_again(wanted: Detections, found: Detections) -> Tensor:
-    """Which of ``wanted`` are in ``found``: ``[D]`` bool."""
+    """Mark those of ``wanted`` that are in ``found``: ``[D]`` bool."""
     return _alike(wanted, found, _LEAST_IOU).any(dim=1)
 
 

@@ -1,4 +1,4 @@
-"""How much slower detectors get beside foreign busy threads on the same cores.
+"""Measure how much slower detectors get beside foreign busy threads on the same cores.
 
 Each path runs in a process of its own, because OpenMP is told once in a process' life how its
 threads wait: the plain one as published code does, the fast one as the node does.

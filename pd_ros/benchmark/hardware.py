@@ -1,4 +1,4 @@
-"""What a benchmark ran on, and the most that it could have given."""
+"""Describe the machine of a benchmark, and the most that it could have given."""
 
 import os
 import platform

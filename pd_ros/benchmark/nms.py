@@ -22,10 +22,9 @@ from pd_ros.benchmark.reference import plain_nms
 from pd_ros.benchmark.timing import Ratio, percentiles, ratio
 from pd_ros.detection.boxes import nms
 from pd_ros.detection.device import choose_device
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.benchmark.nms --boxes 4096 --threshold 0.01 0.2 0.5 0.7 --json nms.json

@@ -1,4 +1,4 @@
-"""What a detector needs before its first answer, and the most memory that it takes."""
+"""Measure the time to a detector's first answer, and the most memory that it takes."""
 
 import time
 from concurrent.futures import ProcessPoolExecutor

@@ -4,21 +4,26 @@ ros2 run pd_ros comparison_node --ros-args -r points:=/velodyne_points -p every:
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from pd_ros.process.stop_signals import StopSignals
+
+if TYPE_CHECKING:
+    from pd_ros.ros.comparison_node import ComparisonNode
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
     signals = StopSignals(unfinished=False)  # before rclpy is imported
-    from pd_ros.ros.execution.arguments import check_arguments  # noqa: PLC0415
+    from pd_ros.ros.execution.program import start_program  # noqa: PLC0415
 
-    given = sys.argv[1:] if arguments is None else arguments
-    check_arguments("comparison_node", __doc__ or "", given)
+    return start_program("comparison_node", __doc__ or "", arguments, signals, _load)
+
+
+def _load() -> "type[ComparisonNode]":
     from pd_ros.ros.comparison_node import ComparisonNode  # noqa: PLC0415
-    from pd_ros.ros.execution.program import run_node  # noqa: PLC0415
 
-    return run_node("comparison_node", ComparisonNode, given, signals)
+    return ComparisonNode
 
 
 if __name__ == "__main__":

@@ -22,8 +22,7 @@ from pd_ros.evaluation.nuscenes.report import NuscenesReport
 from pd_ros.evaluation.nuscenes.tables import vehicle_places
 from pd_ros.evaluation.waymo.frames import read_frames
 from pd_ros.evaluation.waymo.metric import evaluate_waymo
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 
 _EXAMPLES = """examples:
   python -m pd_ros.evaluate --metric kitti --labels kitti/training/label_2 \\

@@ -4,21 +4,26 @@ ros2 run pd_ros detector_node --ros-args -r points:=/velodyne_points -p model.de
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from pd_ros.process.stop_signals import StopSignals
+
+if TYPE_CHECKING:
+    from pd_ros.ros.detector_node import DetectorNode
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
     signals = StopSignals(unfinished=False)  # before rclpy is imported
-    from pd_ros.ros.execution.arguments import check_arguments  # noqa: PLC0415
+    from pd_ros.ros.execution.program import start_program  # noqa: PLC0415
 
-    given = sys.argv[1:] if arguments is None else arguments
-    check_arguments("detector_node", __doc__ or "", given)
+    return start_program("detector_node", __doc__ or "", arguments, signals, _load)
+
+
+def _load() -> "type[DetectorNode]":
     from pd_ros.ros.detector_node import DetectorNode  # noqa: PLC0415
-    from pd_ros.ros.execution.program import run_node  # noqa: PLC0415
 
-    return run_node("detector_node", DetectorNode, given, signals)
+    return DetectorNode
 
 
 if __name__ == "__main__":

@@ -1,5 +1,10 @@
 """Detect 3D boxes in LiDAR points: networks, decoding, checkpoints; torch, no ROS, no training.
 
+Points ``[N, 3 + C]`` in metres enter a ``Predictor`` (``predictor.py``), made from a checkpoint
+(``checkpoint.py``); ``Detections`` leave. ``types.py`` says what all of these are, ``families.py``
+is the table of networks: ``bev`` and ``point_rcnn``, described by ``config``, made fast by
+``inference``.
+
 ``Predictor`` is the short way in. It is imported when it is first asked for: torch takes a second
 to import, and programs that only read a config or a box type do without it.
 """

@@ -33,7 +33,7 @@ def wrap_angle(angle_rad: Tensor) -> Tensor:
 
 
 def points_in_boxes(points: Tensor, boxes: Tensor, margin_m: float = 0.0) -> Tensor:
-    """Which points ``[N, 3+]`` lie in which boxes ``[M, 7]``, grown by a margin: ``[M, N]``."""
+    """Mark points ``[N, 3+]`` that lie in boxes ``[M, 7]``, grown by a margin: ``[M, N]``."""
     offset = points[None, :, :3] - boxes[:, None, :3]
     local_xy = rotate(offset[..., :2], -boxes[:, None, 6])
     local = torch.cat((local_xy, offset[..., 2:]), dim=-1)

@@ -26,6 +26,7 @@ from pd_ros.detection.families import (
     outline_model,
     parse_model_config,
 )
+from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.detection.outline import trained_state
 from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.process.unfinished import whole_file
@@ -46,8 +47,16 @@ class Checkpoint(NamedTuple):
 
     @property
     def where(self) -> str:
-        """What errors about it begin with: the file, or the name of the network."""
+        """Name it for errors: the file, or the name of the network."""
         return self.config.name if self.path is None else str(self.path)
+
+    def thresholds(self) -> tuple[float, ...]:
+        """Return the score threshold of each class, in the classes' order.
+
+        Raises ``ValueError`` that names the checkpoint for a damaged record of them.
+        """
+        point = read_operating_point(self.training, self.where)
+        return class_thresholds(point, self.config.classes)
 
 
 def network_from_above(checkpoint: Checkpoint) -> tuple[BevDetector, ModelConfig]:

@@ -15,7 +15,7 @@ _AT_ORIGIN = (0.0, 0.0, 0.0)
 def on_sensor(
     boxes: Tensor, distance_m: float = EGO_DISTANCE_M, sensor_m: Sequence[float] = _AT_ORIGIN
 ) -> Tensor:
-    """Which boxes ``[M, 7]`` reach the sensor's place, or come nearer than that: ``[M]``, bool.
+    """Mark boxes ``[M, 7]`` that reach the sensor's place, or come nearer to it: ``[M]`` bool.
 
     ``sensor_m``: x, y, z in the boxes' frame. A negative distance: none of them.
     """

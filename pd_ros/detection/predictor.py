@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference.pipeline import make_inference
-from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.detection.types import Detections, InferenceResult, OnStage, noop
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -34,8 +33,7 @@ class Predictor:
         self.where = checkpoint.where  # what errors about the checkpoint begin with
         self.device = device
         self.precision = precision
-        point = read_operating_point(self.training, self.where)
-        self.thresholds = class_thresholds(point, self.config.classes)  # by class
+        self.thresholds = checkpoint.thresholds()  # by class
         self._inference = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod

@@ -120,7 +120,7 @@ class ModelOutput(NamedTuple):
 
     @property
     def maps(self) -> HeadMaps:
-        """What the head says."""
+        """Return the maps of the head."""
         return HeadMaps(self.heatmap, self.box, self.direction, self.quality, self.coarser)
 
     @property

@@ -19,7 +19,7 @@ from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.evaluate_recording.evaluation_json import evaluation_json
 from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
 from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
-from pd_ros.evaluate_recording.frames import choose_frames
+from pd_ros.evaluate_recording.frames import RecordingResult, choose_frames
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
 from pd_ros.evaluate_recording.run import VIEWS
 from pd_ros.evaluate_recording.summary import ALL_RANGES, ModelSummary, quantiles, summarise
@@ -27,9 +27,8 @@ from pd_ros.evaluate_recording.view_recording import TEACHER
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.pointcloud.bin_columns import parse_columns
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.labelled_detector import distinct_names
@@ -53,19 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> str:
     _check(options)
-    plan = EvaluationPlan(
-        out=options.out,
-        models=tuple(options.model),
-        teacher=options.teacher,
-        labels=options.labels,
-        topic=options.topic,
-        device=options.device,
-        intensity_scale=options.intensity_scale,
-        score_threshold=options.score_threshold,
-        rate_hz=options.rate,
-        columns=parse_columns(options.columns),
-        ego_distance_m=options.ego_distance,
-    )
+    plan = _plan(options)
     classes = load_checkpoint(plan.models[0]).config.classes
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
@@ -78,21 +65,35 @@ def _run(options: argparse.Namespace) -> str:
     style = FrameStyle(names, classes, plan.score_threshold, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
     conditions = _conditions(plan, options.jobs, names)
-    counts = sum((result.label_names for result in results), Counter[str]())
-    unknown = unknown_names(counts, classes)
+    unknown = _unknown_labels(results, classes)
     if unknown:
         conditions["labels_of_no_class"] = unknown
     report = evaluation_json(conditions, results, summaries, chosen)
     report["timing"] = {"load": load._asdict()}
     write_report(report, options.out, options.json)
-    notes = [line for result in results for line in result.remarks]
-    notes += [describe_unknown(unknown, classes)] if unknown else []
-    notes += [load.remark()] if load.remark() else []
+    notes = [*_remarks(results, unknown, classes), *filter(None, [load.remark()])]
     evaluation = Evaluation(conditions, results, summaries, pictures, classes, reference, notes)
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
     files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
     return "\n".join([*_lines(summaries), *notes, *files])
+
+
+def _plan(options: argparse.Namespace) -> EvaluationPlan:
+    """Return what all recordings are run with."""
+    return EvaluationPlan(
+        out=options.out,
+        models=tuple(options.model),
+        teacher=options.teacher,
+        labels=options.labels,
+        topic=options.topic,
+        device=options.device,
+        intensity_scale=options.intensity_scale,
+        score_threshold=options.score_threshold,
+        rate_hz=options.rate,
+        columns=parse_columns(options.columns),
+        ego_distance_m=options.ego_distance,
+    )
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -106,7 +107,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _conditions(plan: EvaluationPlan, jobs: int, names: Sequence[str]) -> dict[str, Any]:
-    """What was run, and on what."""
+    """Return what was run, and on what machine."""
     return {
         "model_files": dict(zip(names, map(str, plan.models), strict=True)),
         "measured_by": str(plan.teacher or plan.labels or "labels of the recordings"),
@@ -117,6 +118,20 @@ def _conditions(plan: EvaluationPlan, jobs: int, names: Sequence[str]) -> dict[s
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
+
+
+def _unknown_labels(results: Sequence[RecordingResult], classes: Sequence[str]) -> dict[str, int]:
+    """Count the labels of all recordings that are no class of the models, by name."""
+    counts = sum((result.label_names for result in results), Counter[str]())
+    return unknown_names(counts, classes)
+
+
+def _remarks(
+    results: Sequence[RecordingResult], unknown: dict[str, int], classes: Sequence[str]
+) -> list[str]:
+    """Return what a reader should know of the recordings and their labels."""
+    remarks = [line for result in results for line in result.remarks]
+    return remarks + ([describe_unknown(unknown, classes)] if unknown else [])
 
 
 def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
@@ -151,6 +166,23 @@ def _parser() -> argparse.ArgumentParser:
         help="checkpoint (.safetensors), or the name of one that ships: sim_student, ...; give it"
         " again for others, to set them side by side",
     )  # fmt: skip
+    _add_reference(parser)
+    add("--out", type=Path, required=True, help="folder for the report, pictures and views")
+    add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
+    add(
+        "--jobs", type=int, default=1,
+        help="recordings at a time, each in its own process; latency is best measured with 1"
+    )  # fmt: skip
+    add("--device", default="auto", help="auto, cpu or cuda:N")
+    _add_numbers(parser)
+    add_columns(parser)
+    add_ego_distance(parser)
+    add("--json", type=Path, metavar="FILE", help="write report.json here as well")
+    return parser
+
+
+def _add_reference(parser: argparse.ArgumentParser) -> None:
+    """Add what the models are measured by: a teacher or labels, not both."""
     reference = parser.add_mutually_exclusive_group()
     reference.add_argument(
         "--teacher", type=Path,
@@ -162,13 +194,10 @@ def _parser() -> argparse.ArgumentParser:
         " a KITTI object folder or objects.json; default: the topic /ground_truth, or what lies"
         " beside the clouds",
     )  # fmt: skip
-    add("--out", type=Path, required=True, help="folder for the report, pictures and views")
-    add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
-    add(
-        "--jobs", type=int, default=1,
-        help="recordings at a time, each in its own process; latency is best measured with 1"
-    )  # fmt: skip
-    add("--device", default="auto", help="auto, cpu or cuda:N")
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--score-threshold", type=float, default=FALLBACK,
         help="least score of boxes that are compared one by one and drawn, and of the teacher's"
@@ -182,10 +211,6 @@ def _parser() -> argparse.ArgumentParser:
         "--intensity-scale", type=float, default=1.0,
         help="intensities are multiplied by it, to bring them to [0, 1]"
     )  # fmt: skip
-    add_columns(parser)
-    add_ego_distance(parser)
-    add("--json", type=Path, metavar="FILE", help="write report.json here as well")
-    return parser
 
 
 if __name__ == "__main__":

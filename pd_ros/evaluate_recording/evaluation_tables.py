@@ -75,7 +75,7 @@ def latency_table(summaries: Sequence[ModelSummary]) -> Table:
 def real_time_table(
     results: Sequence[RecordingResult], summaries: Sequence[ModelSummary]
 ) -> Table:
-    """What a real-time run would have dropped, and how old its answers would have been."""
+    """Show what a real-time run would have dropped, and how old its answers would have been."""
     columns = ["recording", "model", "rate [Hz]", "clouds", "dropped", "age, median [ms]", "95 %",
                "most"]  # fmt: skip
     rows = []
@@ -96,7 +96,7 @@ def percent(value: float, objects: int) -> str:
 
 
 def _objects(count: int) -> str:
-    """How many objects there are, and the AP that so few of them can reach."""
+    """Say how many objects there are, and the AP that so few of them can reach."""
     limit = reachable_r40(count)
     return f"{count} (AP ≤ {limit:.1f})" if count > 0 and limit < 100 else str(count)
 

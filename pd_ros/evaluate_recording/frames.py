@@ -1,4 +1,4 @@
-"""What came out of one cloud, and of one recording."""
+"""Judge each cloud of a recording, and keep the ones worth a picture."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

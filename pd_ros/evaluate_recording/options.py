@@ -1,4 +1,4 @@
-"""What is asked of an evaluation, and which labels belong to a recording."""
+"""Options of an evaluation, and the labels that belong to a recording."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -83,7 +83,7 @@ class Evaluator:
         )
 
     def _features(self) -> set[str]:
-        """What any of the models wants of a point."""
+        """Return the features that any of the models wants of a point."""
         models = self.models if self.teacher is None else (*self.models, self.teacher)
         return {name for model in models for name in model.features}
 

@@ -1,4 +1,4 @@
-"""What a detector would have kept up with, had the recording been live."""
+"""Summarise models over all recordings: accuracy, latency, clouds that a live run would drop."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class RealTime(NamedTuple):
 
     @property
     def dropped(self) -> int:
-        """How many clouds a newer one has replaced before their turn."""
+        """Count the clouds that a newer one has replaced before their turn."""
         return self.clouds - len(self.answered)
 
 

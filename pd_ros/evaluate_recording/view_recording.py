@@ -14,7 +14,7 @@ from pd_ros.evaluate_recording.frames import FrameResult, Reference
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD
 from pd_ros.recordings.box_shapes import MarkerGroup, class_groups
 from pd_ros.recordings.detections import NamedBoxes, detection_array, message_header, stamp_ns
-from pd_ros.recordings.mcap_writer import writing_mcap
+from pd_ros.recordings.mcap import writing_mcap
 from pd_ros.recordings.sources import Sweep
 from pd_ros.recordings.typestore import jazzy_typestore
 from pd_ros.recordings.visualization import MARKERS, cloud_message, marker_message

@@ -11,14 +11,12 @@ from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.pointcloud.bin_columns import Columns, parse_columns
 from pd_ros.pointcloud.decode import INTENSITY_MODES, DecodeOptions
 from pd_ros.pointcloud.layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.bag import is_recording, open_recording
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_raw
 from pd_ros.recordings.cloud_options import add_columns
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
-from pd_ros.runtime.diagnostics.frame_check import judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud, judge_frame
 from pd_ros.runtime.diagnostics.status import Level
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "sim_student.safetensors"

@@ -145,7 +145,7 @@ def _can_be(data: bytes, columns: Columns) -> bool:
 
 
 def _misfit(data: bytes, columns: Columns) -> float:
-    """How far numbers are from those a point before, on average."""
+    """Return how far numbers are from those a point before, on average."""
     values = _middle(data, columns.kind)
     with np.errstate(over="ignore", invalid="ignore"):
         near = np.clip(np.nan_to_num(values.astype(np.float64)), -_FAR_M, _FAR_M)

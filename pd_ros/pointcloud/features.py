@@ -1,10 +1,10 @@
-"""What models want of each point beside x, y, z, and where the points of a cloud have it."""
+"""Features that models want of each point beside x, y, z, and the fields that give them."""
 
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.layout import CloudLayout
 

@@ -1,4 +1,4 @@
-"""How the points of a ``sensor_msgs/PointCloud2`` lie in its bytes, checked before any is read."""
+"""Layout of a ``sensor_msgs/PointCloud2``'s points in its bytes, checked before any is read."""
 
 from array import array
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ class CloudLayout(NamedTuple):
 
     @property
     def points(self) -> int:
-        """How many there are."""
+        """Count the points."""
         return self.width * self.height
 
     def every(self, step: int) -> "CloudLayout":

@@ -1,4 +1,4 @@
-"""What is in a cloud, in a few numbers: how many points, how high the ground, how bright.
+"""Measure a cloud in a few numbers: how many points, how high the ground, how bright.
 
 No ROS, no torch: the node's diagnostics, ``inspect_cloud`` and training measure alike.
 """
@@ -64,7 +64,7 @@ def measure_cloud(points: Float32, range_m: _RangeM, count: int | None = None) -
 
 
 def count_cells(points: Float32, range_m: _RangeM, cell_m: tuple[float, float, float]) -> int:
-    """How many cells of a grid hold points ``[N, 3+]``; those out of range count nowhere."""
+    """Count the cells of a grid that hold points ``[N, 3+]``; those out of range count nowhere."""
     lower, upper = np.array(range_m, np.float32).reshape(2, 3)
     inside = points[((points[:, :3] >= lower) & (points[:, :3] < upper)).all(axis=1), :3]
     cell = ((inside - lower) / np.array(cell_m, np.float32)).astype(np.int64)

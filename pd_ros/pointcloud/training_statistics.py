@@ -1,4 +1,4 @@
-"""What the clouds were like that a checkpoint was trained on, written into it by training."""
+"""Statistics of the clouds that a checkpoint was trained on, written into it by training."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""What else kept the cores busy, or held this process back, while something was measured."""
+"""Measure what else kept the cores busy, or held this process back, during a measurement."""
 
 import os
 import time

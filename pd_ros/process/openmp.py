@@ -1,4 +1,4 @@
-"""How threads of one computation wait for each other."""
+"""Set how threads of one computation wait for each other."""
 
 import os
 

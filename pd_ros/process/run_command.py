@@ -1,17 +1,42 @@
-"""What every command does alike between its options and its exit code.
+"""Parse the options of a command and run it: help with examples, errors, Ctrl-C, exit codes."""
 
-0: it did what was asked; 1: it did, and what it looked at is not as it should be; 2: an option or
-a file has to be corrected, which is said in one line; 130 and 143: it was stopped by Ctrl-C or by
-SIGTERM.
-"""
-
+import argparse
 import io
 import logging
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
 
 from pd_ros.process.stop_signals import Terminated, ending_tidily
+
+_WIDTH = 79
+
+
+def command_parser(module: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Return a parser without options for ``python -m MODULE``.
+
+    ``examples`` are shown line by line as they are. What it does not know it refuses, with exit
+    code 2.
+    """
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=textwrap.fill(description, _WIDTH),
+        epilog=examples,
+        formatter_class=DefaultsHelpFormatter,
+    )
+
+
+class DefaultsHelpFormatter(
+    argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter
+):
+    """Adds the default to each option that has one, unless its help tells it in words."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        nothing = action.default is None or action.default is False or action.default in ("", [])
+        if nothing or "default:" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
 
 
 def run_command(

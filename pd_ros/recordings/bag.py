@@ -16,7 +16,7 @@ from pd_ros.recordings.advice import (
     refuse_encoding,
     refuse_unreadable,
 )
-from pd_ros.recordings.mcap_profile import RecordingPath
+from pd_ros.recordings.mcap import RecordingPath
 from pd_ros.recordings.typestore import jazzy_typestore
 
 POINT_CLOUD = "sensor_msgs/msg/PointCloud2"

@@ -17,7 +17,7 @@ from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
 from pd_ros.recordings.detections import NamedBoxes
-from pd_ros.recordings.npz_classes import class_numbers, name_classes
+from pd_ros.recordings.label_names import class_numbers, name_classes
 from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")

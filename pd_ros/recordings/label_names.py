@@ -1,11 +1,17 @@
-"""The names of labels, and those that a model's classes do not know."""
+"""Names of labels: those that no class of a model has, and those of the ``.npz`` sweeps."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pd_ros.recordings.detections import NamedBoxes
+
+# The files' class numbers, in the order of these names.
+CLASSES = ("car", "pedestrian", "cyclist")
 
 
 def names_of(truth: Iterable[NamedBoxes]) -> Counter[str]:
@@ -52,3 +58,20 @@ def label_map(own: Sequence[str], classes: Sequence[str]) -> torch.Tensor:
     """
     index = {name.lower(): number for number, name in enumerate(classes)}
     return torch.tensor([index.get(name.lower(), -1) for name in own], dtype=torch.int64)
+
+
+def class_numbers(column: NDArray[Any]) -> list[int]:
+    """Numbers of the objects ``[M]`` from a file's ``cls``; -1 for those of no class of ours.
+
+    Raises ``ValueError`` for what are no whole numbers.
+    """
+    flat = column.ravel()
+    if flat.dtype.kind not in "iuf" or not np.array_equal(flat, np.round(flat)):
+        raise ValueError(f"cls: expected whole numbers, got {flat.dtype} {flat[:3].tolist()}")
+    known = range(len(CLASSES))
+    return [int(number) if number in known else -1 for number in flat.tolist()]
+
+
+def name_classes(numbers: Iterable[int]) -> tuple[str, ...]:
+    """Return the names of class numbers; "" for -1."""
+    return tuple(CLASSES[number] if number >= 0 else "" for number in numbers)

@@ -106,7 +106,7 @@ def ground_truth(
 
 
 def seen_by_camera(boxes: Tensor, calibration: Calibration) -> Tensor:
-    """Which boxes ``[M, 7]`` have their centre in the camera's picture: ``[M]`` bool."""
+    """Mark boxes ``[M, 7]`` that have their centre in the camera's picture: ``[M]`` bool."""
     at_camera = camera_from_lidar(boxes.double().numpy(), calibration)
     return torch.from_numpy(project_boxes(at_camera, calibration)[1])
 
@@ -126,7 +126,7 @@ def within_camera(
 
 
 def _count_inside(points: Tensor, boxes: Tensor) -> Tensor:
-    """How many points ``[N, 3+]`` lie in each box ``[M, 7]``: ``[M]``.
+    """Count the points ``[N, 3+]`` in each box ``[M, 7]``: ``[M]``.
 
     Each box looks only at the points that its circle can reach along x.
     """

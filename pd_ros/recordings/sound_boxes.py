@@ -1,4 +1,4 @@
-"""What every reader of boxes refuses, said in one way."""
+"""Refuse boxes that cannot be, for every reader in the same words."""
 
 from collections.abc import Callable
 

@@ -45,7 +45,7 @@ class FolderSource:
 
     @property
     def count(self) -> int:
-        """How many sweeps there are."""
+        """Count the sweeps."""
         return len(self.files)
 
     def sweeps(self) -> Iterator[Sweep]:

@@ -11,27 +11,27 @@ from pathlib import Path
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.pointcloud.bin_columns import parse_columns
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.foreign_load import LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.foreign_load import Load, LoadWatch
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
-from pd_ros.recordings.sources import open_source, with_features
-from pd_ros.replay.animate import open_animation
+from pd_ros.recordings.sources import Source, open_source, with_features
 from pd_ros.replay.kitti_results import calibration_of, write_kitti_results
 from pd_ros.replay.report import (
     format_report,
     make_folders,
+    open_animation,
     picture_lines,
     picture_title,
     report_json,
     write_detections_json,
     write_report,
 )
-from pd_ros.replay.run import replay, score, score_as_published
+from pd_ros.replay.run import Replay, replay, score, score_as_published
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
+_PICTURE = "birdseye.png"
 _EXAMPLE = """example:
   python -m pd_ros.replay --model student.safetensors --points drive_0005 --out result --picture
 """
@@ -46,10 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> str:
     if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
-    source = open_source(
-        options.points, options.topic, options.intensity_scale, options.labels,
-        with_truth=not options.no_labels, columns=parse_columns(options.columns),
-    )  # fmt: skip
+    source = _open(options)
     predictor = Predictor.for_clouds(options.model, options.device)
     classes = predictor.config.classes
     # A damaged record is said before the work.
@@ -67,23 +64,42 @@ def _run(options: argparse.Namespace) -> str:
             predictor, source, predictor.config, thresholds, options.ego_distance, animation
         )
     load = watch.load()
-    write_detections_json(options.out / "detections.json", result, classes)
+    summary = _write_results(options, result, source, classes, load)
     if calibration is not None:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
+    if options.picture:
+        save_birdseye(options.out / _PICTURE, [*result.busiest, *result.panels], title)
+    remarks = remarks_on(source, {options.model.stem: model_input})
+    return "\n".join(filter(None, [summary, *remarks, load.remark(), *_picture_lines(options)]))
+
+
+def _open(options: argparse.Namespace) -> Source:
+    """Open the clouds, with their labels unless they are not wanted."""
+    return open_source(
+        options.points, options.topic, options.intensity_scale, options.labels,
+        with_truth=not options.no_labels, columns=parse_columns(options.columns),
+    )  # fmt: skip
+
+
+def _write_results(
+    options: argparse.Namespace,
+    result: Replay,
+    source: Source,
+    classes: Sequence[str],
+    load: Load,
+) -> str:
+    """Write detections and report; returns the report for the terminal."""
+    write_detections_json(options.out / "detections.json", result, classes)
     scores = score(result, source, classes)
     published = score_as_published(result, source, classes)
     report = report_json(options.model, options.points, result, scores, classes, published)
     write_report({**report, "load": load._asdict()}, options.out, options.json)
-    picture = options.out / "birdseye.png" if options.picture else None
-    if picture is not None:
-        save_birdseye(picture, [*result.busiest, *result.panels], title)
-    parts = [
-        format_report(result, scores, classes, published),
-        *remarks_on(source, {options.model.stem: model_input}),
-        load.remark(),
-        *picture_lines(picture, options.animation),
-    ]
-    return "\n".join(filter(None, parts))
+    return format_report(result, scores, classes, published)
+
+
+def _picture_lines(options: argparse.Namespace) -> list[str]:
+    picture = options.out / _PICTURE if options.picture else None
+    return picture_lines(picture, options.animation)
 
 
 def _thresholds(options: argparse.Namespace, predictor: Predictor) -> tuple[float, ...]:
@@ -98,6 +114,15 @@ def _parser() -> argparse.ArgumentParser:
         "Run a detector over recorded clouds, and say how well and how fast.",
         _EXAMPLE,
     )
+    _add_input(parser)
+    _add_numbers(parser)
+    add_columns(parser)
+    add_ego_distance(parser)
+    _add_output(parser)
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--model", type=Path, required=True,
@@ -116,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--no-labels", action="store_true", help="do not look for labels")
     add("--device", default="auto", help="auto, cpu or cuda:N")
+
+
+def _add_numbers(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add(
         "--score-threshold", type=float,
         help="least score of the boxes in detections.json, counts and pictures; default: the"
@@ -123,24 +152,25 @@ def _parser() -> argparse.ArgumentParser:
         " files take all",
     )  # fmt: skip
     add(
-        "--kitti-results", type=Path, metavar="DIR",
-        help="write KITTI's result files, for python -m pd_ros.evaluate --metric kitti; needs"
-        " calib beside the clouds",
-    )  # fmt: skip
-    add(
         "--intensity-scale", type=float, default=1.0,
         help="intensities are multiplied by it, to bring them to [0, 1], e.g. 0.00392 for floats"
         " up to 255; integers are divided by their type's maximum before",
     )  # fmt: skip
-    add_columns(parser)
-    add_ego_distance(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--kitti-results", type=Path, metavar="DIR",
+        help="write KITTI's result files, for python -m pd_ros.evaluate --metric kitti; needs"
+        " calib beside the clouds",
+    )  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write the report here as well")
     add("--picture", action="store_true", help="draw some clouds from above: birdseye.png")
     add(
         "--animation", type=Path, metavar="FILE",
         help="draw the drive from above, a frame for each of the first 200 clouds (.webp)",
     )  # fmt: skip
-    return parser
 
 
 if __name__ == "__main__":

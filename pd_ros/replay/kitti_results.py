@@ -1,4 +1,4 @@
-"""What a replay found, as the result files that the KITTI object benchmark takes."""
+"""Write what a replay found as the result files that the KITTI object benchmark takes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -60,7 +60,7 @@ class NamedDetector:
         return Timed(result._replace(detections=named), latency_s)
 
     def take_own_boxes(self) -> int:
-        """How many boxes were left out as the own vehicle's since the last time."""
+        """Return how many boxes were left out as the own vehicle's since the last time."""
         count, self._own_boxes = self._own_boxes, 0
         return count
 

@@ -1,4 +1,4 @@
-"""What a live replay sent and got back, and what that says: counts, latency, boxes, scores."""
+"""Collect what a live replay sent and got back: counts, latency, boxes, scores."""
 
 import shutil
 from dataclasses import dataclass, field

@@ -3,13 +3,16 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating_point import OperatingScores, format_operating_point
+from pd_ros.evaluation.plots.animation import DriveAnimation
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
 
@@ -159,3 +162,16 @@ def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:
 def _count_boxes(result: Replay, classes: Sequence[str]) -> dict[str, int]:
     labels = [label for found in result.confident.values() for label in found.labels.tolist()]
     return {name: labels.count(number) for number, name in enumerate(classes)}
+
+
+def open_animation(
+    path: Path | None, title: str, config: AnyModelConfig
+) -> AbstractContextManager[DriveAnimation | None]:
+    """Return the animation as far as a detector looks, from above; None without a path.
+
+    Raises ``ValueError`` for a name that does not end in ``.webp``.
+    """
+    if path is None:
+        return nullcontext()
+    x_min, y_min, _, x_max, y_max, _ = config.range_m
+    return DriveAnimation(path, max(map(abs, (x_min, y_min, x_max, y_max))), title)

@@ -152,7 +152,7 @@ def score_as_published(
 def _labelled(
     result: Replay, source: Source
 ) -> tuple[tuple[GroundTruth, ...], tuple[Detections, ...]]:
-    """What is there and what was found in the labelled frames, where labels reach."""
+    """Return labels and detections of the labelled frames, where labels reach."""
     pairs = [(truth, result.detections[frame]) for frame, truth in result.truth.items()]
     if source.camera:
         pairs = [within_camera(*pair, source.camera) for pair in pairs]
@@ -171,6 +171,6 @@ def latency_ms(result: Replay) -> dict[str, float]:
 
 
 def clouds_per_s(result: Replay) -> float:
-    """How many clouds the detector answers in a second; 0 if there was no cloud."""
+    """Return how many clouds the detector answers in a second; 0 if there was no cloud."""
     total_s = sum(result.latency_s)
     return len(result.latency_s) / total_s if total_s else 0.0

@@ -1,18 +1,24 @@
-"""A subscription to clouds that asks for the reliability that the publishers offer."""
+"""Subscribe to clouds with the reliability that their publishers offer."""
 
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSCompatibility,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_check_compatible,
+)
 from rclpy.serialization import deserialize_message
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import PointCloud2
 
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, EncodingError, Stamp, parse_cloud
 from pd_ros.pointcloud.layout import cloud_layout
-from pd_ros.ros.cloud_publishers import cloud_publishers
 from pd_ros.ros.execution.timers import steady_timer
 from pd_ros.runtime.diagnostics.silence import BEST_EFFORT, CLOUD_TYPE, Publisher
 
@@ -140,3 +146,20 @@ class CloudSubscription:
         self._node.destroy_timer(self._timer)
         self._timer = None
         self._node.destroy_subscription(old)
+
+
+def cloud_publishers(node: Node, topic: str, asked: QoSProfile) -> list[Publisher]:
+    """Publishers of a topic with all that its subscription, which asks for ``asked``, may meet."""
+    found = []
+    for offer in node.get_publishers_info_by_topic(topic):
+        compatibility, reason = qos_check_compatible(offer.qos_profile, asked)
+        refused = offer.topic_type == CLOUD_TYPE and compatibility == QoSCompatibility.ERROR
+        found.append(
+            Publisher(
+                f"{offer.node_namespace.rstrip('/')}/{offer.node_name}",
+                offer.topic_type,
+                offer.qos_profile.reliability.name.lower(),
+                reason.removeprefix("ERROR: ").rstrip("; ") if refused else "",
+            )
+        )
+    return found

@@ -14,7 +14,7 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
-from pd_ros.ros.cloud_publishers import cloud_publishers
+from pd_ros.ros.cloud_subscription import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
 from pd_ros.ros.execution.topic_names import check_topics

@@ -1,4 +1,4 @@
-"""What a configured node works with: detector, topics, worker thread, diagnostics."""
+"""Parts of a configured node: detector, topics, worker thread, diagnostics."""
 
 import time
 import traceback
@@ -223,7 +223,7 @@ class Engine:
         self._diagnostics.publish(message)
 
     def _diagnose(self) -> dict[str, Health]:
-        """What is to be said; where that fails, what failed, for silence would be worse."""
+        """Return what is to be said; where that fails, what failed, for silence would be worse."""
         assert self._subscription is not None
         assert self.worker is not None
         try:

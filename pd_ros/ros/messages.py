@@ -52,7 +52,7 @@ def group_markers(header: Header, groups: Sequence[MarkerGroup]) -> MarkerArray:
 
 
 def comparison_array(header: Header, table: Mapping[str, Sequence[Agreement]]) -> DiagnosticArray:
-    """How student and teacher agree on one cloud, with its header: a line for each class.
+    """Say how student and teacher agree on one cloud, with its header: a line for each class.
 
     Values without a range are of all distances; there are none for ranges without boxes.
     """
@@ -82,7 +82,7 @@ def diagnostic_status(
 
 
 def status_name(node: Node) -> str:
-    """What stands before the colon in the names of a node's statuses: unique in the system.
+    """Return what stands before the colon in a node's statuses: unique in the system.
 
     The node's name with its namespace, without the slash in front.
     """

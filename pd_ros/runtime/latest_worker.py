@@ -34,7 +34,7 @@ class LatestWorker(Generic[Item]):
 
     @property
     def busy_s(self) -> float:
-        """How long the item in work has been so; 0 where there is none."""
+        """Return how long the item in work has been so; 0 where there is none."""
         began_s = self._began_s
         return 0.0 if began_s is None else time.monotonic() - began_s
 

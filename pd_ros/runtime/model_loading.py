@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import FrozenConfig, parse_config
-from pd_ros.detection.config.point_fields import EXTRA_FIELDS, INTENSITY, TIME_LAG
+from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY, TIME_LAG
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.shipped import find_checkpoint
@@ -62,7 +62,7 @@ def load_detector(startup: StartupParameters) -> Predictor:
 
 
 def model_sweeps(predictor: Predictor, asked: int) -> int:
-    """How many sweeps a model gets; ``asked``: by the site, -1: as many as in its training.
+    """Return how many sweeps a model gets; ``asked``: by the site, -1: as many as in its training.
 
     Raises ``ValueError`` if a model of one sweep is to get more, or if the checkpoint's record of
     its training is damaged.

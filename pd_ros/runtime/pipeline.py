@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pd_ros.detection.bev.voxelize import inside_range
-from pd_ros.detection.config.point_fields import TIME_LAG
+from pd_ros.detection.config.names import TIME_LAG
 from pd_ros.detection.device import StageClock
 from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE

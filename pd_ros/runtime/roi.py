@@ -1,4 +1,4 @@
-"""Which points the model is to see: within a region, outside of the own vehicle, not too many."""
+"""Choose the points that the model sees: in a region, outside of the own vehicle, not too many."""
 
 import numpy as np
 from numpy.typing import NDArray

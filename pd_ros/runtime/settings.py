@@ -1,4 +1,4 @@
-"""What the site decides, frozen: a cloud in work never sees half a change.
+"""Settings of the site, frozen: a cloud in work never sees half a change.
 
 Fields are named as their parameters, with units; the defaults are those of the parameters' specs.
 """

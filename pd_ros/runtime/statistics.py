@@ -1,4 +1,4 @@
-"""What the node counts, and how often it says the same thing; shared between its threads."""
+"""Counts of the node, and how often it says the same thing; shared between its threads."""
 
 import threading
 from collections import Counter, deque

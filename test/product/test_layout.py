@@ -1,5 +1,6 @@
 """The law of the layout: who may import whom, who may import ROS, how full a folder may be."""
 
+import ast
 import re
 import sys
 from functools import cache
@@ -128,6 +129,15 @@ def test_no_folder_is_overfull(package: str) -> None:
     for folder in [ROOT / package, *folders]:
         entries = [path.name for path in folder.iterdir() if not path.name.startswith("__")]
         assert len(entries) <= MOST_ENTRIES, folder
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_says_what_it_holds_and_what_to_read_first(package: str) -> None:
+    for path in (ROOT / package).rglob("__init__.py"):
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        assert text.count(".") > 1, path
+        for name in re.findall(r"``(\w+\.py)``", text):
+            assert (path.parent / name).is_file(), f"{path} names {name}"
 
 
 def write(root: Path, **texts: str) -> dict[Parts, Imports]:

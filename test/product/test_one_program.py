@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from programs import ROOT, programs
 
-from pd_ros.__main__ import JOBS, command_list, commands, main
+from pd_ros.__main__ import GROUPS, command_list, commands, main
 
 COLUMNS = 80
 
@@ -29,7 +29,7 @@ def test_every_program_is_a_command_exactly_once() -> None:
 
 def test_the_list_has_a_line_for_each_by_job() -> None:
     lines = command_list().splitlines()
-    assert len(lines) == len(JOBS) + len(list(commands()))
+    assert len(lines) == len(GROUPS) + len(list(commands()))
     assert max(map(len, lines)) < COLUMNS
     for command in commands():
         (line,) = (line for line in lines if line.startswith(f"  {command.name} "))

@@ -12,7 +12,7 @@ from pd_ros.recordings.sources import open_source
 from pd_ros.replay.run import Scores, replay, score
 from training.config.run import SourceConfig
 from training.evaluate.scoring import score_source
-from training.profile.cost.operations import count_operations
+from training.profile.operations import count_operations
 from training.simulate.frames import simulate_frame, write_frame
 from training.simulate.lidar.sensor import HDL_64E
 

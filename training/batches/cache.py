@@ -11,8 +11,7 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from pd_ros.detection.families import AnyModelConfig
-from training.batches.collate import Batch, Sample
-from training.batches.packing import pack
+from training.batches.collate import Batch, Sample, pack
 from training.batches.sampler import Draw
 from training.config.run import TrainConfig
 

@@ -12,14 +12,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from training.batches.augment import augment
 from training.batches.cache import StoredBatches
-from training.batches.collate import Collate, Sample
+from training.batches.collate import Collate, Packed, Packing, Sample, unpack
 from training.batches.mosaic import join_views
 from training.batches.object_noise import move_objects
-from training.batches.packing import Packed, Packing, unpack
 from training.batches.paste import ObjectBank, paste_objects
-from training.batches.sampler import Draw, DrawSampler
+from training.batches.sampler import Draw, DrawSampler, class_balanced_weights, drive_weights
 from training.config.run import AugmentConfig, TrainConfig
-from training.datasets.balance import class_balanced_weights, drive_weights
 from training.datasets.file_lists import drives_of
 from training.datasets.frame import Frame, split_labels
 from training.datasets.source import open_source

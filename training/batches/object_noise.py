@@ -45,7 +45,7 @@ def _draw_places(
 
 
 def _free(places: Float32, others: Float32) -> NDArray[np.bool_]:
-    """Which of the boxes ``[T, 7]`` overlap none of the others from above: ``[T]``."""
+    """Mark the boxes ``[T, 7]`` that overlap none of the others from above: ``[T]``."""
     if len(others) == 0:
         return np.ones(len(places), dtype=bool)
     overlap = bev_iou(torch.from_numpy(places), torch.from_numpy(others))

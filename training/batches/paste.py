@@ -38,7 +38,7 @@ class ObjectBank:
                 self._objects.setdefault(item.label, []).append(item)
 
     def count(self, label: int) -> int:
-        """How many objects of a class there are."""
+        """Count the objects of a class."""
         return len(self._objects.get(label, []))
 
     def draw(self, label: int, rng: Generator) -> StoredObject:

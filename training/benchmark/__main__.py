@@ -8,21 +8,19 @@ import argparse
 import logging
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.benchmark.grid import Grid
-from training.benchmark.jobs.lock import hold
 from training.benchmark.jobs.pool import Crew
-from training.benchmark.jobs.simulated_data import make_sweeps
-from training.benchmark.jobs.slots import make_slots
+from training.benchmark.jobs.slots import hold, make_slots
 from training.benchmark.results.csv_table import write_report
 from training.benchmark.scheduler import Conductor
-from training.benchmark.suite import load_suite
+from training.benchmark.suite import SuiteConfig, load_suite
 
 _LOG = logging.getLogger("training.benchmark")
 
@@ -55,7 +53,7 @@ def _run(grid: Grid, name: str, processes: int | None) -> int:
         hold(grid.out) as lock,
         _shared_batches(grid) as batches,
     ):
-        make_sweeps(grid.suite, len(slots))
+        _make_sweeps(grid.suite, len(slots))
         conductor = Conductor(grid, Crew(slots, (lock,), batches), name)
         conductor.run()
         sys.stdout.write(write_report(grid))
@@ -76,6 +74,18 @@ def _shared_batches(grid: Grid) -> Iterator[Path | None]:
         yield folder if grid.suite.keep_batches else None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_sweeps(suite: SuiteConfig, workers: int) -> None:
+    """Simulate what is missing; ``ValueError`` if that fails."""
+    for folder, wanted in suite.simulate.items():
+        if len(list(Path(folder).glob("*.npz"))) >= wanted.count:
+            continue
+        command = [sys.executable, "-m", "training.simulate", "frames", "--out", folder]
+        command += ["--count", str(wanted.count), "--seed", str(wanted.seed)]
+        ended = subprocess.run([*command, "--workers", str(workers)], check=False)
+        if ended.returncode:
+            raise ValueError(f"simulate.{folder}: could not be made, see above; make it by hand")
 
 
 def _parser() -> argparse.ArgumentParser:

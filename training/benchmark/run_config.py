@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pd_ros.detection.config.base import parse_config, read_yaml
-from training.benchmark.suite import PLAIN, Method, PairConfig, SearchConfig, SuiteConfig
+from training.benchmark.suite import PLAIN, PairConfig, RowConfig, SearchConfig, SuiteConfig
 from training.config.distillation import DistillConfig
 from training.config.run import TrainConfig
 
@@ -38,12 +38,12 @@ def student_run(
     return parse_config(content, TrainConfig, f"{pair.name}, {name}")
 
 
-def has_weights(method: Method) -> bool:
+def has_weights(method: RowConfig) -> bool:
     """Whether a method has a term in the loss whose weight can be searched."""
     return bool(method.distill) and bool(_parsed(method).methods)
 
 
-def scale_weights(method: Method, factor: float) -> Method:
+def scale_weights(method: RowConfig, factor: float) -> RowConfig:
     """The same method with the weight of each of its terms multiplied by a factor."""
     terms = _parsed(method).methods.items()
     weights = {name: {"weight": float(f"{term.weight * factor:.{_DIGITS}g}")}
@@ -89,5 +89,5 @@ def _read_once(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parsed(method: Method) -> DistillConfig:
+def _parsed(method: RowConfig) -> DistillConfig:
     return parse_config({**method.distill, "teacher": ""}, DistillConfig, "distill")

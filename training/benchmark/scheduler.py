@@ -1,13 +1,14 @@
-"""The order of a benchmark: teachers and plain students, searches of weights, then the rest."""
+"""Run a benchmark in its order, with a bar: teachers, plain students, searches, then the rest."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from training.benchmark.grid import Grid, Row
 from training.benchmark.jobs.job import Job, read_result
 from training.benchmark.jobs.pool import Crew, Failure
-from training.benchmark.jobs.progress import SuiteProgress
 from training.benchmark.results.csv_table import write_tables
 from training.benchmark.search import choose_factor, read_tried, search_jobs
 from training.benchmark.suite import PLAIN
@@ -114,3 +115,35 @@ def _is_done(job: Job) -> bool:
         return read_result(job) is not None
     except ValueError:  # said again by the crew, as this job's failure
         return False
+
+
+class SuiteProgress:
+    """Counts steps of the optimiser; those of a running job are known at the end of its epochs."""
+
+    def __init__(self, name: str, steps: int, finished: int) -> None:
+        self._steps, self._finished = steps, finished
+        self._shown = (finished, "")
+        self._bar = tqdm(total=steps, initial=finished, desc=name, unit="step", smoothing=0)
+
+    def expect(self, steps: int) -> None:
+        """There are more steps to do than was known at the start."""
+        self._steps += steps
+        self._bar.total = self._steps
+
+    def finish(self, job: Job) -> None:
+        """A job has ended, well or not."""
+        self._finished += job.steps
+
+    def show(self, running: Sequence[Job]) -> None:
+        """Say what runs."""
+        done = self._finished + sum(job.steps_done() for job in running)
+        shown = done, ", ".join(job.name for job in running)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        self._bar.n = done
+        self._bar.set_postfix_str(shown[1])
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()

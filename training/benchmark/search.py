@@ -24,7 +24,7 @@ class Tried(NamedTuple):
 
 
 def read_tried(grid: Grid, row: Row) -> list[Tried]:
-    """What is known of each factor; empty where there is nothing to choose.
+    """Read what is known of each factor; empty where there is nothing to choose.
 
     Raises ``ValueError`` if a run is of another config.
     """

@@ -24,9 +24,8 @@ from pd_ros.benchmark.inputs import find_model, load_network
 from pd_ros.benchmark.reference import make_plain
 from pd_ros.benchmark.timing import Ratio, ratio
 from pd_ros.detection.config.base import parse_config
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.batches.collate import Batch
 from training.batches.loader import PREFETCHED
 from training.config.run import TrainConfig

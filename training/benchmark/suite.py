@@ -17,7 +17,7 @@ Sources = Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
 _SUITES = Path(__file__).parents[2] / "config/benchmark"
 
 
-class Method(FrozenConfig):
+class RowConfig(FrozenConfig):
     """How the students of one row are trained."""
 
     distill: dict[str, Any] = {}  # as in a run, without its teacher
@@ -34,12 +34,12 @@ class PairConfig(FrozenConfig):
     base: str | None = None  # YAML of the run that those of the students start from
     run: dict[str, Any] = {}  # keys of a run that differ from it in all of the pair's students
     factors_of: Name | None = None  # a pair whose search is this one's, too
-    methods: Annotated[dict[Name, Method], Field(min_length=1)]
+    methods: Annotated[dict[Name, RowConfig], Field(min_length=1)]
 
     @property
-    def rows(self) -> dict[str, Method]:
+    def rows(self) -> dict[str, RowConfig]:
         """All methods in their order, the plain student first."""
-        return {PLAIN: Method(), **self.methods}
+        return {PLAIN: RowConfig(), **self.methods}
 
     @model_validator(mode="after")
     def _methods_teach(self) -> Self:

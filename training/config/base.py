@@ -1,16 +1,31 @@
-"""Numbers within bounds, as the configs of training use them."""
+"""Types that several configs of training share: bounded numbers, formats of data sets."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pd_ros.detection.config.base import FrozenConfig, Probability
 
+Format = Literal["npz", "kitti", "nuscenes", "waymo", "recording"]
+
+KEYS: Mapping[Format, tuple[str, ...]] = {
+    "npz": ("labelled", "files", "only", "drives"),
+    "kitti": ("split", "hardest"),
+    "nuscenes": ("split", "sweeps"),
+    "waymo": ("split",),
+    "recording": ("topic", "intensity_scale", "labelled"),
+}
 Weight = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
 Tap = Literal["stages", "neck"]  # maps of ModelOutput
+
+
+def formats_that_take(key: str) -> tuple[Format, ...]:
+    """The formats that take a key; none: every format does."""
+    return tuple(name for name, keys in KEYS.items() if key in keys)
 
 
 class MethodConfig(FrozenConfig):

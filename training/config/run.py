@@ -8,9 +8,8 @@ from pydantic import Field, model_validator
 
 from pd_ros.detection.config.base import FrozenConfig, PositiveInt, Probability
 from pd_ros.detection.config.point_rcnn import ProposalConfig
-from training.config.base import Positive, Weight
+from training.config.base import Format, Positive, Weight, formats_that_take
 from training.config.distillation import DistillConfig
-from training.config.formats import Format, formats_that_take
 
 Beta = Annotated[float, Field(ge=0.1, lt=1)]
 
@@ -19,7 +18,7 @@ class SourceConfig(FrozenConfig):
     """Labelled sweeps of one data set and their share of what the network sees.
 
     What ``path`` holds in each format is said in the module of its reader, in
-    ``training/datasets``; which keys a format takes, in ``training/config/formats.py``.
+    ``training/datasets``; which keys a format takes, in ``training/config/base.py``.
     """
 
     path: str  # environment variables are expanded
@@ -54,7 +53,7 @@ class SourceConfig(FrozenConfig):
 
     @property
     def title(self) -> str:
-        """What tables call it: its folder, and what of it."""
+        """Name it for tables: its folder, and what of it."""
         listed = f"#{self.files.partition('#')[2]}" if self.files else ""
         chosen = f" {self.only}" if self.only else ""
         return f"{self.folder.name}{listed}{chosen}"

@@ -1,4 +1,4 @@
-"""Lists of a folder's sweeps in a JSON file: which belong to a part, and of which drive each is.
+"""Read lists of a folder's sweeps: which belong to a part, of which drive each is; check files.
 
 A list is named ``FILE.json#KEY``: KEY's value in the file is a list of paths relative to the
 folder. A table of drives is a JSON file with ``files``: a list of objects that have ``file`` and
@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from training.datasets.checks import refuse_missing
+_NAMED = 3  # examples in a message
 
 
 def listed_files(folder: Path, listed: str, only: str | None) -> list[Path]:
@@ -85,3 +85,24 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{path}: expected a JSON file, got {error}; correct the path") from None
+
+
+def refuse_missing(files: Sequence[Path], named_by: str) -> None:
+    """Raise ``ValueError`` that lists which of the files are not there.
+
+    ``named_by``: the table, list or folder that promises them.
+    """
+    # A look into each folder is much faster than one at each file, above all over a network.
+    present = {folder: _names_in(folder) for folder in {path.parent for path in files}}
+    missing = [str(path) for path in files if path.name not in present[path.parent]]
+    if missing:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        raise ValueError(
+            f"{named_by}: expected {len(files)} files that it names, {len(missing)} are not there:"
+            f" {', '.join(missing[:_NAMED])}{more}; download what is missing, or choose another"
+            " split"
+        )
+
+
+def _names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()

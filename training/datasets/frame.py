@@ -51,7 +51,7 @@ class Frames(Protocol):
     """
 
     def __len__(self) -> int:
-        """How many sweeps there are, at least one."""
+        """Count the sweeps, at least one."""
         ...
 
     def __getitem__(self, index: int) -> Frame:

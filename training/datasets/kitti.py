@@ -25,8 +25,8 @@ from pd_ros.evaluation.kitti.report import DIFFICULTIES
 from pd_ros.evaluation.matching import Floats
 from pd_ros.recordings.cloud_files import read_cloud
 from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
-from training.datasets.checks import refuse_missing
 from training.datasets.class_map import ClassMap
+from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import IGNORED, Float32, Frame
 from training.datasets.inside import count_inside
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pd_ros.recordings.npz_classes import CLASSES, class_numbers
+from pd_ros.recordings.label_names import CLASSES, class_numbers
 from training.datasets.class_map import ClassMap
 from training.datasets.frame import IGNORED, Frame, without_labels
 

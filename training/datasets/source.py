@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from training.config.formats import Format
+from training.config.base import Format
 from training.config.run import SourceConfig
 from training.datasets.class_map import ClassMap, map_classes
 from training.datasets.file_lists import listed_files
@@ -40,7 +40,7 @@ def _open_recording(source: SourceConfig, class_map: ClassMap) -> RecordingFrame
     )
 
 
-# The keys that only some formats take are in ``training.config.formats``.
+# The keys that only some formats take are in ``training.config.base``.
 READERS: Mapping[Format, Reader] = {
     "npz": Reader(
         ("intensity",), lambda _: {name: name for name in FILE_CLASSES}, True, _open_npz

@@ -70,7 +70,7 @@ def survey_source(
 
 
 def frame_problems(frame: Frame, features: Sequence[str]) -> list[str]:
-    """What is wrong with a sweep, one line each; sound ones give nothing."""
+    """Say what is wrong with a sweep, one line each; sound ones give nothing."""
     problems = []
     if not len(frame.points):
         problems.append("points: expected some, got none; take the sweep out")

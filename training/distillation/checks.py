@@ -56,7 +56,7 @@ def _networks(pair: ConfigPair) -> Iterator[str]:
 
 
 def _methods(run: TrainConfig, config: DistillConfig, pair: ConfigPair) -> Iterator[str]:
-    """What each method that is on requires and does not get."""
+    """List what each method that is on requires and does not get."""
     able = methods_for(pair)
     for name, settings in config.chosen.items():
         if name not in able:

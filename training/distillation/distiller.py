@@ -49,7 +49,7 @@ class Distiller:
 
     @torch.no_grad()
     def ask(self, batch: Batch) -> AnyOutput:
-        """What the teacher says of the same clouds."""
+        """Run the teacher on the same clouds."""
         assert batch.teacher is not None
         output: AnyOutput = self.teacher.model(batch.teacher)
         return output
@@ -88,7 +88,7 @@ def make_distiller(config: TrainConfig, student: AnyModelConfig, world: World) -
 def _relabels(
     config: TrainConfig, teacher: Teacher, pair: ConfigPair, world: World
 ) -> Iterator[Relabel]:
-    """What changes the labels of a batch, in its order."""
+    """Return what changes the labels of a batch, in its order."""
     assert config.distill is not None
     methods, radius = config.distill, config.loss.box_radius
     if methods.unlabelled is not None:

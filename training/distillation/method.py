@@ -97,7 +97,7 @@ def pair_of(pair: ConfigPair) -> BevPair | PointPair | ConfigPair:
 def make_distill_batch(
     student: AnyOutput, teacher: AnyOutput, batch: Batch, epoch: int
 ) -> DistillBatch | PointDistillBatch | None:
-    """What losses can compare: nothing where the networks are of two kinds."""
+    """Return what losses can compare: nothing where the networks are of two kinds."""
     if type(student) is not type(teacher):
         return None
     return cast("DistillBatch", DistillBatchOf(cast("Any", student), teacher, batch, epoch))

@@ -9,14 +9,11 @@ from torch import Tensor, nn
 from pd_ros.detection.families import AnyModel
 from training.config.base import MethodConfig
 from training.config.distillation import DistillConfig
-from training.distillation.feature.attention import Attention
-from training.distillation.feature.attention_guided import AttentionGuided
+from training.distillation.feature.attention import Attention, AttentionGuided
 from training.distillation.feature.contrast import Contrast
-from training.distillation.feature.fine_grained import FineGrained
-from training.distillation.feature.fitnets import FitNets
 from training.distillation.feature.gid import GidFeature, GidResponse
+from training.distillation.feature.imitation import FineGrained, FitNets, Mimic
 from training.distillation.feature.local import PointLocal, build_local, same_nodes
-from training.distillation.feature.mimic import Mimic
 from training.distillation.feature.overhaul import Overhaul
 from training.distillation.feature.regions import build_feature, comparable_necks
 from training.distillation.feature.similarity import Similarity
@@ -37,9 +34,7 @@ from training.distillation.method import (
 )
 from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
 from training.distillation.response.consistency import Consistency
-from training.distillation.response.hinton import Hinton
-from training.distillation.response.logit import Logit
-from training.distillation.response.rank_distribution import RankDistribution
+from training.distillation.response.logit import Hinton, Logit, RankDistribution
 from training.distillation.response.regression import Regression
 
 

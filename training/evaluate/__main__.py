@@ -16,8 +16,7 @@ from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
 from pd_ros.evaluation.operating_point import format_operating_point
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.config.run import SourceConfig
 from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
 from training.evaluate.scoring import Scores, score_source, to_operating_point

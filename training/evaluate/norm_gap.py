@@ -22,8 +22,8 @@ from pd_ros.evaluation.operating_point import (
 )
 from training.config.run import SourceConfig
 from training.datasets.frame import Frames
-from training.datasets.ground_truth import to_ground_truth
 from training.datasets.source import open_source
+from training.evaluate.scoring import to_ground_truth
 from training.norm import norms
 
 _SWEEPS = 20

@@ -1,6 +1,6 @@
 """Score a detector on the sweeps of a source, by every measure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,13 @@ from pd_ros.detection.device import has_bf16
 from pd_ros.detection.families import AnyModel, AnyModelConfig, make_batch, make_decoder
 from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.lidar import ClassScores, default_iou, evaluate_frames
+from pd_ros.evaluation.lidar import (
+    ClassScores,
+    GroundTruth,
+    centre_in_range,
+    default_iou,
+    evaluate_frames,
+)
 from pd_ros.evaluation.operating_point import (
     ALL_RANGES,
     OperatingScores,
@@ -19,8 +25,7 @@ from pd_ros.evaluation.operating_point import (
 )
 from pd_ros.evaluation.reliability import Reliability, measure_reliability
 from training.config.run import SourceConfig, TrainConfig
-from training.datasets.frame import Float32
-from training.datasets.ground_truth import to_ground_truth
+from training.datasets.frame import Float32, Frame
 from training.datasets.source import open_source
 
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
@@ -64,7 +69,7 @@ def score_source(
 
 
 def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
-    """What a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
+    """Return what a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
     points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
     kept = ("threshold", "precision", "recall", "ghosts_per_frame")
     classes = {
@@ -127,3 +132,10 @@ def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
     point = scores.operating_point[name][ALL_RANGES]
     for key in ("threshold", "recall", "precision", "ghosts_per_frame"):
         yield key, round(getattr(point, key), 3)
+
+
+def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:
+    """Boxes of a sweep; those with too few points or out of range need not be found."""
+    boxes = torch.from_numpy(frame.boxes)
+    ignore = torch.from_numpy(frame.num_points < min_points) | ~centre_in_range(boxes, range_m)
+    return GroundTruth(boxes, torch.from_numpy(frame.labels), ignore)

@@ -16,8 +16,7 @@ import yaml
 from pd_ros.detection.checkpoint import save_checkpoint
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import build_model, load_model_config
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.import_checkpoint.foreign_weights import read_weights
 from training.import_checkpoint.openpcdet import convert, scale_intensity
 from training.import_checkpoint.openpcdet_config import load_openpcdet_config

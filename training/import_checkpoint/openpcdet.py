@@ -83,7 +83,7 @@ def without_wrappers(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def openpcdet_parts(name: str, config: ModelConfig) -> list[Part]:
-    """Which of OpenPCDet's weights make up one of ours."""
+    """List OpenPCDet's weights that make up one of ours."""
     part, _, rest = name.partition(".")
     if part == "encoder":
         return [Part(_encoder_name(rest, config))]
@@ -116,7 +116,7 @@ def _problems(
 
 
 def _hint(weights: Mapping[str, Tensor]) -> str:
-    """What is known of networks that no YAML of ours describes."""
+    """Say what is known of networks that no YAML of ours describes."""
     for beginning, what in _FOREIGN.items():
         if any(name.startswith(beginning) for name in weights):
             return f" ({beginning.rstrip('.')}: {what}, which is not known here)"

@@ -13,7 +13,7 @@ _VELOCITY = {"vel": 2}
 
 
 def find_problems(model: Model, data: Data, classes: list[str]) -> Iterator[str]:
-    """What cannot be said in a config of ours, one line with its key each."""
+    """List what cannot be said in a config of ours, one line with its key each."""
     features = data.POINT_FEATURE_ENCODING.used_feature_list
     unknown = [name for name in features[3:] if name not in FEATURES]
     if features[:3] != ("x", "y", "z") or unknown:

@@ -1,4 +1,4 @@
-"""Show what a run would do without doing it: ``training.train --dry-run``."""
+"""Show what a run would do, and the memory it takes: ``training.train --dry-run``."""
 
 import logging
 from collections.abc import Iterator
@@ -9,16 +9,15 @@ from torch import Tensor, nn
 
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
-from training.batches.collate import Batch
-from training.batches.transfer import move_batch
+from training.batches.collate import Batch, move_batch
 from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Distiller
 from training.distributed import World
 from training.evaluate.scoring import validate
 from training.loop.build_run import RunParts, build_run
-from training.loop.memory import estimate_memory
-from training.loop.step_loss import shares
+from training.loop.run import learnt_parameters
+from training.loop.step_loss import in_half, shares, step_losses
 from training.objectives.families import objective_of
 
 _LOG = logging.getLogger("training.loop.dry_run")
@@ -54,7 +53,7 @@ def dry_run(config: TrainConfig, world: World) -> dict[str, object]:
 
 
 def count_parameters(module: nn.Module) -> int:
-    """How many numbers a module learns or learnt."""
+    """Count the numbers that a module learns or learnt."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
@@ -140,7 +139,7 @@ def _initialised(parts: RunParts) -> Iterator[str]:
 
 
 def _worth(parts: RunParts, config: TrainConfig, world: World) -> dict[str, float]:
-    """What the student scores with what it has of a teacher, before it has learnt anything."""
+    """Score the student with what it has of a teacher, before it has learnt anything."""
     whole = rebuild(parts.model, parts.network).to(world.device)
     return validate(whole, parts.network, config, world.device).figures
 
@@ -149,3 +148,38 @@ def _losses(values: dict[str, float], parts: dict[str, float]) -> Iterator[str]:
     yield f"loss       {values['total']:.4g} on this batch, before the first step"
     for name, share in parts.items():
         yield f"           {name}: {values[name]:.4g}, {share:.1%} of it"
+
+
+def estimate_memory(
+    parts: RunParts, batch: Batch, config: TrainConfig
+) -> tuple[dict[str, Tensor], dict[str, int]]:
+    """Loss of a batch, and the bytes that its step takes, by what for.
+
+    What is kept for the backward pass is counted as torch keeps it; buffers of the libraries
+    beneath are not. Statistics of batch norm move by one step.
+    """
+    kept: dict[int, int] = {}
+    learnt = learnt_parameters(parts.model, parts.distiller)
+    weights = {parameter.untyped_storage().data_ptr() for parameter in learnt}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        half = in_half(config, batch.student.points.device)
+        losses = step_losses(
+            parts.model, parts.distiller, batch, config, parts.trained_on, 0, half
+        )
+    size = sum(parameter.numel() * parameter.element_size() for parameter in learnt)
+    memory = {
+        "weights": size,
+        "gradients and the optimiser's moments": 3 * size,
+        "kept for the backward pass": sum(kept.values()),
+    }
+    if parts.distiller is not None:
+        teacher = parts.distiller.teacher.model.parameters()
+        memory["teacher"] = sum(each.numel() * each.element_size() for each in teacher)
+    return losses, {**memory, "together, at least": sum(memory.values())}

@@ -18,8 +18,7 @@ from pd_ros.detection.families import AnyModel, AnyModelConfig
 from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import CloudRecord
-from training.batches.collate import Batch
-from training.batches.transfer import move_batch
+from training.batches.collate import Batch, move_batch
 from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Distiller

@@ -25,7 +25,7 @@ class Stateful(Protocol):
     """A part of a run that has a state: network, optimizer, schedule."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What there is to keep."""
+        """Return what there is to keep."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:

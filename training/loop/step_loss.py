@@ -58,7 +58,7 @@ def in_half(config: TrainConfig, device: torch.device) -> bool:
 def shares(
     losses: Mapping[str, float], config: TrainConfig, shape: AnyModelConfig
 ) -> dict[str, float]:
-    """What part of the total each term is, with its weight; ``total`` is not among them."""
+    """Return the share of each term in the total, with its weight; ``total`` is not among them."""
     detection = objective_of(shape).weights(config)
     methods = config.distill.methods if config.distill else {}
     parts = {}

@@ -141,7 +141,7 @@ def heaviest_of_each(cell: Tensor, weight: Tensor) -> Tensor:
 
 
 def encode_at(cells: Tensor, boxes: Tensor, config: ModelConfig) -> Tensor:
-    """What cells ``[M, 2]`` (column, row) should say of boxes ``[M, 7]``: ``[M, 8]``."""
+    """Encode boxes ``[M, 7]`` as cells ``[M, 2]`` (column, row) should say them: ``[M, 8]``."""
     offset = _position(boxes, config) - cells
     turns = 2 if tells_direction(config) else 1
     axis = _cos_sin(turns * boxes[:, 6:])

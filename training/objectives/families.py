@@ -24,8 +24,7 @@ from training.objectives.anchor_targets import AnchorAssigner, AnchorTargets
 from training.objectives.center_loss import check_center_head, detection_loss
 from training.objectives.center_targets import Targets, make_targets
 from training.objectives.point_losses import point_rcnn_loss
-from training.objectives.point_targets import PointTargets, make_point_targets
-from training.objectives.roi_sampler import RoiSampler
+from training.objectives.point_targets import PointTargets, RoiSampler, make_point_targets
 
 AnyTargets = Targets | AnchorTargets | PointTargets
 Assigner = Callable[[Sequence[Labels]], AnyTargets]

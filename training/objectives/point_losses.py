@@ -13,8 +13,16 @@ from pd_ros.detection.point_rcnn.box_coder import encode_from_points, into_propo
 from pd_ros.detection.types import PointOutput, PointRcnnOutput
 from training.config.run import PointLossConfig
 from training.objectives.anchor_losses import SMOOTH_L1_BETA, focal_loss
-from training.objectives.point_targets import NOT_COUNTED, PointLabels, PointTargets, label_points
-from training.objectives.roi_sampler import LEARNT_IOU, NEGATIVE_IOU, POSITIVE_IOU, match_proposals
+from training.objectives.point_targets import (
+    LEARNT_IOU,
+    NEGATIVE_IOU,
+    NOT_COUNTED,
+    POSITIVE_IOU,
+    PointLabels,
+    PointTargets,
+    label_points,
+    match_proposals,
+)
 
 
 class PointRcnnLoss(NamedTuple):

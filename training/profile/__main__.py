@@ -13,14 +13,13 @@ from tqdm import tqdm
 
 from pd_ros.benchmark.inputs import load_network
 from pd_ros.detection.device import choose_device
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_files import read_cloud
 from training.datasets.frame import Float32
-from training.profile.cost.measure import Profile, ProfileBudget, measure
-from training.profile.cost.picture import draw_costs
-from training.profile.cost.table import format_table, to_rows, write_csv, write_json
+from training.profile.measure import Profile, ProfileBudget, measure
+from training.profile.picture import draw_costs
+from training.profile.table import format_table, to_rows, write_csv, write_json
 from training.simulate.frames import simulate_frame
 from training.simulate.lidar.sensor import HDL_64E
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from pd_ros.process.command_options import DefaultsHelpFormatter, command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import DefaultsHelpFormatter, command_parser, run_command
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
 from training.simulate.lidar.sensor import SENSORS, Sensor

@@ -84,7 +84,7 @@ def decode_boxes(differences: Tensor, anchors: Tensor) -> Tensor:
 
 
 def direction_bin(yaw_rad: Tensor, offset_rad: float) -> Tensor:
-    """Which half turn, counted from ``offset_rad``, a yaw lies in: 0 or 1, any shape."""
+    """Return the half turn, counted from ``offset_rad``, that a yaw lies in: 0 or 1, any shape."""
     turned = torch.remainder(yaw_rad - offset_rad, 2 * math.pi)
     return torch.div(turned, math.pi, rounding_mode="floor").long().clamp(0, 1)
 

@@ -41,7 +41,7 @@ def suppress(
 
 
 def _of_classes(found: Detections, group: Sequence[int]) -> Tensor:
-    """Which boxes ``[D]`` are of one of the classes."""
+    """Mark the boxes ``[D]`` that are of one of the classes."""
     mine = torch.zeros_like(found.labels, dtype=torch.bool)
     for label in group:
         mine |= found.labels == label
@@ -82,7 +82,7 @@ def usable(found: Detections, settings: DecodeConfig) -> Detections:
 
 
 def count_not_finite(found: Detections, settings: DecodeConfig) -> int:
-    """How many of a network's best boxes are no answer, since their values are not finite."""
+    """Count those of a network's best boxes that are no answer: their values are not finite."""
     lost = ~found.boxes.isfinite().all(dim=1) & (found.scores > settings.score_threshold)
     return int((lost | ~found.scores.isfinite()).sum())
 

@@ -77,7 +77,7 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
 
 
 def spread(count: int, most: int, device: torch.device) -> Tensor:
-    """Which of ``count`` things in a row, of which ``most`` have room, are kept: ``[most]``.
+    """Choose which of ``count`` things in a row, of which ``most`` have room, to keep: ``[most]``.
 
     Evenly over the row; rising, and what :func:`is_spread` says one by one.
     """
@@ -96,7 +96,7 @@ def is_spread(rank: Tensor, count: Tensor, most: int) -> tuple[Tensor, Tensor]:
 
 
 def inside_range(points: Tensor, range_m: Sequence[float]) -> Tensor:
-    """Which points ``[N, 3 + C]`` are finite and in a range (its upper bounds excluded): ``[N]``.
+    """Mark points ``[N, 3 + C]`` that are finite and in a range, upper bounds excluded: ``[N]``.
 
     ``range_m``: x, y, z minimum; x, y, z maximum.
     """

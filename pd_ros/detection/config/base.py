@@ -79,7 +79,7 @@ def load_config(path: Path, kind: type[ConfigT]) -> ConfigT:
 
 
 def read_yaml(path: Path) -> object:
-    """What a YAML file says; raises ``ValueError`` that names a file that cannot be read."""
+    """Read a YAML file; raises ``ValueError`` that names a file that cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -73,7 +73,7 @@ def _map_values(config: "ModelConfig") -> Iterable[int]:
 
 
 def _answer_values(config: "ModelConfig") -> int:
-    """What the head says in a cell, its hidden layers included."""
+    """Count the values of the head in a cell, its hidden layers included."""
     head, classes = config.head, len(config.classes)
     if isinstance(head, AnchorHeadConfig):
         # its anchors are kept, too

@@ -1,9 +1,13 @@
-"""Names in configs: they go to topics, reports, tables and logs as they are."""
+"""Names in configs: of features of points, and names that go to topics and reports as they are."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+INTENSITY = "intensity"
+# Fields of a cloud that follow the intensity where a model wants them; 0 where there are none.
+EXTRA_FIELDS = ("elongation",)
+TIME_LAG = "time_lag"  # no field: the age of a sweep among several
 _MOST_CHARACTERS = 100
 
 

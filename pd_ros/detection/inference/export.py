@@ -14,8 +14,7 @@ from torch import Tensor
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, network_from_above
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.onnx_export import FlatDense, named_maps, write_onnx
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 
 _EXAMPLE = """example:
   python -m pd_ros.export --model real_student.safetensors --out real_student.onnx

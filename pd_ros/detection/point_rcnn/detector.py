@@ -47,7 +47,7 @@ class PointRcnn(nn.Module):
         """Nothing: what it computes are no maps whose layout matters."""
 
     def first_stage(self, batch: PointBatch) -> PointOutput:
-        """What every point says."""
+        """Run the first stage: a class, a box and features of every point."""
         xyz = batch.points[..., :3].contiguous()
         features = self.backbone(xyz, batch.points[..., 3:].mT.contiguous())
         return PointOutput(xyz, batch.counts, features, *self.head(features))

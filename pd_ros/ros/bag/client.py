@@ -1,4 +1,4 @@
-"""What can be seen of a detector, a player and a recorder from beside them."""
+"""Watch a detector, a player and a recorder from beside them."""
 
 import time
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ class LiveBagClient(Node):
 
 
 def _result(future: Future, patience_s: float) -> "GetState.Response | Resume.Response | None":
-    """What a service answers, while the node spins elsewhere; None after a while."""
+    """Return what a service answers, while the node spins elsewhere; None after a while."""
     end_s = time.monotonic() + patience_s
     while not future.done():
         if time.monotonic() > end_s:

@@ -1,4 +1,4 @@
-"""What ``ros2 bag`` is told to play and to record; no ROS needed."""
+"""Write the commands by which ``ros2 bag`` plays and records; no ROS needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pd_ros.process.command_options import command_parser
+from pd_ros.process.run_command import command_parser
 from pd_ros.process.stop_signals import Stopped, StopSignals
 from pd_ros.ros.bag.child_process import ChildProcess
 

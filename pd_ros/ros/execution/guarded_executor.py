@@ -1,4 +1,4 @@
-"""An executor that goes on after an error in a callback."""
+"""An executor that goes on after an error in a callback; services answer all the same."""
 
 import time
 import traceback
@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
+from rcl_interfaces.msg import SetParametersResult
+from rcl_interfaces.srv import SetParameters, SetParametersAtomically
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -13,12 +15,11 @@ from rclpy.service import Service
 from rclpy.subscription import Subscription
 from rclpy.task import Task
 
-from pd_ros.ros.execution.service_refusals import Refusing
-
 Report = Callable[[str, Exception], None]  # what failed, and with what
 _Work = Callable[[], Coroutine[Any, Any, None]]
 _Take = Callable[[Any], _Work | None]
 _MOST_IN_A_ROW, _PAUSE_S = 20, 0.05
+_Callback = Callable[[Any, Any], Any]
 
 
 class GuardedExecutor(SingleThreadedExecutor):
@@ -105,3 +106,42 @@ def _name(entity: Any) -> str:
     if isinstance(entity, Subscription):
         return subscription_name(entity.topic_name)
     return type(entity).__name__.lower()
+
+
+class Refusing:
+    """A service's callback that answers with a refusal where the one inside raises an error.
+
+    In a refusal ``success`` or ``successful`` is false, with the reason where there is a place for
+    it, and lists are empty. Parameters that are set one by one are refused one by one.
+    """
+
+    def __init__(self, callback: _Callback, report: Callable[[Exception], None]) -> None:
+        self._callback = callback
+        self._report = report
+
+    def __call__(self, request: Any, response: Any) -> Any:
+        """Answer a request of the service."""
+        if not isinstance(request, SetParameters.Request):
+            return self._answer(request, response)
+        for parameter in request.parameters:
+            alone = SetParameters.Request(parameters=[parameter])
+            response.results += self._answer(alone, SetParameters.Response()).results
+        return response
+
+    def _answer(self, request: Any, response: Any) -> Any:
+        try:
+            return self._callback(request, response)
+        except Exception as error:
+            self._report(error)
+            return _refusal(
+                type(response)(), f"{type(error).__name__}: {error}; see the node's log"
+            )
+
+
+def _refusal(response: Any, reason: str) -> Any:
+    result = SetParametersResult(successful=False, reason=reason)
+    if isinstance(response, SetParameters.Response):
+        response.results = [result]
+    elif isinstance(response, SetParametersAtomically.Response):
+        response.result = result
+    return response

@@ -1,4 +1,4 @@
-"""What a soak says: memory, answers, latency, each from after the warm-up to the end."""
+"""Report a soak: memory, answers, latency, each from after the warm-up to the end."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

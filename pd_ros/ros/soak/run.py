@@ -15,9 +15,8 @@ from pathlib import Path
 import rclpy
 from tqdm import tqdm
 
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.memory import keep_freed_memory, resident_kb
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import free_ports, use_shared_memory_profile

@@ -1,4 +1,4 @@
-"""How many large clouds arrive: default transport against the Fast DDS profile that ships.
+"""Count the large clouds that arrive: default transport against the Fast DDS profile that ships.
 
 python -m pd_ros.benchmark_delivery --json delivery.json
 """
@@ -21,8 +21,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import PointCloud2, PointField
 
 from pd_ros.pointcloud.cdr import parse_cloud
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import PROFILE_VARIABLE, find_profile, free_ports
 

@@ -1,4 +1,4 @@
-"""What the node costs beside its network: a cloud's bytes to points, boxes to a message.
+"""Measure the node beside its network: a cloud's bytes to points, boxes to a message.
 
 python -m pd_ros.benchmark_overhead --json overhead.json
 """
@@ -24,9 +24,8 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.pointcloud.cdr import parse_cloud
 from pd_ros.pointcloud.layout import check_cloud
-from pd_ros.process.command_options import command_parser
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.tools.benchmark_delivery import large_cloud
@@ -115,7 +114,7 @@ def our_way(node: Node) -> Callable[[bytes], None]:
 
 
 def peers_way(node: Node) -> Callable[[bytes], None]:
-    """What rclpy nodes mostly do: a message, a structured view, columns, a message of messages."""
+    """Work as most rclpy nodes: a message, a structured view, columns, a message of messages."""
     publisher = node.create_publisher(Detection3DArray, "peers_detections", 1)
 
     def way(cdr: bytes) -> None:

@@ -14,14 +14,12 @@ from typing import NoReturn
 import rclpy
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import load_checkpoint
-from pd_ros.detection.operating_point import class_thresholds, read_operating_point
+from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating_point import format_operating_point
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.foreign_load import LoadWatch
+from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.bag import open_recording
 from pd_ros.recordings.label_names import (
     describe_unknown,
@@ -30,7 +28,6 @@ from pd_ros.recordings.label_names import (
     unknown_names,
 )
 from pd_ros.recordings.sources import RecordingSource, open_source
-from pd_ros.replay.animate import open_animation
 from pd_ros.replay.live_result import (
     LIVE,
     PICTURE,
@@ -41,12 +38,13 @@ from pd_ros.replay.live_result import (
 )
 from pd_ros.replay.report import (
     make_folders,
+    open_animation,
     picture_lines,
     picture_title,
     report_json,
     write_report,
 )
-from pd_ros.replay.run import score, score_as_published
+from pd_ros.replay.run import Replay, score, score_as_published
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import free_ports, use_shared_memory_profile
@@ -69,35 +67,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
+    _check(options)
+    checkpoint = load_checkpoint(options.model)
+    classes, thresholds = checkpoint.config.classes, checkpoint.thresholds()
+    source = _open(options)
+    refuse_all_unknown(names_of(source.truth.values()), classes)
+    make_folders(options.out, options.json)
+    watch = LoadWatch()
+    title = picture_title(LIVE, thresholds, classes)
+    with open_animation(options.animation, title, checkpoint.config) as animation:
+        run = _replay(options, source)
+        load = watch.load()
+        result = collect(run, source, checkpoint.config, thresholds, animation)
+    write_files(options.out, run, result, checkpoint.config)
+    scores = _write_report(options, run, result, source, classes, load)
+    files = [f"boxes, report: {options.out}"]
+    files += picture_lines(options.out / PICTURE, options.animation)
+    remarks = _remarks(options, checkpoint, source, result)
+    parts = [format_live(run, result), load.remark(), scores, "\n".join(remarks), "\n".join(files)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raise ``ValueError`` for what cannot be, before a node starts."""
     if options.rate <= 0:
         raise ValueError(f"--rate: expected more than 0, got {options.rate}")
     if options.every < 1:
         raise ValueError(f"--every: expected at least 1, got {options.every}")
     if options.teacher is not None:
-        load_checkpoint(options.teacher)  # a bad one is said before a node starts
-    checkpoint = load_checkpoint(options.model)
-    config = checkpoint.config
+        load_checkpoint(options.teacher)
+
+
+def _open(options: argparse.Namespace) -> RecordingSource:
+    """Open the recording; ``ValueError`` for one that cannot be played."""
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
     if not isinstance(source, RecordingSource):
         raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
     with open_recording(source.path) as recording:
-        recording.refuse_unplayable(source.topic)  # said before a node starts, too
-    refuse_all_unknown(names_of(source.truth.values()), config.classes)
-    make_folders(options.out, options.json)
-    watch = LoadWatch()
-    point = read_operating_point(checkpoint.training, checkpoint.where)
-    thresholds = class_thresholds(point, config.classes)
-    title = picture_title(LIVE, thresholds, config.classes)
-    with open_animation(options.animation, title, config) as animation:
-        run = _replay(options, source)
-        load = watch.load()
-        result = collect(run, source, config, thresholds, animation)
-    scores = score(result, source, config.classes)
-    published = score_as_published(result, source, config.classes)
-    write_files(options.out, run, result, config)
-    report = report_json(
-        options.model, options.recording, result, scores, config.classes, published
-    )
+        recording.refuse_unplayable(source.topic)
+    return source
+
+
+def _write_report(
+    options: argparse.Namespace,
+    run: LiveRun,
+    result: Replay,
+    source: RecordingSource,
+    classes: Sequence[str],
+    load: Load,
+) -> str:
+    """Score what the node published and write it; returns the scores for the terminal."""
+    scores = score(result, source, classes)
+    published = score_as_published(result, source, classes)
+    report = report_json(options.model, options.recording, result, scores, classes, published)
     report |= {"clouds": run.counts(), "node": run.node_counts, "load": load._asdict()}
     report["node_score_threshold"] = options.score_threshold  # it sent no others
     if options.teacher is not None:
@@ -105,25 +127,17 @@ def _run(options: argparse.Namespace) -> str:
     report["node_listens_after_s"] = run.listens_after_s
     write_report(report, options.out, options.json)
     table = format_table(scores) if isinstance(scores, dict) else "no ground truth"
-    if published:
-        table += f"\n\n{format_operating_point(published)}"
-    model_input = ModelInput.of(config, checkpoint.training, checkpoint.where)
+    return f"{table}\n\n{format_operating_point(published)}" if published else table
+
+
+def _remarks(
+    options: argparse.Namespace, checkpoint: Checkpoint, source: RecordingSource, result: Replay
+) -> list[str]:
+    """Return what looks wrong with the clouds for the model, and with the names of labels."""
+    model_input = ModelInput.of(checkpoint.config, checkpoint.training, checkpoint.where)
     remarks = remarks_on(source, {options.model.stem: model_input})
-    unknown = unknown_names(result.label_names, config.classes)
-    remarks += [describe_unknown(unknown, config.classes)] if unknown else []
-    parts = [
-        format_live(run, result),
-        load.remark(),
-        table,
-        "\n".join(remarks),
-        "\n".join(
-            [
-                f"boxes, report: {options.out}",
-                *picture_lines(options.out / PICTURE, options.animation),
-            ]
-        ),
-    ]
-    return "\n\n".join(filter(None, parts))
+    unknown = unknown_names(result.label_names, checkpoint.config.classes)
+    return remarks + ([describe_unknown(unknown, checkpoint.config.classes)] if unknown else [])
 
 
 def _replay(options: argparse.Namespace, source: RecordingSource) -> LiveRun:
@@ -168,7 +182,7 @@ def _teacher(player: LivePlayer, namespace: str, options: argparse.Namespace) ->
 
 
 def _arguments(options: argparse.Namespace) -> list[str]:
-    """What the node is started with."""
+    """Return what the node is started with."""
     threshold = "postprocess.score_threshold.default"
     return [
         "-p", f"model.checkpoint:={options.model}",

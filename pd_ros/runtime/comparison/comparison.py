@@ -85,7 +85,7 @@ def compare(
 
 
 def compared_classes(own: Sequence[str], asked: str) -> tuple[str, ...]:
-    """Which of a teacher's own classes are compared, in lower case; ``asked``: "car, truck".
+    """Return a teacher's own classes that are compared, in lower case; ``asked``: "car, truck".
 
     All of them if nothing is asked for. Raises ``ValueError`` for a name that it does not know.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.process.unfinished import remove_unfinished
-from pd_ros.recordings.mcap_writer import writing_mcap
+from pd_ros.recordings.mcap import writing_mcap
 from pd_ros.recordings.typestore import jazzy_typestore
 
 _NAME = re.compile(r"(\d+\.\d{3})_(\d+)\.mcap")

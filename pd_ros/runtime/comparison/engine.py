@@ -49,7 +49,7 @@ class ComparisonEngine:
 
     @property
     def recorded(self) -> int:
-        """How many clouds are kept."""
+        """Count the clouds that are kept."""
         return 0 if self._store is None else len(self._store.files)
 
     def compare(self, cloud: Any, answer: Any) -> Comparison:

@@ -1,4 +1,4 @@
-"""How student and teacher agree over the last clouds, and what is to be said about it."""
+"""Sum up how student and teacher agree over the last clouds, and judge it."""
 
 import threading
 from collections import deque

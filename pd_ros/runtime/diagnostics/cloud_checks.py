@@ -188,7 +188,7 @@ def _intensity(
 def _intensity_advice(
     content: CloudContent, record: CloudRecord, preprocessing: Preprocessing
 ) -> str:
-    """What to change, or nothing."""
+    """Return what to change; "" where nothing is wrong."""
     low, middle, top = record.intensity_high
     high = content.intensity[2]
     if high == 0 or content.no_intensity > _FEW_MISSING:
@@ -215,7 +215,7 @@ def _intensity_advice(
 
 
 def _scale(high: float, wanted: float) -> float:
-    """What brings ``high`` about to ``wanted``: a whole range of values if one fits."""
+    """Return the factor from ``high`` about to ``wanted``: a whole range of values if one fits."""
     for full in (255.0, 65535.0):
         if high <= full * 1.001 and high / full >= _DIM * wanted:
             return 1 / full

@@ -1,6 +1,7 @@
 """One cloud examined before a model: what ``inspect_cloud`` prints and ``/diagnostics`` says."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,11 @@ from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.transforms import Matrix, move_points
 
 _SAMPLE = 40_000  # points; the figures of more are the same
+# REP 103: frames of cameras with z forward are called optical, whatever stands around the word;
+# but there are other devices that are optical.
+_OPTICAL = re.compile(
+    r"(?<!fibre_)(?<!fiber_)([Oo]ptical|OPTICAL)(?![a-z])(?!_?(flow|gyro|encoder|fibre|fiber))"
+)
 
 
 class Room(NamedTuple):
@@ -65,13 +71,36 @@ def examine_cloud(
     try:
         true = true_layout(layout, memoryview(data), decoding.names)  # type: ignore[arg-type]
         points = _sample(decode_all(true, data, decoding))
-        name, whole = _intensity(layout, decoding)
+        preprocessing = _preprocessing(layout, decoding, model_input, z_offset_m)
     except CloudError as error:
         return [Finding("layout", str(error), wanted, Level.ERROR, "such clouds are rejected")]
     points = _placed(points, z_offset_m, model_from_cloud)
     content = measure_cloud(points, model_input.range_m, layout.points)
-    as_read = f"{layout.text()}; intensity from {name or 'no field'}"
-    preprocessing = Preprocessing(
+    as_read = f"{layout.text()}; intensity from {preprocessing.intensity_name or 'no field'}"
+    findings = [
+        Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true)),
+        *judge_cloud(content, model_input.expected, preprocessing),
+    ]
+    if model_input.room is not None and content.points_in_range:
+
+        def read_all() -> Float32:
+            return _placed(decode_all(true, data, decoding), z_offset_m, model_from_cloud)
+
+        cells = _filled_cells(
+            points, layout.points, model_input.range_m, model_input.room, read_all
+        )
+        most = model_input.room.capacity
+        findings.append(
+            judge_room(content.points_in_range, cells, most.max_points, most.max_pillars)
+        )
+    return findings
+
+
+def _preprocessing(
+    layout: CloudLayout, decoding: DecodeOptions, model_input: ModelInput, z_offset_m: float
+) -> Preprocessing:
+    name, whole = _intensity(layout, decoding)
+    return Preprocessing(
         intensity_name=name,
         intensity_wanted="intensity" in model_input.features,
         z_offset_m=z_offset_m,
@@ -79,19 +108,16 @@ def examine_cloud(
         integer_intensity=whole and decoding.mode == "auto",
         organised=layout.height > 1,
     )
-    first = Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true))
-    findings = [first, *judge_cloud(content, model_input.expected, preprocessing)]
-    room = model_input.room
-    if room is not None and content.points_in_range:
-        most = room.capacity
-        cells = count_cells(points, model_input.range_m, room.cell_m)
-        if cells * layout.points > most.max_pillars * len(points):  # in all maybe
-            points = _placed(decode_all(true, data, decoding), z_offset_m, model_from_cloud)
-            cells = count_cells(points, model_input.range_m, room.cell_m)
-        findings.append(
-            judge_room(content.points_in_range, cells, most.max_points, most.max_pillars)
-        )
-    return findings
+
+
+def _filled_cells(
+    sample: Float32, points: int, range_m: Limits, room: Room, read_all: Callable[[], Float32]
+) -> int:
+    """Count the cells that hold points, from a sample while that shows that they have room."""
+    cells = count_cells(sample, range_m, room.cell_m)
+    if cells * points > room.capacity.max_pillars * len(sample):  # in all maybe
+        cells = count_cells(read_all(), range_m, room.cell_m)
+    return cells
 
 
 def _sample(points: Float32) -> Float32:
@@ -117,7 +143,7 @@ def _placed(points: Float32, z_offset_m: float, model_from_cloud: Matrix | None)
 
 
 def _corrections(layout: CloudLayout, true: CloudLayout) -> str:
-    """What is wrong with a header, and how the cloud is read all the same; mostly nothing."""
+    """Say what is wrong with a header, and how the cloud is read all the same; mostly nothing."""
     wrong = []
     if layout.height > 1 and true.row_step != layout.row_step:
         wrong.append(
@@ -138,3 +164,17 @@ def _intensity(layout: CloudLayout, decoding: DecodeOptions) -> tuple[str | None
     if field is None:
         return None, False
     return field.name, DATATYPES[field.datatype][0] in "iu"
+
+
+def judge_frame(frame_id: str) -> list[Finding]:
+    """One finding about the frame in which the model sees the points, where its name says much."""
+    if not _OPTICAL.search(frame_id):
+        return []
+    return [
+        Finding(
+            "frame", frame_id, "a frame with x forward, y left, z up", Level.WARN,
+            "this is the optical frame of a camera (x right, y down, z forward, REP 103), not one"
+            " of a LiDAR: set input.sensor_frame to the frame of the LiDAR or to base_link, or let"
+            " the driver name the right one",
+        )
+    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is odd about the clouds that a command reads, said once and by all commands alike."""
+"""Warn of odd clouds that a command reads, once and by all commands alike."""
 
 from collections.abc import Mapping
 from itertools import islice

@@ -10,8 +10,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.process.memory import resident_kb
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud
-from pd_ros.runtime.diagnostics.frame_check import judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud, judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime
 from pd_ros.runtime.diagnostics.status import (
     NOT_TAKEN,

@@ -91,7 +91,7 @@ def explain_untaken(clouds: int) -> str:
 
 
 def _explain_sender(seen: Input, free: Sequence[Publisher]) -> str:
-    """What is known where nothing stands between a publisher and the node."""
+    """Say what is known where nothing stands between a publisher and the node."""
     if BEST_EFFORT not in (seen.reliability, *(publisher.reliability for publisher in free)):
         return "and both sides are reliable: it sends nothing; look at the driver"
     if seen.payload_bytes >= _LARGE_BYTES:

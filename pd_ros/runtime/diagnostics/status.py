@@ -1,9 +1,9 @@
-"""What the node's figures of the last period say about it; no ROS needed.
+"""Judge the node's figures of the last period; no ROS needed.
 
 Each function judges one thing and says the worst that it finds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
@@ -70,29 +70,60 @@ def judge_clouds(
     limit: DiagnosticLimits,
 ) -> Health:
     """Judge what comes in between two readings of the counts."""
-    received, reasons = now.received - before.received, _grown(before.rejected, now.rejected)
+    received = now.received - before.received
+    rate_hz = received / max(seen.period_s, 1e-9)
     events = _grown(before.events, now.events)
-    lost, untaken = events.get("lost on the way", 0), events.get(NOT_TAKEN, 0)
-    rate = received / max(seen.period_s, 1e-9)
-    nobody, unheard = explain_nobody(seen), explain_unheard(seen)
-    silent = f"no cloud for {seen.silent_s:.1f} s"
-    slow = f"{rate:.1f} clouds a second, expected {limit.min_rate_hz:g}"
     findings = (  # the worst first
-        (untaken, Level.ERROR, explain_untaken(untaken)),
-        (reasons, Level.ERROR, f"clouds rejected: {', '.join(reasons)}; see log"),
-        (nobody, Level.STALE, nobody),
-        (seen.silent_s > limit.timeout_s, Level.STALE, f"{silent}; {explain_silence(seen)}"),
-        (seen.has_no_clock, Level.WARN, no_clock_text()),
-        (
-            seen.ahead_s > _AHEAD_S and not seen.has_no_clock, Level.WARN,
-            f"stamps up to {seen.ahead_s:.1f} s in the future: compare the clocks of sensor and"
-            " computer, and set use_sim_time for a recording alone",
-        ),
-        (unheard, Level.WARN, unheard),
-        (lost, Level.WARN, f"{lost} clouds lost on the way; {explain_loss(seen)}"),
-        (received and rate < limit.min_rate_hz, Level.WARN, slow),
-    )  # fmt: skip
-    values: dict[str, object] = {
+        *_refused(events.get(NOT_TAKEN, 0), _grown(before.rejected, now.rejected)),
+        *_silent(seen, limit),
+        *_clocks(seen),
+        *_lost(seen, events.get("lost on the way", 0)),
+        *_slow(received, rate_hz, limit),
+    )
+    values = {
+        **_count_values(now),
+        "rate (Hz)": round(rate_hz, 1),
+        **_times(timings, (AGE,)),
+        **_input_values(seen),
+    }
+    return _worst(findings, "clouds come in", values)
+
+
+def _refused(untaken: int, rejected: Mapping[str, int]) -> Iterator[_Finding]:
+    yield untaken, Level.ERROR, explain_untaken(untaken)
+    yield rejected, Level.ERROR, f"clouds rejected: {', '.join(rejected)}; see log"
+
+
+def _silent(seen: Input, limit: DiagnosticLimits) -> Iterator[_Finding]:
+    nobody = explain_nobody(seen)
+    yield nobody, Level.STALE, nobody
+    silent = f"no cloud for {seen.silent_s:.1f} s; {explain_silence(seen)}"
+    yield seen.silent_s > limit.timeout_s, Level.STALE, silent
+
+
+def _clocks(seen: Input) -> Iterator[_Finding]:
+    yield seen.has_no_clock, Level.WARN, no_clock_text()
+    ahead = (
+        f"stamps up to {seen.ahead_s:.1f} s in the future: compare the clocks of sensor and"
+        " computer, and set use_sim_time for a recording alone"
+    )
+    yield seen.ahead_s > _AHEAD_S and not seen.has_no_clock, Level.WARN, ahead
+
+
+def _lost(seen: Input, lost: int) -> Iterator[_Finding]:
+    unheard = explain_unheard(seen)
+    yield unheard, Level.WARN, unheard
+    yield lost, Level.WARN, f"{lost} clouds lost on the way; {explain_loss(seen)}"
+
+
+def _slow(received: int, rate_hz: float, limit: DiagnosticLimits) -> Iterator[_Finding]:
+    text = f"{rate_hz:.1f} clouds a second, expected {limit.min_rate_hz:g}"
+    yield received and rate_hz < limit.min_rate_hz, Level.WARN, text
+
+
+def _count_values(now: Counts) -> dict[str, object]:
+    """Return the counts since the start, by the names that /diagnostics shows."""
+    return {
         "received": now.received,
         "answered": now.processed,
         "dropped": now.dropped,
@@ -104,8 +135,12 @@ def judge_clouds(
         "clipped points": now.clipped_points,
         "last latency (ms)": round(now.last_latency_ms, 1),
         "last boxes": now.last_boxes,
-        "rate (Hz)": round(rate, 1),
-        **_times(timings, (AGE,)),
+    }
+
+
+def _input_values(seen: Input) -> dict[str, object]:
+    """Return who publishes the clouds, and what they look like."""
+    return {
         "publishers": len(seen.publishers),
         **{
             f"publisher {number}": f"{publisher.text}{publisher.conflict and ', not heard'}"
@@ -117,7 +152,6 @@ def judge_clouds(
         "fields": seen.fields,
         "size (MB)": round(seen.payload_bytes / 1e6, 3),
     }
-    return _worst(findings, "clouds come in", values)
 
 
 def judge_detector(
@@ -128,43 +162,44 @@ def judge_detector(
     limit: DiagnosticLimits,
 ) -> Health:
     """Judge the work between two readings of the counts; ``busy_s``: with the cloud in work."""
-    received, dropped = now.received - before.received, now.dropped - before.dropped
-    failed, clipped = now.failed - before.failed, now.clipped_points - before.clipped_points
-    late = timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95
-    latency = f"p95 of the latency is {late:.0f} ms"
     grown = _grown(before.events, now.events)
-    full = [name.removeprefix(BEYOND) for name in grown if name.startswith(BEYOND)]
-    events: list[_Finding] = [
-        (grown.get(name, 0), level, f"{name}, {grown.get(name, 0)} times; see log")
-        for name, level in _EVENTS.items()
-    ]
-    findings: list[_Finding] = [
+    findings = (  # the worst first
         (busy_s > _HUNG_S, Level.ERROR, f"a cloud is in work since {busy_s:.0f} s"),
-        (failed, Level.ERROR, f"{failed} clouds made the detector fail; see log"),
-        *events,
-        (
-            late > limit.latency_error_ms, Level.ERROR,
-            f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})",
+        *_failures(now.failed - before.failed, grown),
+        *_overload(
+            before, now, grown, timings.get(LATENCY, Percentiles(0.0, 0.0, 0.0)).p95, limit
         ),
-        (
-            clipped, Level.WARN,
-            f"{clipped} points exceeded {' and '.join(full) or 'a capacity'}; thinned out evenly",
-        ),
-        (
-            dropped > received / 2, Level.WARN,
-            f"{dropped} of {received} clouds dropped: slower than the sensor",
-        ),
-        (
-            late > limit.latency_budget_ms, Level.WARN,
-            f"{latency}, above diagnostics.latency_budget_ms ({limit.latency_budget_ms:g})",
-        ),
-    ]  # fmt: skip
+    )
     values: dict[str, object] = {
         **_times(timings, [name for name in timings if name != AGE]),
         **{name: now.events.get(name, 0) for name in _EVENTS},
         "busy (s)": round(busy_s, 2),
     }
     return _worst(findings, "detecting", values)
+
+
+def _failures(failed: int, grown: Mapping[str, int]) -> Iterator[_Finding]:
+    yield failed, Level.ERROR, f"{failed} clouds made the detector fail; see log"
+    for name, level in _EVENTS.items():
+        count = grown.get(name, 0)
+        yield count, level, f"{name}, {count} times; see log"
+
+
+def _overload(
+    before: Counts, now: Counts, grown: Mapping[str, int], p95_ms: float, limit: DiagnosticLimits
+) -> Iterator[_Finding]:
+    latency = f"p95 of the latency is {p95_ms:.0f} ms"
+    text = f"{latency}, above diagnostics.latency_error_ms ({limit.latency_error_ms:g})"
+    yield p95_ms > limit.latency_error_ms, Level.ERROR, text
+    clipped = now.clipped_points - before.clipped_points
+    full = [name.removeprefix(BEYOND) for name in grown if name.startswith(BEYOND)]
+    text = f"{clipped} points exceeded {' and '.join(full) or 'a capacity'}; thinned out evenly"
+    yield clipped, Level.WARN, text
+    received, dropped = now.received - before.received, now.dropped - before.dropped
+    text = f"{dropped} of {received} clouds dropped: slower than the sensor"
+    yield dropped > received / 2, Level.WARN, text
+    text = f"{latency}, above diagnostics.latency_budget_ms ({limit.latency_budget_ms:g})"
+    yield p95_ms > limit.latency_budget_ms, Level.WARN, text
 
 
 def judge_output(
@@ -192,7 +227,7 @@ def judge_output(
 
 
 def _grown(before: Mapping[str, int], now: Mapping[str, int]) -> dict[str, int]:
-    """What was added to each count."""
+    """Return what was added to each count, without those that stayed."""
     added = {name: count - before.get(name, 0) for name, count in now.items()}
     return {name: count for name, count in added.items() if count}
 

@@ -1,4 +1,4 @@
-"""Which values of the node's parameters are refused, and why; no ROS needed.
+"""Refuse values of the node's parameters, and say why; no ROS needed.
 
 rclpy itself refuses wrong types, single numbers out of range and changes of read-only parameters;
 the rules here are the rest.
@@ -72,7 +72,7 @@ def _why_not_now(name: str) -> str:
 
 
 def _why_not_alone(name: str, value: Any) -> str:
-    """What is wrong with a value by itself; nothing where it is good."""
+    """Say what is wrong with a value by itself; nothing where it is good."""
     spec = _BY_NAME.get(name)
     numbers = numbers_of(value)
     if spec and spec.choices and value not in spec.choices:

@@ -15,8 +15,7 @@ from pd_ros.detection.config.base import parse_config
 from pd_ros.detection.config.bev import ModelConfig
 from training.batches import cache as stored_batches
 from training.batches.cache import StoredBatches, batch_kind
-from training.batches.collate import Batch, Collate, Sample
-from training.batches.packing import Packed, unpack
+from training.batches.collate import Batch, Collate, Packed, Sample, unpack
 from training.batches.sampler import Draw
 from training.config.run import TrainConfig
 from training.datasets.frame import Labels

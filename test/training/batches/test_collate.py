@@ -8,8 +8,7 @@ from nested_tensors import tensors
 from small_model import ANCHORS, SMALL
 
 from pd_ros.detection.config.bev import ModelConfig
-from training.batches.collate import Batch, Collate, Sample
-from training.batches.packing import Packing
+from training.batches.collate import Batch, Collate, Packing, Sample
 from training.datasets.frame import Labels
 from training.objectives.families import same_input, same_targets
 

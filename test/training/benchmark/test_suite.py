@@ -8,7 +8,7 @@ from small_suite import search_config, small_suite, write_suite
 from pd_ros.detection.families import load_model_config
 from training.benchmark.grid import Grid
 from training.benchmark.run_config import has_weights, merge, scale_weights
-from training.benchmark.suite import Method, load_suite
+from training.benchmark.suite import RowConfig, load_suite
 from training.config.area import crop_grid
 from training.config.run import TrainConfig
 from training.distillation.checks import check_distillation
@@ -111,13 +111,13 @@ def test_all_methods_have_the_same_run_but_for_distillation(tmp_path) -> None:
 
 
 def test_weights_are_multiplied_also_where_they_are_defaults() -> None:
-    method = Method(distill={"logit": {"gated": False}, "regression": {"weight": 3.0},
+    method = RowConfig(distill={"logit": {"gated": False}, "regression": {"weight": 3.0},
                              "labels": {"threshold": 0.5}})  # fmt: skip
     scaled = scale_weights(method, 0.1).distill
     assert scaled == {"logit": {"gated": False, "weight": 1.0}, "regression": {"weight": 0.3},
                       "labels": {"threshold": 0.5}}  # fmt: skip
     assert has_weights(method)
-    assert not has_weights(Method(distill={"labels": {}, "initialise": {}}))
+    assert not has_weights(RowConfig(distill={"labels": {}, "initialise": {}}))
 
 
 def test_mappings_are_merged_and_lists_replaced() -> None:

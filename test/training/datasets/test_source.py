@@ -13,7 +13,7 @@ from small_recording import STAMP, a_car, drive, write_clouds
 from pd_ros.detection.config.base import parse_config
 from training.batches.loader import TrainingFrames
 from training.batches.sampler import Draw
-from training.config.formats import KEYS, Format
+from training.config.base import KEYS, Format
 from training.config.run import SourceConfig, TrainConfig
 from training.datasets.source import READERS
 from training.evaluate.__main__ import main

@@ -10,17 +10,16 @@ from small_model import small_anchor_config, small_config
 from pd_ros.detection.bev.anchors import make_anchors, nearest_bev_iou
 from pd_ros.detection.types import Detections
 from training.config.compared import AssignmentConfig, ContrastConfig, HintonConfig
-from training.distillation.feature.attention import attention_map
-from training.distillation.feature.attention_guided import NonLocal, place_attention
+from training.distillation.feature.attention import NonLocal, attention_map, place_attention
 from training.distillation.feature.contrast import Contrast, contrast_loss
-from training.distillation.feature.fine_grained import anchor_mask
 from training.distillation.feature.gid import GeneralInstances, disagreement
+from training.distillation.feature.imitation import anchor_mask
 from training.distillation.feature.overhaul import expected_negative, partial_squared_error
 from training.distillation.feature.similarity import similarity_loss
 from training.distillation.labels.label_assignment import TeacherAssignment, best_cells
 from training.distillation.method import DistillBatch
 from training.distillation.response.consistency import consistency_loss, ramp
-from training.distillation.response.hinton import Hinton
+from training.distillation.response.logit import Hinton
 from training.objectives.center_targets import encode_at
 
 

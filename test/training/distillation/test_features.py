@@ -7,7 +7,7 @@ from small_model import small_config
 
 from training.distillation.decoding import BoxSource
 from training.distillation.feature.regions import affinity, cell_error
-from training.distillation.roi_pool import pool_boxes, relation_loss
+from training.distillation.maps import pool_boxes, relation_loss
 
 
 def test_grids_of_a_box_hold_a_planes_values() -> None:

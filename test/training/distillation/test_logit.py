@@ -8,10 +8,10 @@ from training.distillation.response.logit import (
     gaussian_mask,
     masked_mean,
     position_mask,
+    rank_cross_entropy,
     soft_focal_loss,
     top_positions,
 )
-from training.distillation.response.rank_distribution import rank_cross_entropy
 
 # One sample, two classes, three cells.
 TEACHER = torch.tensor([[[[0.9, 0.3, 0.1]], [[0.2, 0.4, 0.05]]]])

@@ -10,8 +10,8 @@ from torch import nn
 
 from training.config.compared import FineGrainedConfig, GidResponseConfig
 from training.config.sparse import AnchorLogitConfig, LogitConfig, RegressionConfig
-from training.distillation.feature.fine_grained import FineGrained
 from training.distillation.feature.gid import GidResponse
+from training.distillation.feature.imitation import FineGrained
 from training.distillation.method import DistillBatch
 from training.distillation.response.anchor_terms import AnchorLogit, AnchorRegression
 from training.distillation.response.logit import Logit

@@ -20,8 +20,7 @@ from training.objectives.point_losses import (
     look_ahead,
     point_rcnn_loss,
 )
-from training.objectives.point_targets import make_point_targets
-from training.objectives.roi_sampler import RoiSampler
+from training.objectives.point_targets import RoiSampler, make_point_targets
 
 SIZES = ((4.0, 3.0, 2.0), (1.0, 1.0, 2.0))
 CAR = [10.0, 0, 0, 4, 3, 2, 0]

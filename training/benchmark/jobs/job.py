@@ -70,7 +70,7 @@ class Job:
         return min(lines * self.steps_per_epoch, self.steps)
 
     def task(self) -> Task | None:
-        """What is to be done; None while a file that is read, as the teacher's, is missing."""
+        """Return what is to be done; None while a file it reads, as the teacher's, is missing."""
         paths = list(self._inputs())
         if not all(path.is_file() for path in paths):
             return None

@@ -151,7 +151,7 @@ def begin(job: Job) -> None:
 
 
 def commands_of(job: Job, batches: Path | None) -> list[list[str]]:
-    """What is run for a job; ``batches`` is where runs share them."""
+    """Return the commands of a job; ``batches`` is where runs share them."""
     score = [sys.executable, "-m", "training.benchmark.jobs.score", str(job.folder)]
     if job.run is None:
         return [score]

@@ -13,13 +13,12 @@ import torch
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
-from pd_ros.process.command_options import command_parser
-from pd_ros.process.run_command import run_command
+from pd_ros.process.run_command import command_parser, run_command
 from training.benchmark.jobs.job import JobResult, Scores, Task, read_task, write_result
 from training.config.run import SourceConfig
 from training.datasets.source import open_source
 from training.evaluate.scoring import score_source
-from training.profile.cost.operations import Operations, count_operations
+from training.profile.operations import Operations, count_operations
 
 _LOG = logging.getLogger("training.benchmark.jobs.score")
 

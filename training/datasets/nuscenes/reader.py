@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
-from training.datasets.checks import refuse_missing
 from training.datasets.class_map import ClassMap
+from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import Float32, Frame
 from training.datasets.inside import count_inside
 from training.datasets.nuscenes.tables import Float64, read_tables

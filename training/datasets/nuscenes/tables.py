@@ -1,4 +1,4 @@
-"""The tables of nuScenes (its schema, v1.0) as arrays: the LiDAR's clouds and their boxes."""
+"""Read the tables of nuScenes (schema v1.0; splits of Caesar et al. 2020) as arrays."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,10 +9,24 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from pd_ros.evaluation.nuscenes.tables import Row, Tables
-from training.datasets.nuscenes.splits import VERSIONS, in_split
-from training.datasets.nuscenes.velocity import box_velocities
 
 Float64 = NDArray[np.float64]
+# Of the 850 scenes of v1.0-trainval; all others are for training.
+_VAL = (
+    "3 12-18 35-36 38-39 92-110 221 268-278 329-332 344-346 519-524 552-565 625-627 629-630"
+    " 632-638 770-771 775 777-778 780-784 794-800 802 904-917 919-931 962-963 966-969 971-972"
+    " 1059-1073"
+)
+_MINI_VAL = "103 916"
+VERSIONS = {
+    "train": "v1.0-trainval",
+    "val": "v1.0-trainval",
+    "mini_train": "v1.0-mini",
+    "mini_val": "v1.0-mini",
+}
+Int64 = NDArray[np.int64]
+
+_LONGEST_STEP_S = 1.5  # to the label before or after; what is farther apart says nothing
 
 
 class Clouds(NamedTuple):
@@ -151,3 +165,36 @@ def _rotations(quaternions: Iterable[list[float]]) -> Float64:
         return np.zeros((0, 3, 3))
     matrices: Float64 = Rotation.from_quat(wxyz[:, [1, 2, 3, 0]]).as_matrix()
     return matrices
+
+
+def in_split(scene: str, split: str) -> bool:
+    """Whether a scene such as ``scene-0103`` belongs to one of the splits of ``VERSIONS``."""
+    held_out = _scenes(_MINI_VAL if split.startswith("mini") else _VAL)
+    return (scene in held_out) == split.endswith("val")
+
+
+def _scenes(ranges: str) -> set[str]:
+    numbers: set[int] = set()
+    for part in ranges.split():
+        first, _, last = part.partition("-")
+        numbers.update(range(int(first), int(last or first) + 1))
+    return {f"scene-{number:04d}" for number in numbers}
+
+
+def box_velocities(centre: Float64, time_us: Int64, previous: Int64, following: Int64) -> Float64:
+    """Velocities ``[A, 3]`` in m/s of boxes with centres ``[A, 3]``; NaN where they are unknown.
+
+    ``previous`` and ``following``: number of the same object's box before and after, -1 for none.
+    The difference between these two counts, at an end that between the box and its neighbour (as
+    in the data set's own kit).
+    """
+    own = np.arange(len(centre))
+    first = np.where(previous >= 0, previous, own)
+    last = np.where(following >= 0, following, own)
+    seconds = (time_us[last] - time_us[first]) / 1e6
+    steps = (first != own).astype(np.int64) + (last != own)
+    known = (seconds > 0) & (seconds <= _LONGEST_STEP_S * steps)
+    velocities = np.full((len(centre), 3), np.nan)
+    moved = centre[last[known]] - centre[first[known]]
+    velocities[known] = moved / seconds[known, None]
+    return velocities

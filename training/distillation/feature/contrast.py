@@ -5,9 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.config.compared import ContrastConfig
-from training.distillation.maps import tapped_widths
+from training.distillation.maps import pool_boxes, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
-from training.distillation.roi_pool import pool_boxes
 
 
 class Contrast(DistillLoss):

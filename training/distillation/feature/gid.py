@@ -8,11 +8,10 @@ from pd_ros.detection.types import Detections, ModelOutput
 from training.config.compared import GidFeatureConfig, GidResponseConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
-from training.distillation.maps import channel_adapter, tapped_widths
+from training.distillation.maps import channel_adapter, pool_boxes, relation_loss, tapped_widths
 from training.distillation.method import BevPair, DistillBatch, DistillLoss
 from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads
 from training.distillation.response.logit import masked_mean
-from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_loss import probabilities
 from training.objectives.center_targets import make_targets
 

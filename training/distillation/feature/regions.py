@@ -8,10 +8,16 @@ from torch.nn import functional as F
 
 from training.config.sparse import FeatureConfig
 from training.distillation.decoding import BoxSource
-from training.distillation.maps import channel_adapter, neck_width, resize_to, tapped_widths
+from training.distillation.maps import (
+    channel_adapter,
+    neck_width,
+    pool_boxes,
+    relation_loss,
+    resize_to,
+    tapped_widths,
+)
 from training.distillation.method import BevPair, DistillBatch, DistillLoss, MethodUse
 from training.distillation.response.logit import gaussian_mask, masked_mean
-from training.distillation.roi_pool import pool_boxes, relation_loss
 from training.objectives.center_targets import Targets
 
 

@@ -147,7 +147,7 @@ def _head(
     teacher: CenterHead | AnchorHead,
     inputs: Tensor,
 ) -> None:
-    """What a head says is all kept."""
+    """Copy a head; all its outputs are kept."""
     if isinstance(student, AnchorHead):
         for name in ("classes", "box", "direction"):
             _last(copier, f"dense.head.{name}", getattr(student, name), getattr(teacher, name),

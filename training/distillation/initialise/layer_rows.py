@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.distillation.initialise.channel_selection import importance, importance_of_voxels
-from training.profile.cost.sparse import is_sparse, voxels_under
+from training.profile.operations import is_sparse, voxels_under
 
 
 def is_product(layer: nn.Module) -> bool:
@@ -63,7 +63,7 @@ def _with_one(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def _voxel_patches(layer: Any, given: Any, own: Any) -> Tensor:
-    """What lies under the kernel at each voxel of the output: ``[U, places * C]``."""
+    """Gather what lies under the kernel at each voxel of the output: ``[U, places * C]``."""
     rows = torch.cat((given.features, given.features.new_zeros(1, given.features.shape[1])))
     step = (layer.kernel_size, layer.stride, layer.padding)
     under = voxels_under(given.indices, own.indices, *step)

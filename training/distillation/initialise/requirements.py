@@ -79,10 +79,7 @@ def _encoder(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
         if (mine.layers, mine.residual) != (theirs.layers, theirs.residual):
             yield "initialise: the sparse encoders have different layers; exclude encoder"
     else:
-        yield (
-            f"initialise: expected encoders of one kind, got {mine.kind} and {theirs.kind};"
-            " exclude encoder"
-        )
+        yield _two_kinds("encoder", mine.kind, theirs.kind)
 
 
 def _neck(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
@@ -97,10 +94,7 @@ def _neck(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
         if mine.strides != theirs.strides:
             yield "initialise: the necks have different strides; exclude neck"
     else:
-        yield (
-            f"initialise: expected necks of one kind, got {mine.kind} and {theirs.kind}; exclude"
-            " neck"
-        )
+        yield _two_kinds("neck", mine.kind, theirs.kind)
 
 
 def _head(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
@@ -117,7 +111,11 @@ def _head(student: ModelConfig, teacher: ModelConfig) -> Iterator[str]:
                 " head"
             )
     else:
-        yield f"initialise: expected heads of one kind, got {mine.kind} and {theirs.kind}"
+        yield _two_kinds("head", mine.kind, theirs.kind)
+
+
+def _two_kinds(part: str, student: str, teacher: str) -> str:
+    return f"initialise: expected {part}s of one kind, got {student} and {teacher}; exclude {part}"
 
 
 def _narrower(part: str, student: tuple[int, ...], teacher: tuple[int, ...]) -> Iterator[str]:

@@ -8,8 +8,7 @@ from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import AnyModel, AnyModelConfig
 from pd_ros.detection.types import PillarBatch
-from training.batches.collate import Collate, Sample
-from training.batches.transfer import move_batch
+from training.batches.collate import Collate, Sample, move_batch
 from training.config.area import area_of
 from training.config.run import TrainConfig
 from training.distillation.initialise.channel_selection import Example, make_example

@@ -28,7 +28,7 @@ def copy_voxel_encoder(
 def _residual(
     copier: Copier, name: str, student: Residual, teacher: Residual, stream: Tensor
 ) -> None:
-    """What comes out is added to what went in, so it must be the same channels."""
+    """Copy a residual block: its output is added to its input, so both keep the same channels."""
     kept = stream
     for number in range(2):
         kept = copier.block(

@@ -85,7 +85,7 @@ def isotonic(values: Tensor, weights: Tensor) -> Tensor:
 
 
 def judge(found: Detections, truth: Labels) -> Judged:
-    """Which boxes of a scene are right: each object makes the best one right, others are wrong.
+    """Judge the boxes of a scene: each object makes the best one right, others are wrong.
 
     Boxes that lie on ignored objects are left out.
     """
@@ -132,7 +132,7 @@ _LOG = logging.getLogger("training.distillation")
 def calibrate(
     teacher: Teacher, run: TrainConfig, config: UnlabelledConfig, device: torch.device
 ) -> ScoreCalibration | None:
-    """How often the teacher is right on labelled clouds of the run; None if not asked for.
+    """Measure how often the teacher is right on labelled clouds of the run; None if not asked for.
 
     Validation sweeps where there are some, as the teacher may know the others by heart.
     """

@@ -5,8 +5,7 @@ from torch import Tensor
 
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.types import AnyOutput, ModelOutput
-from training.batches.collate import Batch
-from training.batches.transfer import move_targets
+from training.batches.collate import Batch, move_targets
 from training.config.compared import AssignmentConfig
 from training.distillation.method import BevPair
 from training.distillation.requirements import same_boxes, same_map_sizes, two_center_heads

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from pd_ros.detection.types import AnyOutput, Detections
-from training.batches.collate import Batch
-from training.batches.transfer import move_targets
+from training.batches.collate import Batch, move_targets
 from training.config.point import UnlabelledConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import LEAST_SCORE, BoxDecoder

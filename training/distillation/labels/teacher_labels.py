@@ -7,8 +7,7 @@ from torch import Tensor
 
 from pd_ros.detection.boxes import iou_3d
 from pd_ros.detection.types import AnyOutput, Detections
-from training.batches.collate import Batch
-from training.batches.transfer import move_targets
+from training.batches.collate import Batch, move_targets
 from training.config.sparse import LabelConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder

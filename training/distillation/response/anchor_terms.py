@@ -58,7 +58,7 @@ class AnchorLogit(DistillLoss):
         return masked_mean(((student - teacher) ** 2).sum(dim=2), mask)
 
     def _positions(self, outputs: DistillBatch) -> Tensor:
-        """Which cells count: ``[B, cells]``."""
+        """Mark the cells that count: ``[B, cells]``."""
         targets = outputs.batch.teacher_targets
         assert isinstance(targets, AnchorTargets)
         if self.config.positions == "inside":

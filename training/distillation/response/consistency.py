@@ -56,5 +56,5 @@ def consistency_loss(student: Detections, teacher: Detections, overlap: float) -
 
 
 def ramp(epoch: int, epochs: int) -> float:
-    """How much the term counts in an epoch (from 0): 1 after ``epochs``."""
+    """Return how much the term counts in an epoch (from 0): 1 after ``epochs``."""
     return math.exp(-5 * (1 - min(epoch, epochs) / epochs) ** 2)

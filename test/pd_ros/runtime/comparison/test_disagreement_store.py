@@ -79,7 +79,7 @@ def test_a_failing_write_leaves_nothing(tmp_path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from pd_ros.recordings.mcap_writer import writing_mcap
+from pd_ros.recordings.mcap import writing_mcap
 with writing_mcap(Path(sys.argv[1])) as writer:
     print("writing", flush=True)
     time.sleep(600)

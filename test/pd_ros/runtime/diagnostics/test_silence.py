@@ -3,7 +3,7 @@
 import pytest
 from default_settings import default_settings
 
-from pd_ros.runtime.diagnostics.frame_check import judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import judge_frame
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime, explain_loss
 from pd_ros.runtime.diagnostics.status import NOT_TAKEN, Level, judge_clouds
 from pd_ros.runtime.statistics import Counts

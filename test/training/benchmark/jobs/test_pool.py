@@ -6,9 +6,8 @@ import sys
 import pytest
 
 from training.benchmark.grid import Row
-from training.benchmark.jobs.lock import hold
 from training.benchmark.jobs.pool import Crew, commands_of
-from training.benchmark.jobs.slots import Slot, make_slots
+from training.benchmark.jobs.slots import Slot, hold, make_slots
 
 
 @pytest.fixture

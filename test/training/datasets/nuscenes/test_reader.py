@@ -19,8 +19,7 @@ from small_nuscenes import (
 )
 
 from training.config.run import SourceConfig
-from training.datasets.nuscenes.splits import _VAL, _scenes, in_split
-from training.datasets.nuscenes.velocity import box_velocities
+from training.datasets.nuscenes.tables import _VAL, _scenes, box_velocities, in_split
 from training.datasets.source import open_source
 
 CLASSES = ("pedestrian", "car")

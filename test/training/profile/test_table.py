@@ -3,11 +3,10 @@
 import csv
 import json
 
-from training.profile.cost.latency import Latency, Stage
-from training.profile.cost.measure import Profile
-from training.profile.cost.operations import Operations
-from training.profile.cost.picture import draw_costs
-from training.profile.cost.table import format_table, to_rows, write_csv, write_json
+from training.profile.measure import Latency, Profile, Stage
+from training.profile.operations import Operations
+from training.profile.picture import draw_costs
+from training.profile.table import format_table, to_rows, write_csv, write_json
 
 
 def profile(name, scale, stages, memory_mb=100.0):

@@ -1,13 +1,20 @@
-"""Files of .mcap whose writer did not say that they are of ROS 2, for rosbags, which insists.
+"""Read and write recordings of one .mcap file.
 
-The profile in the header is a remark and may be empty: how messages are encoded stands at each
-channel.
+rosbags insists on the profile "ros2" in the header, which is a remark and may be empty: how
+messages are encoded stands at each channel. A file is written whole or not at all.
 """
 
 import io
+import os
 import struct
-from pathlib import PosixPath
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PosixPath
 from typing import Any
+
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
+
+from pd_ros.process.unfinished import unfinished_folder
 
 # After the magic bytes, the header's operation code and its length.
 _START = 8 + 1 + 8
@@ -54,3 +61,20 @@ class _OfRos2(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+@contextmanager
+def writing_mcap(path: Path) -> Iterator[Writer]:
+    """Write a recording to ``NAME.mcap``; one of that name is replaced at the end, not before.
+
+    It is written in an :func:`unfinished_folder` beside the others.
+    """
+    with unfinished_folder(path.parent) as folder:
+        writer = Writer(folder / path.stem, version=9, storage_plugin=StoragePlugin.MCAP)
+        writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+        with writer:
+            yield writer
+        finished = folder / path.stem / f"{path.stem}.mcap"
+        with finished.open("rb+") as file:
+            os.fsync(file.fileno())
+        finished.replace(path)

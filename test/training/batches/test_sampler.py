@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 
 from pd_ros.detection.config.base import parse_config
-from training.batches.sampler import DrawSampler
+from training.batches.sampler import DrawSampler, class_balanced_weights, drive_weights
 from training.config.run import TrainConfig
-from training.datasets.balance import class_balanced_weights, drive_weights
 from training.datasets.frame import Frame
 
 

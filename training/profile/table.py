@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.profile.cost.measure import Profile
+from training.profile.measure import Profile
 
 Row = dict[str, str | int | float | None]
 

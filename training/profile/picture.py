@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from pd_ros.benchmark.figures import Part, draw_bars
 from pd_ros.evaluation.plots.displayable import undecorated
-from training.profile.cost.measure import Profile
+from training.profile.measure import Profile
 
 _BAR_INCHES = 0.32
 _TITLES = ("latency (ms), by stage", "multiply-adds (1e9)", "parameters (1e6)", "peak memory (MB)")
