@@ -4,6 +4,9 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 DRIVE := out/demo/drive.mcap
+# of one's own for the demo: a recording or a folder of clouds, and a checkpoint or its name
+DATA ?= $(DRIVE)
+MODEL ?= sim_student
 ARGS ?=
 # named, because an installed ROS brings plugins of its own, made for an older pytest
 PLUGINS := -p pytest_timeout -p _hypothesis_pytestplugin
@@ -23,8 +26,8 @@ demo test: export ROS_AUTOMATIC_DISCOVERY_RANGE := $(or $(ROS_AUTOMATIC_DISCOVER
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: environment-demo $(DRIVE) ## detect in a simulated drive, through the ROS node: out/demo/result
-	$(PYTHON) -m pd_ros.live_replay --recording $(DRIVE) --out out/demo/result \
+demo: environment-demo $(filter $(DRIVE),$(DATA)) ## detect in a simulated drive, or in DATA=BAG-OR-FOLDER, through the ROS node
+	$(PYTHON) -m pd_ros.live_replay --recording "$(DATA)" --model "$(MODEL)" --out out/demo/result \
 		--animation out/demo/result/drive.webp
 
 # order-only: a renewed environment is no reason to simulate again

@@ -1,4 +1,4 @@
-"""Replay a recording into the real node over DDS, in real time, and score what it publishes.
+"""Replay a recording, or a folder of clouds, into the real node over DDS, and score its answers.
 
 python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/result
 """
@@ -27,7 +27,8 @@ from pd_ros.recordings.label_names import (
     refuse_all_unknown,
     unknown_names,
 )
-from pd_ros.recordings.sources import RecordingSource, open_source
+from pd_ros.recordings.record_files import record_files
+from pd_ros.recordings.sources import FolderSource, RecordingSource, open_source
 from pd_ros.replay.live_result import (
     LIVE,
     PICTURE,
@@ -54,6 +55,7 @@ from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
 _START_S, _ANSWER_S = 60.0, 3.0
+CLOUDS = "clouds.mcap"  # what a folder of clouds is played as
 _EXAMPLE = """example:
   python -m pd_ros.live_replay --recording out/demo/drive.mcap --out out/demo/result
 """
@@ -99,10 +101,11 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _open(options: argparse.Namespace) -> RecordingSource:
-    """Open the recording; ``ValueError`` for one that cannot be played."""
+    """Open the recording, or make one of a folder; ``ValueError`` for what cannot be played."""
     source = open_source(options.recording, options.topic, 1.0, None, with_truth=True)
-    if not isinstance(source, RecordingSource):
-        raise ValueError(f"{options.recording}: expected a recording, got a folder of clouds")
+    if isinstance(source, FolderSource):
+        make_folders(options.out, options.json)
+        return record_files(source, options.out / CLOUDS)
     with open_recording(source.path) as recording:
         recording.refuse_unplayable(source.topic)
     return source
@@ -202,7 +205,12 @@ def _parser() -> argparse.ArgumentParser:
         _EXAMPLE,
     )
     add = parser.add_argument
-    add("--recording", type=Path, required=True, help="rosbag2 recording (folder, .mcap, .db3)")
+    add(
+        "--recording",
+        type=Path,
+        required=True,
+        help="rosbag2 recording (folder, .mcap, .db3); or a folder of clouds, played at 10 Hz",
+    )
     add("--out", type=Path, required=True, help="folder for boxes, report and picture")
     add(
         "--model",

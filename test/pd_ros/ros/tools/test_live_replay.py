@@ -58,6 +58,17 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
     assert f"animation: {animation}" in lines
 
 
+def test_a_folder_of_clouds_is_played_as_a_recording(checkpoint, tmp_path, capsys) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for number, sweep in enumerate(simulate_drive(7, VLP_16, 0.3)):
+        sweep.points.tofile(data / f"{number}.bin")
+    assert main(["--recording", str(data), "--model", str(checkpoint), "--out", str(out)]) == 0
+    assert json.loads((out / "report.json").read_text())["clouds"]["answered"] == 3
+    assert (out / "birdseye.png").exists() and (out / "clouds.mcap").exists()
+    assert "no ground truth" in capsys.readouterr().out
+
+
 def test_a_teacher_runs_beside_it_and_is_compared(drive, checkpoint, tmp_path, capsys) -> None:
     arguments = ["--recording", str(drive), "--model", str(checkpoint), "--out", str(tmp_path)]
     beside = ["--teacher", str(checkpoint), "--every", "2", "--rate", "0.5"]
