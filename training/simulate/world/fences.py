@@ -9,7 +9,7 @@ from training.simulate.bodies.mesh import Material, Mesh, block, join
 
 def make_wall(rng: Generator) -> Mesh:
     """A wall with pillars and maybe a coping, from knee height to above one's head."""
-    half, height = rng.uniform([1.5, 0.4], [5.0, 2.3])
+    half, height = rng.uniform([1.5, 0.4], [5.0, 2.6])
     thick = rng.uniform(0.08, 0.2)
     parts = [block((-half, half), (-thick, thick), (-0.6, height), Material.BRICK)]
     for s in np.arange(-half, half + 0.1, rng.uniform(2.0, 4.0)):

@@ -132,7 +132,7 @@ def make_terrain(rng: Generator, start_m: float, end_m: float) -> Terrain:
     return Terrain(
         half_width_m=float(rng.choice([2.5, 2.9, 3.3, 3.8, 5.0, 7.0])),
         strip_m=(_strip(rng), _strip(rng)),
-        pavement_m=float(rng.uniform(0.4, 1.5) if rng.random() < 0.3 else rng.uniform(1.5, 4.0)),
+        pavement_m=float(rng.uniform(0.4, 1.5) if rng.random() < 0.2 else rng.uniform(1.5, 4.0)),
         crossings_s=tuple(crossings),
         crossing_half_width_m=float(rng.choice([2.8, 3.3, 5.0])),
         bend_m=float(rng.uniform(2, 11)) if bends else 0.0,

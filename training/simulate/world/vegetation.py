@@ -12,7 +12,7 @@ from training.simulate.bodies.mesh import Material, Mesh, cylinder, join, shift
 
 def make_hedge(rng: Generator) -> Mesh:
     """A stretch of hedge along x, as high and as long as a car or longer."""
-    return hedge(rng, *rng.uniform([2.5, 0.5, 0.7], [7.0, 1.4, 2.3]))
+    return hedge(rng, *rng.uniform([2.5, 0.5, 0.8], [7.0, 1.4, 2.8]))
 
 
 def make_hedge_block(rng: Generator) -> Mesh:
@@ -24,7 +24,7 @@ def make_bush(rng: Generator) -> Mesh:
     """A shrub or a group of them, near the ground."""
     parts = []
     for _ in range(int(rng.integers(1, 4))):
-        x, y, z = rng.uniform([0.3, 0.3, 0.3], [1.2, 0.9, 1.0])
+        x, y, z = rng.uniform([0.3, 0.3, 0.3], [1.4, 1.0, 1.4])
         ball = rough_ball(rng, (x, y, z), z * 0.85, rng.uniform(0.1, 0.5), rings=5)
         fuzz = leaves(rng, int(20 + 25 * x), (x * 1.1, y * 1.1, z * 1.1), z * 0.85, 0.09)
         parts.append(shift(join([ball, fuzz]), *rng.normal(0, [0.9, 0.35])))
