@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
+from training.simulate.lidar.receive import draw_look
 from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.street import make_street
 
-_MOUNT = Mount(height_m=1.73, hidden=True)
+_HEIGHT_M = 1.73
 
 
 def simulate_drive(
@@ -22,6 +23,8 @@ def simulate_drive(
         raise ValueError(
             f"drive: expected a duration of at least one sweep, got {seconds} s at {rate_hz} Hz"
         )
-    street = make_street(np.random.default_rng(seed), seconds)
+    rng = np.random.default_rng(seed)
+    street = make_street(rng, seconds)
+    mount = Mount(_HEIGHT_M, hidden=True, look=draw_look(rng))
     for i in range(round(seconds * rate_hz)):
-        yield observe(street, _MOUNT, i / rate_hz, sensor, np.random.default_rng((seed, i)))
+        yield observe(street, mount, i / rate_hz, sensor, np.random.default_rng((seed, i)))

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from pd_ros.process.unfinished import whole_file
 from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
+from training.simulate.lidar.receive import draw_look
 from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.street import make_street
 
@@ -17,13 +18,15 @@ from training.simulate.world.street import make_street
 def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
     """One sweep in a street of its own; equal for equal seed and sensor.
 
-    The sensor is mounted between 1.5 and 2.1 m above the ground, most often near 1.73 m.
+    The sensor is mounted between 1.5 and 2.1 m above the ground, most often near 1.68 m:
+    in KITTI, whose sensor hangs at 1.73 m, the road ahead lies 1.65 m below it.
     """
     rng = np.random.default_rng(seed)
     heading = rng.normal(0, 0.1) if rng.random() < 0.8 else rng.uniform(-np.pi, np.pi)
     street = make_street(rng, ego_heading=float(heading))
-    height = float(np.clip(rng.normal(1.73, 0.1), 1.5, 2.1))
-    return observe(street, Mount(height, hidden=rng.random() < 0.8), 0.0, sensor, rng)
+    height = float(np.clip(rng.normal(1.68, 0.1), 1.5, 2.1))
+    mount = Mount(height, hidden=bool(rng.random() < 0.8), look=draw_look(rng))
+    return observe(street, mount, 0.0, sensor, rng)
 
 
 def write_frame(path: Path, frame: SimulatedFrame) -> None:

@@ -75,8 +75,9 @@ def test_tracks_move_as_their_actors_do(tracks) -> None:
         for (i, before, _), (j, after, _) in pairwise(track):
             way = np.hypot(*(after - before)[:2])
             gone = actor.pace.way_m(j / 10) - actor.pace.way_m(i / 10)
-            # Along a bend the way is longer than in street coordinates, by at most 7 %.
-            assert gone - 1e-3 < way < 1.07 * gone + 1e-3
+            # On a bend the way is longer than in street coordinates, by at most 7 %, or, for
+            # who crosses the street at an angle, shorter.
+            assert 0.93 * gone - 1e-3 < way < 1.07 * gone + 1e-3
             assert way / (j - i) * 10 < TOP_SPEED_M_S
             turn = (after[6] - before[6] + np.pi) % (2 * np.pi) - np.pi
             assert abs(turn) < 0.1

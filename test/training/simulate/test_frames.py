@@ -10,6 +10,7 @@ from training.simulate.lidar.observe import SimulatedFrame
 from training.simulate.lidar.sensor import VLP_16
 
 NUMBER = {"car": 0, "pedestrian": 1, "cyclist": 2, "van": -1, "truck": -1, "bus": -1}
+NUMBER |= dict.fromkeys(("trailer", "bicycle", "motorcycle"), -1)
 
 
 @pytest.fixture(scope="module")

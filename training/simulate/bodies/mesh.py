@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import IntEnum
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,7 +61,10 @@ def shift(mesh: Mesh, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
 
 def block(x: Sequence[float], y: Sequence[float], z: Sequence[float], material: Material) -> Mesh:
     """Axis-aligned block between two bounds along each axis."""
-    return prism([(x[0], z[0]), (x[1], z[0]), (x[1], z[1]), (x[0], z[1])], y, y, material)
+    low = np.array((x[0], y[0], z[0]))
+    high = np.array((x[1], y[1], z[1]))
+    triangles = (1 - _UNIT_CUBE) * low + _UNIT_CUBE * high
+    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
 
 
 def prism(
@@ -95,20 +99,26 @@ def prism(
 
 def cylinder(radius: float, bottom: float, top: float, material: Material, edges: int = 8) -> Mesh:
     """Upright cylinder about z, with a lid."""
+    unit = _unit_cylinder(edges)
+    triangles = unit * radius
+    triangles[..., 2] = (1 - unit[..., 2]) * bottom + unit[..., 2] * top
+    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
+
+
+@cache
+def _unit_cylinder(edges: int) -> Float64:
     angle = np.arange(edges) * 2 * np.pi / edges
-    ring = np.column_stack((np.cos(angle), np.sin(angle))) * radius
-    low = np.column_stack((ring, np.full(edges, bottom)))
-    high = np.column_stack((ring, np.full(edges, top)))
+    low = np.column_stack((np.cos(angle), np.sin(angle), np.zeros(edges)))
+    high = low + np.array([0.0, 0.0, 1.0])
     following = np.roll(np.arange(edges), -1)
-    middle = np.broadcast_to(np.array([0.0, 0.0, top]), (edges, 3))
-    triangles = np.concatenate(
+    middle = np.broadcast_to(np.array([0.0, 0.0, 1.0]), (edges, 3))
+    return np.concatenate(
         (
             np.stack((low, low[following], high[following]), axis=1),
             np.stack((low, high[following], high), axis=1),
             np.stack((high, high[following], middle), axis=1),
         )
     )
-    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
 
 
 def lying(mesh: Mesh) -> Mesh:
@@ -116,12 +126,4 @@ def lying(mesh: Mesh) -> Mesh:
     return mesh._replace(triangles=mesh.triangles[..., [0, 2, 1]])
 
 
-def leaves(
-    rng: np.random.Generator, count: int, radii: Sequence[float], z: float, size_m: float
-) -> Mesh:
-    """Loose triangles in an ellipsoid about height z: some rays pass between them."""
-    direction = rng.normal(size=(count, 3))
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    centre = direction * rng.random((count, 1)) ** 0.4 * np.array(radii) + np.array([0, 0, z])
-    triangles = centre[:, None] + rng.normal(size=(count, 3, 3)) * size_m
-    return Mesh(triangles, np.full(count, Material.LEAF, dtype=np.int64))
+_UNIT_CUBE = prism([(0, 0), (1, 0), (1, 1), (0, 1)], (0, 1), (0, 1), Material.METAL).triangles

@@ -16,7 +16,7 @@ from training.datasets.frame import IGNORED
 from training.datasets.npz import FILE_CLASSES
 from training.simulate.bodies.mesh import Float64, Material, Mesh, block, join, place
 from training.simulate.lidar.cast import cast
-from training.simulate.lidar.receive import Returns, receive
+from training.simulate.lidar.receive import PLAIN_LOOK, Look, Returns, receive
 from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.actors import Actor, boxes_at
 from training.simulate.world.street import Street
@@ -44,10 +44,11 @@ class SimulatedFrame(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """How the sensor sits on the ego vehicle."""
+    """How the sensor sits on the ego vehicle and how it sees surfaces."""
 
     height_m: float  # above the ground
     hidden: bool  # whether the vehicle's roof hides the ground close by
+    look: Look = PLAIN_LOOK
 
 
 def observe(
@@ -68,7 +69,7 @@ def observe(
     whole = join(meshes)
     hits = cast(whole, origin, _turn(sensor.directions, yaw))
     material = whole.material[hits.triangle]
-    returns = receive(hits, material, colour[hits.triangle], sensor, rng)
+    returns = receive(hits, material, colour[hits.triangle], sensor, rng, mount.look)
     boxes[:, :3] = _turn(boxes[:, :3] - origin, -yaw)
     boxes[:, 6] = (boxes[:, 6] - yaw + np.pi) % (2 * np.pi) - np.pi
     hit = np.bincount(owner[returns.triangle] + 1, minlength=len(actors) + 1)[1:]

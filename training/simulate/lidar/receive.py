@@ -2,7 +2,9 @@
 
 Chosen to look like a Velodyne HDL-64E on a vehicle: its intensity is corrected for distance and
 angle until the pulse is faint, so roads keep their brightness up to some 25 m and then fade to
-zero; the paint of cars mirrors most of a pulse away and is reported with intensity zero.
+zero; the paint of cars mirrors most of a pulse away and is reported with intensity zero. Its beams
+differ in gain, streets in the brightness of their surfaces (``Look``). Leaves and grass answer at
+scattered depths.
 """
 
 from typing import NamedTuple
@@ -35,12 +37,15 @@ _BRIGHTNESS = {
 _MEAN, _SPREAD = np.array([_BRIGHTNESS[material] for material in Material]).T
 _FAINT = 8e-5  # strength at which half of the pulses are reported with intensity zero
 _LOST = 1.8e-5  # strength at which half of the pulses are not reported
-_RANDOM_LOSS = 0.03
+_RANDOM_LOSS = 0.004
 _BLACK = 0.07  # anything darker is reported with intensity zero
-_GLASS_ANSWERS = 0.25
-_GLASS_PASSES = 0.2  # the pulse is answered by a seat or the trim behind the glass
+_GLASS_ANSWERS = 0.2
+_GLASS_PASSES = 0.16  # the pulse is answered by a seat or the trim behind the glass
 _CURVATURE_RAD = 0.22  # of bodywork, within what the mesh takes for flat
-_GRASS_M = 0.05
+_GRASS_M = 0.025
+_LEAVES_M = 0.13  # mean depth that a pulse reaches behind the outermost leaves
+_DEEPEST_M = 0.6
+_MOST_BEAMS = 256
 
 
 class Returns(NamedTuple):
@@ -52,18 +57,38 @@ class Returns(NamedTuple):
     triangle: NDArray[np.int64]  # [N]
 
 
+class Look(NamedTuple):
+    """How one sensor sees one street's surfaces; the plain look changes nothing."""
+
+    beam_gain: Float64 = np.ones(_MOST_BEAMS)  # [256] factor on what each beam reports
+    surface: Float64 = np.zeros(len(Material))  # [materials] added to their brightness
+
+
+PLAIN_LOOK = Look()
+
+
+def draw_look(rng: Generator) -> Look:
+    """Beams whose calibration differs by a tenth, surfaces darker or brighter than elsewhere."""
+    gain = rng.uniform(0.85, 1.05) * (1 + np.clip(rng.normal(0, 0.12, _MOST_BEAMS), -0.3, 0.3))
+    surface = rng.normal(0, 0.035, len(Material))
+    surface[Material.ROAD] += rng.uniform(-0.11, 0.02)
+    return Look(gain, surface)
+
+
 def receive(
     hits: Hits,
     material: NDArray[np.int64],
     colour: Float64,
     sensor: Sensor,
     rng: Generator,
+    look: Look = PLAIN_LOOK,
 ) -> Returns:
     """Range noise, lost pulses and intensity.
 
     ``material`` and ``colour`` (brightness of paint and cloth, in [0, 1]) are given per hit.
     """
-    brightness, lost = _brightness(material, colour, hits.cosine, rng)
+    brightness, lost = _brightness(material, colour, hits.cosine, look, rng)
+    brightness *= look.beam_gain[hits.ray % len(sensor.elevations_deg)]
     count = len(hits.ray)
     spread = np.exp(rng.normal(0, 0.5, count))
     # A rough surface spreads a pulse, so the angle takes less of it than Lambert's law would.
@@ -81,16 +106,16 @@ def receive(
 
 
 def _brightness(
-    material: NDArray[np.int64], colour: Float64, cosine: Float64, rng: Generator
+    material: NDArray[np.int64], colour: Float64, cosine: Float64, look: Look, rng: Generator
 ) -> tuple[Float64, NDArray[np.bool_]]:
     """Brightness ``[N]`` as near surfaces are reported, and which pulses are mirrored away."""
     count = len(material)
-    mean = _MEAN[material]
+    mean = (_MEAN + look.surface)[material]
     cloth, paint = material == Material.CLOTH, material == Material.PAINT
     mean[cloth] = 0.08 + 0.58 * colour[cloth]
     angle = np.arccos(np.clip(cosine, 0, 1)) + rng.normal(0, _CURVATURE_RAD, count)
     gloss = np.cos(np.clip(np.abs(angle), 0, np.pi / 2)) ** 3
-    mean = np.where(paint, (0.15 + 0.8 * colour) * gloss - 0.1, mean)
+    mean = np.where(paint, (0.15 + 0.8 * colour) * gloss - 0.07, mean)
     brightness = mean + rng.normal(0, 1, count) * _SPREAD[material]
     brightness[brightness < _BLACK] = 0
     dark = 0.1 + 0.5 * (1 - colour) ** 2
@@ -104,6 +129,8 @@ def _distance(hits: Hits, material: NDArray[np.int64], sensor: Sensor, rng: Gene
     distance = hits.distance_m + rng.normal(0, sensor.range_noise_m, count)
     grass = rng.exponential(_GRASS_M, count) / np.maximum(hits.cosine, 0.05)
     distance -= np.where(material == Material.GRASS, np.minimum(grass, 1.5), 0)
+    leaf = np.minimum(rng.exponential(_LEAVES_M, count), _DEEPEST_M)
+    distance += np.where(material == Material.LEAF, leaf, 0)
     share = _GLASS_PASSES / (_GLASS_ANSWERS + _GLASS_PASSES)
     behind = (material == Material.GLASS) & (rng.random(count) < share)
     return distance + np.where(behind, rng.uniform(0.15, 0.8, count), 0)

@@ -37,7 +37,7 @@ def _steps(start: float, stop: float, count: int) -> tuple[float, ...]:
 # HDL-64E S2 manual: -24.3 to -8.8 and -8.3 to 2.0 degrees), tilted up by half a degree as on the
 # vehicle that recorded KITTI.
 HDL_64E = Sensor(
-    "hdl64e", _steps(-23.65, -8.42, 32) + _steps(-7.83, 2.3, 32), 2083, 1.5, 120.0, 0.015
+    "hdl64e", _steps(-23.65, -8.42, 32) + _steps(-7.83, 2.3, 32), 2160, 1.5, 120.0, 0.015
 )
 VLP_16 = Sensor("vlp16", _steps(-15.0, 15.0, 16), 1800, 1.0, 100.0, 0.02)
 # Dense about the horizon, as the 128-beam sensors of several makers are.

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from training.simulate.bodies.body import Body
 from training.simulate.bodies.mesh import Float64
-from training.simulate.bodies.vehicles import Body
 from training.simulate.world.terrain import Terrain
 
 

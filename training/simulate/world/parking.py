@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from training.simulate.bodies.vehicles import Body, make_car, make_van
+from training.simulate.bodies.bicycles import make_bicycle, make_motorcycle
+from training.simulate.bodies.body import Body
+from training.simulate.bodies.cars import make_car
+from training.simulate.bodies.vehicles import make_trailer, make_van
 from training.simulate.world.actors import STANDING, Actor
 from training.simulate.world.terrain import Terrain
 from training.simulate.world.traffic import paint_colour
@@ -19,7 +22,8 @@ def make_parked(rng: Generator, terrain: Terrain, start_m: float, end_m: float) 
     for side in _SIDES:
         if terrain.strip_m[int(side > 0)] > 0:
             yield from _kerbside(rng, terrain, start_m, end_m, side)
-        if rng.random() < 0.25:
+        yield from _two_wheelers(rng, terrain, start_m, end_m, side)
+        if rng.random() < 0.25 and terrain.bank_m[int(side > 0)] == 0:
             yield from _driveways(rng, terrain, start_m, end_m, side)
     for s in np.arange(start_m, end_m, 90.0):
         if rng.random() < 0.3:
@@ -39,7 +43,7 @@ def _kerbside(
     gap, taken = rng.uniform(0.4, 1.0), rng.uniform(0.25, 0.95)
     s = start
     while s < end:
-        label, body = ("car", make_car(rng)) if rng.random() < 0.92 else ("van", make_van(rng))
+        label, body = _parked_vehicle(rng)
         along, depth = (body.width, body.length) if across else (body.length, body.width)
         s += along / 2
         far_from_corner = terrain.from_side_street(np.array(s)) > _CORNER_M
@@ -52,17 +56,39 @@ def _kerbside(
         s += along / 2 + gap * rng.uniform(0.6, 1.4) + rng.exponential(0.4)
 
 
+def _parked_vehicle(rng: Generator) -> tuple[str, Body]:
+    kinds = (("car", make_car), ("van", make_van), ("trailer", make_trailer))
+    name, make = kinds[int(rng.choice(3, p=[0.89, 0.08, 0.03]))]
+    return name, make(rng)
+
+
+def _two_wheelers(
+    rng: Generator, terrain: Terrain, start: float, end: float, side: float
+) -> Iterator[Actor]:
+    """Bicycles and motorcycles without riders on the pavement, alone or side by side."""
+    for _ in range(int(rng.poisson((end - start) / 100 * rng.choice([0.5, 2, 5])))):
+        s = float(rng.uniform(start, end))
+        if terrain.from_side_street(np.array(s)) < _CORNER_M:
+            continue
+        t = side * (terrain.kerb_m(side) + rng.uniform(0.4, terrain.pavement_m + 0.4))
+        heading = float(rng.choice([0.0, np.pi / 2]) + rng.normal(0, 0.15))
+        motor = rng.random() < 0.3
+        label, make = ("motorcycle", make_motorcycle) if motor else ("bicycle", make_bicycle)
+        for place in range(int(rng.choice([1, 1, 2, 5]))):
+            yield _stand(rng, label, make(rng), s + 0.95 * place, float(t), heading)
+
+
 def _driveways(
     rng: Generator, terrain: Terrain, start: float, end: float, side: float
 ) -> Iterator[Actor]:
     """Cars on the land between pavement and houses, nose or tail to the street."""
     s = start + rng.uniform(0, 15)
     while s < end:
-        body = make_car(rng)
+        label, body = _parked_vehicle(rng)
         t = terrain.kerb_m(side) + terrain.pavement_m + rng.uniform(0.5, 3) + body.length / 2
         if terrain.from_side_street(np.array(s)) > _CORNER_M:
             heading = float(np.pi / 2 + np.pi * rng.integers(2) + rng.normal(0, 0.1))
-            yield _stand(rng, "car", body, s, side * t, heading)
+            yield _stand(rng, label, body, s, side * t, heading)
         s += 3 + rng.exponential(14)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import Generator
 
+from training.simulate.bodies.body import Body
 from training.simulate.bodies.mesh import Mesh
-from training.simulate.bodies.vehicles import Body
 from training.simulate.world.actors import Actor
 from training.simulate.world.clearance import clear_actors, clear_of_actors
 from training.simulate.world.parking import make_parked

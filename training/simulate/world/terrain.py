@@ -2,7 +2,8 @@
 
 ``s`` runs along the main street, ``t`` to its left. The street bends: a place (s, t) lies at
 x = s, y = t + bend(s). From the middle outwards come the lanes, a strip for parking (maybe 0 m
-wide), the kerb, the pavement and the land beside. Side streets cross at right angles.
+wide), the kerb, the pavement or a verge, and the land beside, which may lie higher or lower behind
+a bank. Side streets cross at right angles.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ _VERGE_M = 0.06  # half the width of the kerb's slope
 _NEAR_M = 24.0
 _FAR_M = 92.0
 _MARKING_M = 0.08  # half the width of the line in the middle
+BANK_M = (0.5, 3.0)  # where banks begin and end, from the outer edge of the pavement
+_BANK_FADES_M = 4.0  # towards side streets
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Terrain:
     waves: Float64  # [K, 4] amplitude, wave numbers along s and t, phase
     slope: float
     land: Material  # beside the pavements: gardens, or yards and squares
+    verge: Material = Material.PAVEMENT  # between kerb and land
+    bank_m: tuple[float, float] = (0.0, 0.0)  # how much higher the land is, right and left
 
     def kerb_m(self, side: float) -> float:
         """Distance of the kerb from the middle, on the right (-1) or on the left (1)."""
@@ -55,13 +60,13 @@ class Terrain:
         return nearest - self.crossing_half_width_m
 
     def height(self, s: Float64, t: Float64) -> Float64:
-        """Height of the ground: hills, the road's crown, kerbs."""
+        """Height of the ground: hills, the road's crown, kerbs, banks."""
         hills = self.slope * s
         for amplitude, along, across, phase in self.waves:
             hills = hills + amplitude * np.sin(along * s + across * t + phase)
         crown = -0.02 * np.minimum(np.abs(t), self.half_width_m)
         off_road = np.clip(self._from_road(s, t) / _VERGE_M, -1, 1) / 2 + 0.5
-        return hills + crown + _KERB_M * off_road
+        return hills + crown + _KERB_M * off_road + self._bank(s, t)
 
     def mesh(self, s: float, t: float) -> Mesh:
         """Ground around a place, finer near it, with grid lines along the kerbs."""
@@ -77,6 +82,17 @@ class Terrain:
         material = self._material(middle_s, middle_t)
         return Mesh(cells.reshape(-1, 3, 3), np.repeat(material.ravel(), 2))
 
+    def _bank(self, s: Float64, t: Float64) -> Float64:
+        """How much higher the land is than the road: banks rise evenly, side streets cut them."""
+        if self.bank_m == (0.0, 0.0):
+            return np.zeros(np.broadcast_shapes(s.shape, t.shape))
+        height = np.where(t > 0, self.bank_m[1], self.bank_m[0])
+        kerb = np.where(t > 0, self.kerb_m(1), self.kerb_m(-1))
+        beyond = np.abs(t) - kerb - self.pavement_m
+        rise = np.clip((beyond - BANK_M[0]) / (BANK_M[1] - BANK_M[0]), 0, 1)
+        fade = np.clip(self.from_side_street(s) / _BANK_FADES_M - 0.5, 0, 1)
+        return height * rise * fade
+
     def _from_road(self, s: Float64, t: Float64) -> Float64:
         """Distance from the kerb, negative on a roadway."""
         kerb = np.where(t > 0, self.kerb_m(1), self.kerb_m(-1))
@@ -89,14 +105,20 @@ class Terrain:
 
     def _lines_t(self) -> list[float]:
         kerbs = [side * self.kerb_m(side) + v for side in (-1, 1) for v in (-_VERGE_M, _VERGE_M)]
-        return [*kerbs, -_MARKING_M, _MARKING_M]
+        edges = [self.kerb_m(side) + self.pavement_m for side in (-1, 1)]
+        banks = [
+            side * (edge + beyond)
+            for side, edge in zip((-1, 1), edges, strict=True)
+            for beyond in (0.0, *BANK_M)
+        ]
+        return [*kerbs, -_MARKING_M, _MARKING_M, *banks]
 
     def _material(self, s: Float64, t: Float64) -> NDArray[np.int64]:
         beside = self._from_road(s, t)
         dashed = (np.abs(t) < _MARKING_M) & (np.mod(s, 9) < 4) & (self.from_side_street(s) > 2)
         return np.select(
             [dashed, beside <= 0, beside < self.pavement_m],
-            [Material.MARKING, Material.ROAD, Material.PAVEMENT],
+            [Material.MARKING, Material.ROAD, self.verge],
             self.land,
         )
 
@@ -108,22 +130,29 @@ def make_terrain(rng: Generator, start_m: float, end_m: float) -> Terrain:
         crossings.append(crossings[-1] + float(rng.uniform(70, 160)))
     bends = rng.random() < 0.5
     return Terrain(
-        half_width_m=float(rng.choice([2.9, 3.3, 3.8, 5.0, 7.0])),
+        half_width_m=float(rng.choice([2.5, 2.9, 3.3, 3.8, 5.0, 7.0])),
         strip_m=(_strip(rng), _strip(rng)),
-        pavement_m=float(rng.uniform(1.8, 4.5)),
+        pavement_m=float(rng.uniform(0.4, 1.5) if rng.random() < 0.2 else rng.uniform(1.5, 4.0)),
         crossings_s=tuple(crossings),
         crossing_half_width_m=float(rng.choice([2.8, 3.3, 5.0])),
         bend_m=float(rng.uniform(2, 11)) if bends else 0.0,
         bend_length_m=float(rng.uniform(190, 330)),
         waves=_hills(rng),
         slope=float(rng.normal(0, 0.008)),
-        land=Material.GRASS if rng.random() < 0.5 else Material.PAVEMENT,
+        land=Material.GRASS if rng.random() < 0.65 else Material.PAVEMENT,
+        verge=Material.GRASS if rng.random() < 0.25 else Material.PAVEMENT,
+        bank_m=(_bank(rng), _bank(rng)),
     )
 
 
 def _strip(rng: Generator) -> float:
     """No parking, parallel to the kerb, or across."""
     return float(rng.choice([0.0, 2.2, 5.2], p=[0.5, 0.35, 0.15]))
+
+
+def _bank(rng: Generator) -> float:
+    """Level land for most, else an embankment up or a slope down."""
+    return float(rng.uniform(-1.5, 2.5)) if rng.random() < 0.35 else 0.0
 
 
 def _hills(rng: Generator) -> Float64:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.random import Generator
 
-from training.simulate.bodies.vehicles import Body, make_bus, make_car, make_truck, make_van
+from training.simulate.bodies.body import Body
+from training.simulate.bodies.cars import make_car
+from training.simulate.bodies.vehicles import make_bus, make_truck, make_van
 from training.simulate.world.actors import STANDING, Actor, Pace
 from training.simulate.world.terrain import Terrain
 

@@ -22,11 +22,14 @@ def make_pedestrians(
         if rng.random() < 0.3:
             yield _crossing(rng, terrain, s, side)
             continue
-        t = side * (terrain.kerb_m(side) + rng.uniform(0.9, terrain.pavement_m + 0.3))
+        t = side * (terrain.kerb_m(side) + rng.uniform(0.4, terrain.pavement_m + 0.5))
         heading = float(np.pi * rng.integers(2) + rng.normal(0, 0.02))
         pace = STANDING if rng.random() < 0.3 else Pace(float(rng.uniform(0.7, 1.7)))
-        for place in range(1 + int(rng.random() < 0.35) + int(rng.random() < 0.1)):
-            yield _person(rng, s + rng.normal(0, 0.15), t + side * 0.65 * place, heading, pace)
+        company = int(rng.choice([1, 2, 3, 5], p=[0.6, 0.25, 0.1, 0.05]))
+        for place in range(company):
+            row, column = divmod(place, 2)
+            ahead = s - 1.1 * row + rng.normal(0, 0.15)
+            yield _person(rng, ahead, t + side * 0.9 * column, heading, pace)
 
 
 def _crossing(rng: Generator, terrain: Terrain, s: float, side: float) -> Actor:
@@ -67,4 +70,4 @@ def _lateral(rng: Generator, terrain: Terrain, side: float) -> float:
         return terrain.half_width_m - rng.uniform(0.4, 0.9)
     if where < 0.75:
         return float(rng.uniform(0.8, terrain.half_width_m))
-    return terrain.kerb_m(side) + float(rng.uniform(0.8, terrain.pavement_m))
+    return terrain.kerb_m(side) + float(rng.uniform(0.4, 0.5 + terrain.pavement_m))

@@ -9,7 +9,6 @@ from training.simulate.bodies.mesh import (
     block,
     cylinder,
     join,
-    leaves,
     lying,
     place,
     prism,
@@ -73,11 +72,3 @@ def test_join_keeps_triangles_and_materials_together() -> None:
     )
     assert len(joined.triangles) == len(joined.material) == 24
     assert join([]).triangles.shape == (0, 3, 3)
-
-
-def test_leaves_let_rays_pass_and_stay_about_their_ellipsoid() -> None:
-    crown = leaves(np.random.default_rng(0), 200, (2.0, 2.0, 1.0), 5.0, 0.1)
-    middles = crown.triangles.mean(axis=1)
-    assert np.abs(middles[:, :2]).max() < 2.3
-    assert np.abs(middles[:, 2] - 5).max() < 1.3
-    assert (crown.material == Material.LEAF).all()

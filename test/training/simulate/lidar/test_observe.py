@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
+from training.simulate.bodies.body import Body
 from training.simulate.bodies.mesh import Material, Mesh, block
-from training.simulate.bodies.vehicles import Body
 from training.simulate.lidar.observe import Mount, observe
 from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.actors import STANDING, Actor

@@ -7,8 +7,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from training.simulate.bodies.body import Body
 from training.simulate.bodies.mesh import Material, Mesh
-from training.simulate.bodies.vehicles import Body
 from training.simulate.world.actors import STANDING, Actor, Pace, boxes_at
 from training.simulate.world.clearance import clear_actors, clear_of_actors, touch
 from training.simulate.world.street import make_street
@@ -65,7 +65,8 @@ def test_nothing_fixed_stands_in_anybodys_way(streets) -> None:
 
 def test_streets_are_full_of_all_kinds(streets) -> None:
     labels = {actor.label for street in streets for actor in street.actors}
-    assert labels == {"car", "van", "truck", "bus", "pedestrian", "cyclist"}
+    unmanned = {"bicycle", "motorcycle", "trailer"}
+    assert labels == {"car", "van", "truck", "bus", "pedestrian", "cyclist"} | unmanned
     assert min(len(street.actors) for street in streets) > 20
     assert min(len(street.fixtures) for street in streets) > 30
     for street in streets:
@@ -162,11 +163,24 @@ def test_the_ground_mesh_is_the_terrain_and_is_not_flat() -> None:
         on_road = np.abs(t) < terrain.half_width_m
         spans.append(np.ptp(corners[on_road, 2]))
         kinds = set(ground.material.tolist())
-        assert {Material.ROAD, Material.PAVEMENT, Material.MARKING, terrain.land} <= kinds
+        assert {Material.ROAD, terrain.verge, Material.MARKING, terrain.land} <= kinds
         triangles = ground.triangles
         across = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
         assert (across[:, 2] > 0).all()  # no fold, no hole: seen from above all face up
     assert np.median(spans) > 0.5
+
+
+def test_banks_rise_beside_the_pavement_and_side_streets_cut_them(flat) -> None:
+    raised = replace(flat, bank_m=(-1.0, 2.0))
+    edges = np.array([-5.0, 7.0])  # outer edges of the pavements
+    beyond = np.array([0.0, 0.5, 1.75, 3.0, 9.0])
+    places = edges[:, None] + np.array([[-1.0], [1.0]]) * beyond
+    gained = raised.height(np.zeros(5), places) - flat.height(np.zeros(5), places)
+    np.testing.assert_allclose(gained, [[0, 0, -0.5, -1, -1], [0, 0, 1, 2, 2]], atol=1e-12)
+    on_crossing = np.full(5, 500.0)
+    np.testing.assert_array_equal(
+        raised.height(on_crossing, places), flat.height(on_crossing, places)
+    )
 
 
 def test_ground_near_the_vehicle_stays_as_the_vehicle_rolls() -> None:

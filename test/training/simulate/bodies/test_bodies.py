@@ -3,31 +3,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training.simulate.bodies.bicycles import make_bicycle, make_motorcycle
+from training.simulate.bodies.cars import make_car
 from training.simulate.bodies.mesh import Material
 from training.simulate.bodies.people import make_cyclist, make_pedestrian
-from training.simulate.bodies.vehicles import make_bus, make_car, make_truck, make_van
-from training.simulate.world.fixtures import (
-    make_barrier,
-    make_bush,
-    make_clutter,
-    make_house,
-    make_pole,
-    make_tree,
-)
+from training.simulate.bodies.vehicles import make_bus, make_trailer, make_truck, make_van
 
 # Posts of a car's windows stand a centimetre out; a wheel of ten edges ends 2.5 cm above ground.
 POSTS_M, WHEELS_M = 0.0101, 0.025
 PEOPLE = [make_pedestrian, make_cyclist]
 VEHICLES = [make_car, make_van, make_truck, make_bus]
+UNMANNED = [make_trailer, make_bicycle, make_motorcycle]
 SEEDS = st.integers(0, 2**32 - 1)
 
 SIZES = {  # least and most length, width, height
-    make_car: ((3.3, 1.5, 1.35), (5.2, 2.05, 1.9)),
-    make_van: ((4.6, 1.85, 1.95), (6.0, 2.1, 2.7)),
+    make_car: ((3.15, 1.36, 1.28), (5.26, 2.17, 2.08)),
+    make_van: ((4.2, 1.75, 1.75), (6.0, 2.1, 2.7)),
     make_truck: ((6.5, 2.3, 2.8), (12.0, 2.55, 3.8)),
     make_bus: ((9.5, 2.55, 2.9), (12.0, 2.55, 3.3)),
-    make_pedestrian: ((0.2, 0.3, 1.0), (1.0, 0.9, 1.95)),
-    make_cyclist: ((1.6, 0.5, 1.6), (1.9, 0.65, 1.9)),
+    make_trailer: ((1.8, 1.3, 0.8), (6.5, 2.3, 2.7)),
+    make_bicycle: ((1.6, 0.5, 0.9), (2.0, 1.1, 1.15)),
+    make_motorcycle: ((1.5, 0.6, 0.85), (2.4, 0.9, 1.5)),
+    make_pedestrian: ((0.25, 0.3, 0.99), (2.0, 1.2, 2.05)),
+    make_cyclist: ((1.54, 0.44, 1.59), (2.18, 0.9, 1.91)),
 }
 
 
@@ -37,7 +35,7 @@ def bounds(body):
 
 
 @settings(max_examples=40)
-@pytest.mark.parametrize("make", VEHICLES + PEOPLE)
+@pytest.mark.parametrize("make", VEHICLES + UNMANNED)
 @given(SEEDS)
 def test_a_body_fills_its_box_and_stays_within(make, seed) -> None:
     body = make(np.random.default_rng(seed))
@@ -51,7 +49,21 @@ def test_a_body_fills_its_box_and_stays_within(make, seed) -> None:
 
 
 @settings(max_examples=40)
-@pytest.mark.parametrize("make", VEHICLES + PEOPLE)
+@pytest.mark.parametrize("make", PEOPLE)
+@given(SEEDS)
+def test_people_are_within_their_box_and_as_high_as_it(make, seed) -> None:
+    """Their labels are as wide as all of their steps need, not as the moment's."""
+    body = make(np.random.default_rng(seed))
+    low, high = bounds(body)
+    assert (high[:2] <= np.array([body.length, body.width]) / 2 + 1e-9).all()
+    np.testing.assert_allclose(low[:2], -high[:2], atol=1e-9)
+    assert low[2] == pytest.approx(0, abs=1e-9)
+    assert high[2] == pytest.approx(body.height, abs=1e-9)
+    assert high[0] > 0.15 * body.length and high[1] > 0.2 * body.width
+
+
+@settings(max_examples=40)
+@pytest.mark.parametrize("make", VEHICLES + UNMANNED + PEOPLE)
 @given(SEEDS)
 def test_sizes_are_those_of_their_kind(make, seed) -> None:
     body = make(np.random.default_rng(seed))
@@ -86,17 +98,22 @@ def test_cars_differ() -> None:
     assert len(lengths) > 45
 
 
-@pytest.mark.parametrize("make", [make_house, make_tree, make_pole, make_clutter, make_barrier])
-def test_solid_fixtures_are_founded_below_the_ground(make) -> None:
-    """So that no gap opens under them where the ground slopes; hedges are loose leaves."""
-    for seed in range(40):
-        mesh = make(np.random.default_rng(seed))
-        if (mesh.material != Material.LEAF).any():
-            assert mesh.triangles[..., 2].min() < -0.25
-        assert mesh.triangles[..., 2].max() > 0.4
+def test_cars_have_windows_above_their_belt_and_paint_all_around() -> None:
+    for seed in range(30):
+        body = make_car(np.random.default_rng(seed))
+        kinds = body.mesh.material
+        heights = body.mesh.triangles[..., 2]
+        glass = heights[kinds == Material.GLASS]
+        assert 0.5 * body.height < glass.min() < 0.7 * body.height
+        assert glass.max() == pytest.approx(body.height)
+        paint = body.mesh.triangles[kinds == Material.PAINT]
+        assert np.ptp(paint[..., 0]) == pytest.approx(body.length)
 
 
-def test_bushes_reach_near_the_ground() -> None:
-    lowest = [make_bush(np.random.default_rng(s)).triangles[..., 2].min() for s in range(60)]
-    assert np.median(lowest) < 0.1
-    assert max(lowest) < 0.6
+def test_walkers_step_out_and_standing_people_do_not() -> None:
+    walking, standing = (
+        [np.ptp(make_pedestrian(np.random.default_rng(s), w).mesh.triangles[..., 0])
+         for s in range(200)]
+        for w in (True, False)
+    )  # fmt: skip
+    assert np.median(walking) > 1.4 * np.median(standing)
