@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace) -> str:
     if calibration is not None:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
     scores = score(result, source, classes)
-    published = score_as_published(result, source, classes)
+    published = score_as_published(result, classes)
     report = report_json(options.model, options.points, result, scores, classes, published)
     write_report({**report, "load": load._asdict()}, options.out, options.json)
     picture = options.out / "birdseye.png" if options.picture else None

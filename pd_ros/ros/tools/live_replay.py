@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.operating_point import class_thresholds, read_operating_point
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_point import format_operating_point
+from pd_ros.evaluation.operating_report import format_operating_point
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.memory import keep_freed_memory
@@ -93,7 +93,7 @@ def _run(options: argparse.Namespace) -> str:
         load = watch.load()
         result = collect(run, source, config, thresholds, animation)
     scores = score(result, source, config.classes)
-    published = score_as_published(result, source, config.classes)
+    published = score_as_published(result, config.classes)
     write_files(options.out, run, result, config)
     report = report_json(
         options.model, options.recording, result, scores, config.classes, published
