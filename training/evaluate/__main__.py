@@ -18,13 +18,16 @@ from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
+from pd_ros.evaluation.operating_point import ALL_RANGES
 from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
 from pd_ros.evaluation.platt_scaling import fit_scaling, held_out_reliability
 from pd_ros.evaluation.reliability import Reliability, measure_reliability
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from training.config.run import SourceConfig
+from training.datasets.source import open_source
 from training.evaluate.norm_gap import NormGap, format_norm_gap, measure_norm_gap
+from training.evaluate.pictures import draw_mistakes
 from training.evaluate.scoring import Scores, detect_source, score_sweeps, to_operating_point
 
 _LOG = logging.getLogger("training.evaluate")
@@ -57,6 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="calibrate the scores on these sweeps, and write that and the thresholds into the"
         " checkpoint, for all that run it",
     )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="draw the surest ghosts and the nearest missed objects of each class: CLASS.png",
+    )
     parser.add_argument("--limit", type=int, help="only the first sweeps")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
@@ -82,7 +91,8 @@ def _run(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if options.keep_operating_point:
         scaling = fit_scaling(raw.truth, raw.found, classes, source.title)
-    scores = score_sweeps(raw.calibrated(scaling, classes), classes, options.threshold)
+    sweeps = raw.calibrated(scaling, classes)
+    scores = score_sweeps(sweeps, classes, options.threshold)
     calibration = _Calibration(
         measure_reliability(raw.truth, raw.found, classes),
         held_out_reliability(raw.truth, raw.found, classes, raw.drives),
@@ -96,6 +106,12 @@ def _run(options: argparse.Namespace) -> None:
         add_to_record(options.model, kept)
     if options.json:
         _write_json(options.json, scores, calibration, gap)
+    if options.pictures:
+        frames = open_source(source, classes, predictor.config.features)
+        points = scores.operating_point.items()
+        thresholds = {name: ranges[ALL_RANGES].threshold for name, ranges in points}
+        for path in draw_mistakes(options.pictures, sweeps, frames, thresholds):
+            sys.stdout.write(f"picture: {path}\n")
 
 
 def _write_json(

@@ -111,9 +111,12 @@ def score_sweeps(
 def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
     """What a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
     points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
-    kept = ("threshold", "precision", "recall", "ghosts_per_frame")
+    kept = ("precision", "recall", "ghosts_per_frame")
     classes = {
-        name: ClassPoint(**{key: round(getattr(point, key), 4) for key in kept})
+        name: ClassPoint(
+            threshold=round(point.threshold, 6),  # scores of weak classes lie close together
+            **{key: round(getattr(point, key), 4) for key in kept},
+        )
         for name, point in points.items()
     }
     return OperatingPoint(data=data, classes=classes)

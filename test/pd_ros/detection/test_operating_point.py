@@ -79,7 +79,10 @@ def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None
     shared = ["--model", str(path), "--data", frames, "--device", "cpu"]
     assert evaluate([*shared, "--threshold", "0.25", "--json", str(tmp_path / "a.json")]) == 0
     assert read_operating_point(load_checkpoint(path).training, "run") == point
-    assert evaluate([*shared, "--threshold", "0.25", "--keep-operating-point"]) == 0
+    pictures = tmp_path / "pictures"
+    kept_with = ["--threshold", "0.25", "--keep-operating-point", "--pictures", str(pictures)]
+    assert evaluate([*shared, *kept_with]) == 0
+    assert {path.name for path in pictures.iterdir()} >= {"car.png"}
     kept = read_operating_point(load_checkpoint(path).training, "run")
     assert kept is not None and kept.classes["car"].threshold == 0.25
     assert SCALING_KEY in load_checkpoint(path).training

@@ -124,7 +124,10 @@ def test_two_models_and_a_teacher_side_by_side(recording, model_path, tmp_path) 
     assert "teacher" in page
     rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in page.split("<tr>")]
     far = [row for row in rows if row[:2] == ["car", "over 40 m"]]
-    assert [row[2] for row in far] == ["small", "small_2"] * 2  # one below the other, twice
+    assert [row[2] for row in far] == [
+        "small",
+        "small_2",
+    ] * 3  # one below the other, in each table
     assert far[0][3:] == ["0", *["–"] * 4]  # nothing there: no share of it
 
 
