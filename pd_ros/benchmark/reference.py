@@ -22,6 +22,7 @@ from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import AnchorHeadConfig, PillarEncoderConfig, PyramidNeckConfig
 from pd_ros.detection.families import AnyModel, AnyModelConfig
+from pd_ros.detection.score_calibration import calibrate_scores, read_scaling
 from pd_ros.detection.types import Detections, HeadMaps, PillarBatch
 
 
@@ -38,6 +39,7 @@ class PlainPredictor:
                 " does not know; leave it out"
             )
         self.device = device
+        self._scaling = read_scaling(checkpoint.training, checkpoint.where)
         self._model = model.eval().to(device)
         self._pillars = plain_pillars(self._model, self.config)
         anchors = isinstance(self.config.head, AnchorHeadConfig)
@@ -49,13 +51,16 @@ class PlainPredictor:
         """Boxes in a cloud ``[N, 3 + C]``; ``on_stage`` as for ``Predictor``."""
         found = self.suppress(self.candidates(points, on_stage))
         on_stage("nms")
-        return found
+        return calibrate_scores(found, self._scaling, self.config.classes)
 
     @torch.no_grad()
     def candidates(
         self, points: Tensor, on_stage: Callable[[str], None] = lambda _stage: None
     ) -> Detections:
-        """All boxes above the score threshold before suppression, by falling score."""
+        """All boxes above the score threshold before suppression, by falling score.
+
+        Scores are the network's, uncalibrated.
+        """
         cloud = points.to(self.device)
         on_stage("copy")
         batch = pillarize([cloud], self.config.grid, self.config.capacity)

@@ -17,7 +17,6 @@ from pd_ros.benchmark.inputs import (
     MeasuredDetector,
     ReceivedCloud,
     load_network,
-    make_detector,
     recorded_accuracy,
     with_features,
 )
@@ -27,6 +26,7 @@ from pd_ros.benchmark.timing import Ratio, Times, Way, ratio, time_in_turn
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import choose_precision
+from pd_ros.detection.predictor import Predictor
 from pd_ros.pointcloud.decode import decode_points
 from pd_ros.runtime.detection_cdr import detection_array_cdr
 
@@ -112,8 +112,8 @@ def _benchmark(
     checkpoint = load_network(path)
     gflop = dense_gflop(checkpoint)
     plain = PlainPredictor(load_network(path), device)
-    detectors = {"plain": plain, "fast": make_detector(load_network(path), fast, device)}
-    ways = {name: _make_way(detector, plain.config) for name, detector in detectors.items()}
+    predictor = Predictor(load_network(path), device, fast.precision, fast.backend)
+    ways = {"plain": _make_way(plain, plain.config), "fast": _make_way(predictor, plain.config)}
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
         _short(precision): matrix_peak_gflops(device, precision)
@@ -136,7 +136,7 @@ def _benchmark(
         peak_gflops=peaks,
         paths=paths,
         speedup=ratio(times["plain"].whole, times["fast"].whole),
-        agreement=_compare(plain, detectors["fast"], clouds),
+        agreement=_compare(plain, predictor, clouds),
         beside=_beside(path, clouds, device, threads, forms, effort),
     )
 
@@ -172,13 +172,14 @@ def _make_way(detector: MeasuredDetector, config: ModelConfig) -> Way:
 
 
 def _compare(
-    plain: PlainPredictor, fast: MeasuredDetector, clouds: Sequence[ReceivedCloud]
+    plain: PlainPredictor, fast: Predictor, clouds: Sequence[ReceivedCloud]
 ) -> PathAgreement:
+    """By the networks' own scores: calibrated ones lie closer together or farther apart."""
     each, config = [], plain.config
     for cloud in clouds:
         points = with_features(decode_points(cloud.layout, cloud.data), config)
         candidates = plain.candidates(points).cpu()
-        expected, found = plain.suppress(candidates), fast(points)
+        expected, found = plain.suppress(candidates), fast.infer_uncalibrated(points).detections
         each.append(agreement(expected, found, candidates, config.decode.nms_iou_threshold))
     return PathAgreement(*map(sum, zip(*each, strict=True)))
 

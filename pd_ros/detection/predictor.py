@@ -10,6 +10,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference.pipeline import make_inference
+from pd_ros.detection.score_calibration import calibrate_scores, read_scaling
 from pd_ros.detection.types import Detections, InferenceResult, OnStage, noop
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -34,6 +35,7 @@ class Predictor:
         self.device = device
         self.precision = precision
         self.thresholds = checkpoint.thresholds()  # by class
+        self.scaling = read_scaling(self.training, self.where)  # None: scores as the network's
         self._inference = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod
@@ -70,8 +72,16 @@ class Predictor:
         """Return the boxes of ``infer`` alone."""
         return self.infer(points, on_stage).detections
 
-    @torch.inference_mode()
     def infer(self, points: PointArray | Tensor, on_stage: OnStage = noop) -> InferenceResult:
+        """Detect as ``infer_uncalibrated`` does; scores are calibrated as the checkpoint says."""
+        result = self.infer_uncalibrated(points, on_stage)
+        found = calibrate_scores(result.detections, self.scaling, self.config.classes)
+        return result._replace(detections=found)
+
+    @torch.inference_mode()
+    def infer_uncalibrated(
+        self, points: PointArray | Tensor, on_stage: OnStage = noop
+    ) -> InferenceResult:
         """Detect in one cloud ``[N, 3 + C]`` float32; an empty cloud is a valid one.
 
         Points out of range or not finite are left out; where none is left, there are no boxes,

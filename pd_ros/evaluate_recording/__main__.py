@@ -15,17 +15,18 @@ import torch
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.device import choose_device
-from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.evaluate_recording.evaluation_json import evaluation_json
 from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
 from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
 from pd_ros.evaluate_recording.frames import RecordingResult, choose_frames
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
 from pd_ros.evaluate_recording.run import VIEWS
-from pd_ros.evaluate_recording.summary import ALL_RANGES, ModelSummary, quantiles, summarise
+from pd_ros.evaluate_recording.summary import ModelSummary, quantiles, summarise
 from pd_ros.evaluate_recording.view_recording import TEACHER
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
+from pd_ros.evaluation.operating_point import ALL_RANGES
+from pd_ros.evaluation.operating_report import format_operating_point
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
@@ -59,12 +60,12 @@ def _run(options: argparse.Namespace) -> str:
     watch = LoadWatch()
     results = run_all(name_tasks(options.recordings), plan, options.jobs)
     load = watch.load()
-    summaries = summarise(results, names, classes, plan.score_threshold)
+    summaries = summarise(results, names, classes)
     chosen = choose_frames(frame for result in results for frame in result.pictured)
     reference = TEACHER if plan.teacher else "labels"
-    style = FrameStyle(names, classes, plan.score_threshold, reference)
+    style = FrameStyle(names, classes, results[0].thresholds, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
-    conditions = _conditions(plan, options.jobs, names)
+    conditions = _conditions(plan, options.jobs, summaries)
     unknown = _unknown_labels(results, classes)
     if unknown:
         conditions["labels_of_no_class"] = unknown
@@ -102,16 +103,22 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--jobs: expected 1 or more, got {options.jobs}")
     if not (math.isfinite(options.rate) and options.rate > 0):
         raise ValueError(f"--rate: expected more than 0 Hz, got {options.rate}")
-    if not 0 <= options.score_threshold <= 1:
+    if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
 
 
-def _conditions(plan: EvaluationPlan, jobs: int, names: Sequence[str]) -> dict[str, Any]:
+def _conditions(
+    plan: EvaluationPlan, jobs: int, summaries: Sequence[ModelSummary]
+) -> dict[str, Any]:
     """Return what was run, and on what machine."""
+    names = [summary.name for summary in summaries]
     return {
         "model_files": dict(zip(names, map(str, plan.models), strict=True)),
         "measured_by": str(plan.teacher or plan.labels or "labels of the recordings"),
-        "score_threshold": plan.score_threshold,
+        "score_threshold": {
+            each.name: ", ".join(f"{name} {least:.2f}" for name, least in each.thresholds.items())
+            for each in summaries
+        },
         "intensity_scale": plan.intensity_scale,
         "device": str(choose_device(plan.device)),
         "processes": jobs,
@@ -147,6 +154,8 @@ def _lines(summaries: Sequence[ModelSummary]) -> list[str]:
         lines += remarks(summary.not_finite, len(summary.latency_ms))
         if summary.accuracy is not None:
             lines.append(format_table(summary.accuracy.loose[ALL_RANGES]))
+            lines += ["boxes from these scores on; ghosts touch nothing that is there",
+                      format_operating_point(summary.accuracy.operating_point)]  # fmt: skip
     return lines
 
 
@@ -199,9 +208,10 @@ def _add_reference(parser: argparse.ArgumentParser) -> None:
 def _add_numbers(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
-        "--score-threshold", type=float, default=FALLBACK,
-        help="least score of boxes that are compared one by one and drawn, and of the teacher's"
-        " boxes that are asked for; average precision takes all"
+        "--score-threshold", type=float,
+        help="least score of boxes that are compared one by one, drawn and counted, and of the"
+        " teacher's boxes that are asked for; default: each checkpoint's own for each class, as"
+        " the node's; average precision takes all"
     )  # fmt: skip
     add(
         "--rate", type=float, default=10.0,

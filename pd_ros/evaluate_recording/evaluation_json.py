@@ -9,6 +9,7 @@ from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, RealTime, 
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import ClassScores
+from pd_ros.evaluation.operating_report import operating_point_json
 
 
 def evaluation_json(
@@ -40,6 +41,7 @@ def evaluation_json(
 
 def _model(summary: ModelSummary) -> dict[str, Any]:
     return {
+        "score_threshold": summary.thresholds,
         "accuracy": None if summary.accuracy is None else _accuracy(summary.accuracy),
         "boxes": summary.boxes,
         "clouds_not_finite": summary.not_finite,
@@ -58,6 +60,7 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
             name: {"recall": curve.recall.tolist(), "precision": curve.precision.tolist()}
             for name, curve in accuracy.curves.items()
         },
+        "operating_point": operating_point_json(accuracy.operating_point),
         "agreement": {
             name: {
                 "all": _agreement(total(row)),

@@ -8,6 +8,7 @@ from pd_ros.evaluate_recording.evaluation_pictures import Picture, Pictures
 from pd_ros.evaluate_recording.evaluation_tables import (
     agreement_table,
     latency_table,
+    operating_table,
     percent,
     range_table,
     real_time_table,
@@ -15,8 +16,9 @@ from pd_ros.evaluate_recording.evaluation_tables import (
 )
 from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.page import Card, Gallery, Table, render_page
-from pd_ros.evaluate_recording.summary import ALL_RANGES, ModelSummary, quantiles
+from pd_ros.evaluate_recording.summary import ModelSummary, quantiles
 from pd_ros.evaluate_recording.view_recording import TEACHER
+from pd_ros.evaluation.operating_point import ALL_RANGES
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,6 @@ def evaluation_page(evaluation: Evaluation) -> str:
         "title": f"{names} on {recordings} recording{'s' if recordings != 1 else ''}",
         "clouds": sum(len(result.frames) for result in evaluation.results),
         "reference": evaluation.reference,
-        "score_threshold": f"{evaluation.conditions['score_threshold']:g}",
         "cards": [Card(summary.name, _card(summary)) for summary in evaluation.summaries],
         "accuracy": _accuracy(evaluation),
         "remarks": evaluation.remarks,
@@ -72,6 +73,7 @@ def _accuracy(evaluation: Evaluation) -> dict[str, Table | Picture] | None:
         return None
     return {
         "scores": score_table(*shown),
+        "operating_point": operating_table(*shown),
         "curves": pictures.curves,
         "ranges": pictures.ranges,
         "by_distance": range_table(*shown),

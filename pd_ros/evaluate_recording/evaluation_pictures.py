@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.evaluate_recording.frames import ChosenFrames, ModelAnswer, PicturedFrame
 from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, total
 from pd_ros.evaluation import distance_bins as distance
@@ -47,7 +48,7 @@ class FrameStyle(NamedTuple):
 
     models: Sequence[str]
     classes: Sequence[str]
-    score_threshold: float
+    thresholds: Sequence[Sequence[float]]  # of each model, by class
     reference: str
 
 
@@ -108,16 +109,20 @@ def _frames(
     pictures = []
     for number, frame in enumerate(frames, start=1):
         path = folder / f"{kind}_{number}.png"
-        named = zip(style.models, frame.result.answers, strict=True)
-        save_side_by_side(path, [_panel(frame, *pair, style) for pair in named])
+        models = zip(style.models, frame.result.answers, style.thresholds, strict=True)
+        save_side_by_side(path, [_panel(frame, *model, style) for model in models])
         pictures.append(Picture(path, f"{frame.recording}, frame {frame.result.frame}"))
     return tuple(pictures)
 
 
 def _panel(
-    frame: PicturedFrame, model: str, answer: ModelAnswer, style: FrameStyle
+    frame: PicturedFrame,
+    model: str,
+    answer: ModelAnswer,
+    thresholds: Sequence[float],
+    style: FrameStyle,
 ) -> BirdseyePanel:
-    found = answer.found.select(answer.found.scores >= style.score_threshold)
+    found = above_thresholds(answer.found, thresholds)
     sums = total([part for row in (answer.agreement or {}).values() for part in row])
     title = f"{model}: {sums.matched} matched, {sums.missed} missed, {sums.extra} extra"
     reference = frame.result.reference

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.page import Table
-from pd_ros.evaluate_recording.summary import ALL_RANGES, Accuracy, ModelSummary, quantiles, total
+from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, quantiles, total
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.matching import reachable_r40
+from pd_ros.evaluation.operating_point import ALL_RANGES
 
 _NONE = "–"
 
@@ -44,6 +45,22 @@ def range_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> Ta
                 percent(scores.ap_bev_r40, scores.num_truth),
                 percent(scores.ap_3d_r40, scores.num_truth),
                 *(f"{share:.2f}" if scores.num_truth else _NONE for share in shares),
+            ])  # fmt: skip
+    return Table(columns, rows, 3)
+
+
+def operating_table(summaries: Sequence[ModelSummary], classes: Sequence[str]) -> Table:
+    """Found and ghosts at the models' score thresholds, in all and by distance."""
+    columns = ["class", "distance", "model", "score ≥", "found", "of", "precision",
+               "ghosts per cloud"]  # fmt: skip
+    rows = []
+    for name, part in itertools.product(classes, (ALL_RANGES, *distance.NAMES)):
+        for model, accuracy in _measured(summaries):
+            row = accuracy.operating_point[name][part]
+            precision = f"{row.precision:.2f}" if row.found + row.wrong else _NONE
+            rows.append([
+                name, part, model, f"{row.threshold:.2f}", str(row.found), str(row.objects),
+                precision, f"{row.ghosts_per_frame:.2f}",
             ])  # fmt: skip
     return Table(columns, rows, 3)
 

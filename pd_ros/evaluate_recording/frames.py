@@ -9,13 +9,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import count_agreement, disagreement, pair_boxes, teacher_truth
 from pd_ros.evaluation.agreement_sums import Agreement
-from pd_ros.evaluation.kitti.camera import Calibration
+from pd_ros.evaluation.kitti.view import CameraView, within_view
 from pd_ros.evaluation.lidar import GroundTruth, centre_in_range
 from pd_ros.pointcloud.decode import Float32
-from pd_ros.recordings.labels import ground_truth, within_camera
+from pd_ros.recordings.labels import ground_truth
 from pd_ros.recordings.sources import Sweep
 from pd_ros.replay.labelled_detector import Timed
 
@@ -74,6 +75,7 @@ class RecordingResult(NamedTuple):
     frames: tuple[FrameResult, ...]
     pictured: tuple[PicturedFrame, ...]
     label_names: Counter[str]  # how many labels have each; of none where a teacher measures
+    thresholds: tuple[tuple[float, ...], ...]  # of each model, by class
     remarks: tuple[str, ...] = ()  # what is odd about its clouds, and what was left out
 
 
@@ -83,39 +85,44 @@ class FrameJudge:
 
     classes: tuple[str, ...]
     ranges_m: tuple[Sequence[float], ...]
-    score_threshold: float
+    thresholds: tuple[tuple[float, ...], ...]  # of each model, by class
 
-    def labels(self, sweep: Sweep, camera: Calibration | None) -> Reference | None:
-        """Return the labels of a sweep, as ``lidar.py`` asks for them; None if it has none.
-
-        ``camera``: what is not in its view was not labelled; None: all around was.
-        """
+    def labels(self, sweep: Sweep) -> Reference | None:
+        """Return the labels of a sweep, as ``lidar.py`` asks for them; None if it has none."""
         if sweep.truth is None:
             return None
         truth = ground_truth(sweep.truth, sweep.points, self.classes, self.ranges_m[0])
         for range_m in self.ranges_m[1:]:
             truth = truth._replace(ignore=truth.ignore | ~centre_in_range(truth.boxes, range_m))
-        if camera is not None:
-            truth, _ = within_camera(truth, Detections.empty(), camera)
+        truth, _ = within_view(truth, Detections.empty(), sweep.view)
         return Reference.labels(truth)
 
-    def teacher(self, found: Detections, range_m: Sequence[float]) -> Reference:
-        """Return a teacher's boxes as a reference; ``range_m`` is where the teacher looks."""
+    def teacher(
+        self, found: Detections, range_m: Sequence[float], thresholds: Sequence[float]
+    ) -> Reference:
+        """Return a teacher's boxes as a reference; ``range_m`` is where the teacher looks.
+
+        Asked for are those from ``thresholds`` on, by class.
+        """
         ranges_m = (*self.ranges_m, range_m)
-        return Reference(teacher_truth(found, ranges_m, self.score_threshold), found.scores)
+        # Boxes of no common class (-1) are never asked for, whatever their threshold.
+        least = found.scores.new_tensor([*thresholds, 0.0])[found.labels]
+        return Reference(teacher_truth(found, ranges_m, least), found.scores)
 
     def answer(
-        self, timed: Timed, reference: Reference | None, camera: Calibration | None
+        self, number: int, timed: Timed, reference: Reference | None, view: CameraView | None
     ) -> ModelAnswer:
-        """Compare what a model found with the reference, in the camera's view if there is one."""
+        """Compare what a model found with the reference, where it was labelled.
+
+        ``number``: of the model; ``view``: None where all around was labelled.
+        """
         found, not_finite = timed.result.detections, timed.result.not_finite
         found = found.select(found.labels >= 0)
         if reference is None:
             return ModelAnswer(found, timed.latency_s, None, 0.0, not_finite)
         truth, scores = reference
-        if camera is not None:
-            _, found = within_camera(truth, found, camera)
-        confident = found.select(found.scores >= self.score_threshold)
+        _, found = within_view(truth, found, view)
+        confident = above_thresholds(found, self.thresholds[number])
         pairs = pair_boxes(confident, truth, self.classes)
         table = count_agreement(confident, truth, scores, pairs, self.classes)
         differing = disagreement(confident, scores, pairs)

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.detection.ego import EGO_DISTANCE_M
-from pd_ros.detection.operating_point import FALLBACK
-from pd_ros.evaluation.kitti.camera import Calibration, read_calibration
 from pd_ros.pointcloud.bin_columns import Columns
 from pd_ros.recordings.bag import DETECTIONS, is_recording, open_recording
 from pd_ros.recordings.detections import NamedBoxes
@@ -26,7 +24,8 @@ class EvaluationPlan:
     topic: str | None = None  # of the clouds; None: the only one
     device: str = "auto"
     intensity_scale: float = 1.0
-    score_threshold: float = FALLBACK  # of the boxes that are compared one by one and drawn
+    # Of the boxes that are compared one by one, drawn and counted; None: each checkpoint's own.
+    score_threshold: float | None = None
     rate_hz: float = 10.0  # of clouds in files
     columns: Columns | None = None  # of .bin
     ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
@@ -62,17 +61,6 @@ def open_task(path: Path, plan: EvaluationPlan) -> Source:
         return source
     holder, topic = (labels, None) if labels.exists() else (path, plan.labels)
     return replace(source, truth=_read_labels(holder, topic))
-
-
-def frame_camera(source: Source, frame: str) -> Calibration | None:
-    """Calibration of the camera whose view is all that was labelled; None: labelled all around.
-
-    KITTI's regions without labels are not known here: score its object folders by
-    ``pd_ros.replay``.
-    """
-    if source.label_folder:
-        return read_calibration(source.label_folder / "calib" / f"{frame}.txt")
-    return source.camera
 
 
 def _read_labels(path: Path, topic: str | None) -> dict[int, NamedBoxes]:

@@ -17,7 +17,6 @@ from pd_ros.evaluate_recording.frames import (
 from pd_ros.evaluate_recording.options import (
     EvaluationPlan,
     RecordingTask,
-    frame_camera,
     open_task,
 )
 from pd_ros.evaluate_recording.view_recording import LABELS, TEACHER, writing_view
@@ -48,7 +47,8 @@ class Evaluator:
         models = tuple(detectors[: len(plan.models)])
         teacher = detectors[-1] if teachers else None
         ranges_m = tuple(model.range_m for model in models)
-        judge = FrameJudge(classes, ranges_m, plan.score_threshold)
+        thresholds = tuple(_thresholds(model, plan) for model in models)
+        judge = FrameJudge(classes, ranges_m, thresholds)
         return cls(plan, classes, models, teacher, judge)
 
     def run(self, task: RecordingTask, on_frame: Callable[[], object]) -> RecordingResult:
@@ -58,7 +58,7 @@ class Evaluator:
         frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
         models = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
-        with writing_view(path, models, self.classes, self.plan.score_threshold) as view:
+        with writing_view(path, models, self.classes, self.judge.thresholds) as view:
             first_ns: int | None = None
             for number, sweep in enumerate(source.sweeps()):
                 recorded_ns = self._recorded_ns(sweep, number)
@@ -79,7 +79,13 @@ class Evaluator:
             if count
         ]
         return RecordingResult(
-            task.name, task.path, tuple(frames), keeper.frames(), names, tuple(remarks)
+            task.name,
+            task.path,
+            tuple(frames),
+            keeper.frames(),
+            names,
+            self.judge.thresholds,
+            tuple(remarks),
         )
 
     def _features(self) -> set[str]:
@@ -88,15 +94,15 @@ class Evaluator:
         return {name for model in models for name in model.features}
 
     def _frame(self, source: Source, sweep: Sweep, recorded_s: float) -> FrameResult:
-        camera = None if self.teacher else frame_camera(source, sweep.frame)
+        view = None if self.teacher else sweep.view
         reference: Reference | None
         if self.teacher is None:
-            reference = self.judge.labels(sweep, camera)
+            reference = self.judge.labels(sweep)
         else:
             reference = self._teacher_reference(self.teacher, sweep, source.extras)
         answers = tuple(
-            self.judge.answer(model(sweep.points, source.extras), reference, camera)
-            for model in self.models
+            self.judge.answer(number, model(sweep.points, source.extras), reference, view)
+            for number, model in enumerate(self.models)
         )
         return FrameResult(sweep.frame, recorded_s, reference, answers)
 
@@ -109,10 +115,18 @@ class Evaluator:
                 f"{teacher.name}: {sweep.frame}: {result.not_finite} {NOT_FINITE};"
                 f" {NOT_FINITE_ADVICE}"
             )
-        return self.judge.teacher(result.detections, teacher.range_m)
+        thresholds = _thresholds(teacher, self.plan)
+        return self.judge.teacher(result.detections, teacher.range_m, thresholds)
 
     def _recorded_ns(self, sweep: Sweep, number: int) -> int:
         """When the cloud came; files come at the plan's rate, from second 1 on."""
         if sweep.recorded_ns is not None:
             return sweep.recorded_ns
         return 1_000_000_000 + round(number * 1e9 / self.plan.rate_hz)
+
+
+def _thresholds(model: NamedDetector, plan: EvaluationPlan) -> tuple[float, ...]:
+    """Least scores by class: those that were asked for, or the checkpoint's own."""
+    if plan.score_threshold is None:
+        return model.thresholds
+    return (plan.score_threshold,) * len(model.thresholds)

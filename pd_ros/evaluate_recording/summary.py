@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluate_recording.frames import ClassAgreement, FrameResult, RecordingResult
 from pd_ros.evaluation import distance_bins as distance
@@ -19,6 +20,7 @@ from pd_ros.evaluation.lidar import (
     evaluate_frames,
     loose_iou,
 )
+from pd_ros.evaluation.operating_point import ALL_RANGES, OperatingScores, score_operating_point
 
 
 class RealTime(NamedTuple):
@@ -56,7 +58,6 @@ def simulate_real_time(recorded_s: Sequence[float], latency_s: Sequence[float]) 
     return RealTime(len(came), rate_hz, tuple(answered), tuple(age_ms))
 
 
-ALL_RANGES = "all"
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
@@ -68,6 +69,8 @@ class Accuracy:
     loose: dict[str, dict[str, ClassScores]]  # by range, then class; KITTI's loose overlaps
     curves: dict[str, PrecisionCurve]  # by class
     agreement: ClassAgreement  # box by box, of the confident ones
+    # By class and range: found and ghosts at the model's thresholds.
+    operating_point: dict[str, dict[str, OperatingScores]]
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class ModelSummary:
     """One model over all recordings."""
 
     name: str
+    thresholds: dict[str, float]  # by class, of the confident boxes
     accuracy: Accuracy | None  # None: nothing to measure it by
     boxes: dict[str, int]  # of the confident ones, by class
     latency_ms: tuple[float, ...]  # of every cloud
@@ -86,7 +90,6 @@ def summarise(
     results: Sequence[RecordingResult],
     models: Sequence[str],
     classes: Sequence[str],
-    score_threshold: float,
 ) -> list[ModelSummary]:
     """Summarise all models; every one has an answer in each frame, in their order."""
     frames = [frame for result in results for frame in result.frames]
@@ -94,11 +97,13 @@ def summarise(
     for number, name in enumerate(models):
         answers = [frame.answers[number] for frame in frames]
         real_time = {result.name: _real_time(result, number) for result in results}
+        thresholds = dict(zip(classes, results[0].thresholds[number], strict=True))
         summaries.append(
             ModelSummary(
                 name=name,
-                accuracy=_accuracy(frames, number, name, classes),
-                boxes=_count([answer.found for answer in answers], classes, score_threshold),
+                thresholds=thresholds,
+                accuracy=_accuracy(frames, number, name, thresholds),
+                boxes=_count([answer.found for answer in answers], thresholds),
                 latency_ms=tuple(1000 * answer.latency_s for answer in answers),
                 real_time=real_time,
                 not_finite=sum(answer.not_finite > 0 for answer in answers),
@@ -119,8 +124,9 @@ def total(parts: Sequence[Agreement]) -> Agreement:
 
 
 def _accuracy(
-    frames: Sequence[FrameResult], number: int, name: str, classes: Sequence[str]
+    frames: Sequence[FrameResult], number: int, name: str, thresholds: dict[str, float]
 ) -> Accuracy | None:
+    classes = tuple(thresholds)
     pairs = [
         (frame.reference.truth, frame.answers[number])
         for frame in frames
@@ -136,6 +142,7 @@ def _accuracy(
         loose=_by_range(truth, found, classes, loose_iou(classes)),
         curves=bev_curves(truth, found, classes, name),
         agreement=_added(tables, classes),
+        operating_point=score_operating_point(truth, found, classes, thresholds),
     )
 
 
@@ -162,11 +169,10 @@ def _added(tables: Sequence[ClassAgreement], classes: Sequence[str]) -> ClassAgr
     }
 
 
-def _count(
-    found: Sequence[Detections], classes: Sequence[str], score_threshold: float
-) -> dict[str, int]:
-    labels = [int(n) for f in found for n in f.labels[f.scores >= score_threshold]]
-    return {name: labels.count(number) for number, name in enumerate(classes)}
+def _count(found: Sequence[Detections], thresholds: dict[str, float]) -> dict[str, int]:
+    least = tuple(thresholds.values())
+    labels = [n for each in found for n in above_thresholds(each, least).labels.tolist()]
+    return {name: labels.count(number) for number, name in enumerate(thresholds)}
 
 
 def _real_time(result: RecordingResult, number: int) -> RealTime:

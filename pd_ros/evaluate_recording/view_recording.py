@@ -9,6 +9,7 @@ from typing import Any
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import Writer
 
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluate_recording.frames import FrameResult, Reference
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD
@@ -28,19 +29,23 @@ _REFERENCE_COLOUR = (0.17, 0.63, 0.17)
 class ViewRecording:
     """``/points``; ``/MODEL/detections`` and ``/MODEL/markers``; the same for the reference.
 
-    Boxes below ``score_threshold`` are in the detections, not in the markers. What a topic may
+    Boxes below their model's threshold are in the detections, not in the markers. What a topic may
     not have in its name is ``_`` there.
     """
 
     def __init__(
-        self, writer: Writer, models: Sequence[str], classes: Sequence[str], score_threshold: float
+        self,
+        writer: Writer,
+        models: Sequence[str],
+        classes: Sequence[str],
+        thresholds: Sequence[Sequence[float]],
     ) -> None:
         self._writer = writer
         taken = (TEACHER, LABELS)
         topics = [re.sub(r"\W", "_", name, flags=re.ASCII) for name in models]
         self._topics = distinct_names([*taken, *topics])[len(taken) :]
         self._classes = classes
-        self._score_threshold = score_threshold
+        self._thresholds = thresholds  # of each model, by class
         self._typestore = jazzy_typestore()
         self._connections: dict[str, Connection] = {}
 
@@ -53,8 +58,9 @@ class ViewRecording:
         header = message_header(self._typestore, stamp, sweep.frame_id)
         cloud = cloud_message(self._typestore, header, sweep.points[:, :4])
         self._write(_POINTS, POINT_CLOUD, recorded_ns, cloud)
-        for name, answer in zip(self._topics, result.answers, strict=True):
-            confident = answer.found.select(answer.found.scores >= self._score_threshold)
+        models = zip(self._topics, result.answers, self._thresholds, strict=True)
+        for name, answer, thresholds in models:
+            confident = above_thresholds(answer.found, thresholds)
             groups = class_groups(confident, self._classes)
             named = _named(answer.found, self._classes)
             self._write_boxes(name, recorded_ns, header, named, groups)
@@ -85,11 +91,14 @@ class ViewRecording:
 
 @contextmanager
 def writing_view(
-    path: Path, models: Sequence[str], classes: Sequence[str], score_threshold: float
+    path: Path,
+    models: Sequence[str],
+    classes: Sequence[str],
+    thresholds: Sequence[Sequence[float]],
 ) -> Iterator[ViewRecording]:
     """Write such a recording; it is there when all of it is written, in place of an older one."""
     with writing_mcap(path) as writer:
-        yield ViewRecording(writer, models, classes, score_threshold)
+        yield ViewRecording(writer, models, classes, thresholds)
 
 
 def _named(found: Detections, classes: Sequence[str]) -> NamedBoxes:

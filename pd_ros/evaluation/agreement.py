@@ -30,12 +30,13 @@ class Pairing(NamedTuple):
 
 
 def teacher_truth(
-    teacher: Detections, ranges_m: Sequence[Sequence[float]], score_threshold: float
+    teacher: Detections, ranges_m: Sequence[Sequence[float]], score_threshold: float | Tensor
 ) -> GroundTruth:
     """A teacher's boxes as what should be found; none give none.
 
-    Not asked for are boxes of a lower score, and those out of a range that one of the detectors
-    looks at (x, y, z minimum, then maximum): a box found there is neither right nor wrong.
+    Not asked for are boxes of a lower score (than that of all, or of each ``[M]``), and those out
+    of a range that one of the detectors looks at (x, y, z minimum, then maximum): a box found
+    there is neither right nor wrong.
     """
     asked = teacher.scores >= score_threshold
     for range_m in ranges_m:

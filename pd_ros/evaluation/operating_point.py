@@ -171,22 +171,3 @@ def _scores(
 def touch_objects(boxes: Tensor, truth: GroundTruth) -> Tensor:
     """Which boxes ``[D, 7]`` touch an object of any class, asked for or not: ``[D]`` bool."""
     return (bev_iou(boxes, truth.boxes) > 0).any(dim=1)
-
-
-def format_operating_point(scores: Mapping[str, Mapping[str, OperatingScores]]) -> str:
-    """Return the scores as text: one line per class and range, then the errors of each class."""
-    lines = [
-        f"{'class':12}{'range':>12}{'score >=':>10}{'found':>15}{'precision':>11}"
-        f"{'ghosts per frame':>18}"
-    ]
-    for name, ranges in scores.items():
-        for title, row in ranges.items():
-            lines.append(
-                f"{name:12}{title:>12}{row.threshold:10.2f}{f'{row.found} of {row.objects}':>15}"
-                f"{row.precision:11.3f}{row.ghosts_per_frame:18.2f}"
-            )
-    for name, ranges in scores.items():
-        errors = ranges[ALL_RANGES].errors
-        if errors is not None:
-            lines.append(f"{name:12}found minus true, mean and deviation: {errors}")
-    return "\n".join(lines)

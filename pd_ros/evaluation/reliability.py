@@ -36,17 +36,20 @@ def measure_reliability(
     Boxes on objects that are not asked for do not count. Frames in the same order; no boxes give
     empty bins.
     """
-    scores, right, labels = _judged(truth, found, classes)
+    scores, right, labels = judge_boxes(truth, found, classes)
     return {
         name: _binned(scores[labels == label], right[labels == label])
         for label, name in enumerate(classes)
     }
 
 
-def _judged(
+def judge_boxes(
     truth: Sequence[GroundTruth], found: Sequence[Detections], classes: Sequence[str]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Scores, whether right, and labels of all boxes that are either right or wrong: ``[D]``."""
+    """Scores, whether right (1) or not (0), and labels of all boxes that are judged: ``[D]`` each.
+
+    Those on objects that are not asked for are not. Frames in the same order.
+    """
     parts = []
     for there, boxes in zip(truth, found, strict=True):
         pairs = pair_boxes(boxes, there, classes)

@@ -86,7 +86,7 @@ def find_cloud(
         )
     files = list_clouds(path) if path.is_dir() else [path]
     file = files[_place(path, number, len(files))]
-    layout, data, _ = read_raw(file, columns)
+    layout, data, *_ = read_raw(file, columns)
     return NamedCloud(str(file), layout, data)
 
 

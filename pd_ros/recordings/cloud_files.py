@@ -12,12 +12,14 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
+from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.pointcloud.bin_columns import Columns, check_columns, column_layout
 from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
 from pd_ros.recordings.detections import NamedBoxes
 from pd_ros.recordings.label_names import class_numbers, name_classes
+from pd_ros.recordings.npz_view import read_npz_view
 from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
@@ -33,6 +35,7 @@ class CloudFile(NamedTuple):
 
     points: Float32  # [N, 4 + E] x, y, z in m, intensity in [0, 1], extras
     truth: NamedBoxes | None  # None: the file has no boxes
+    view: CameraView | None = None  # where the boxes were drawn in a camera's image
 
 
 class RawCloud(NamedTuple):
@@ -41,6 +44,7 @@ class RawCloud(NamedTuple):
     layout: CloudLayout
     data: bytes
     truth: NamedBoxes | None
+    view: CameraView | None = None
 
 
 def list_clouds(folder: Path) -> list[Path]:
@@ -81,10 +85,10 @@ def read_cloud(
     points that are not finite and null returns are left out; an empty file of .bin has no points.
     Raises ``ValueError`` as :func:`read_raw` does.
     """
-    layout, data, truth = read_raw(path, columns)
+    layout, data, truth, view = read_raw(path, columns)
     try:
         decoding = DecodeOptions(scale=intensity_scale, extras=extras)
-        return CloudFile(decode_points(layout, data, decoding), truth)
+        return CloudFile(decode_points(layout, data, decoding), truth, view)
     except CloudError as error:
         raise ValueError(f"{path}: {error}") from error
 
@@ -104,8 +108,8 @@ def read_raw(path: Path, columns: Columns | None = None) -> RawCloud:
         case ".bin":
             return _read_bin(path, columns)
         case ".npz":
-            points, truth = _read_npz(path)
-            return RawCloud(*_columns(points), truth)
+            points, truth, view = _read_npz(path)
+            return RawCloud(*_columns(points), truth, view)
         case ".npy":
             return RawCloud(*_read_npy(path), None)
         case ".pcd":
@@ -145,7 +149,7 @@ def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
     return _columns(points)
 
 
-def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
+def _read_npz(path: Path) -> CloudFile:
     boxes, numbers = None, list[int]()
     try:
         with path.open("rb") as raw, _zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
@@ -153,6 +157,7 @@ def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
             if "boxes" in file:
                 boxes = file["boxes"].astype(np.float32)
                 numbers = class_numbers(file["cls"])
+            view = read_npz_view(file)
     except _NPZ_ERRORS as error:
         raise ValueError(
             f"{path}: expected a sweep (.npz with points, and cls where it has boxes): {error};"
@@ -163,7 +168,7 @@ def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
             f"{path}: points: expected [N, 4] (x, y, z, intensity), got {list(points.shape)};"
             " write the sweep again with these columns"
         )
-    return points, None if boxes is None else _named_boxes(path, boxes, numbers)
+    return CloudFile(points, None if boxes is None else _named_boxes(path, boxes, numbers), view)
 
 
 def _zip_of_arrays(content: object) -> NpzFile:

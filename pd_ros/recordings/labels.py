@@ -11,15 +11,9 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes
-from pd_ros.detection.types import Detections
-from pd_ros.evaluation.kitti.camera import (
-    Calibration,
-    camera_from_lidar,
-    lidar_from_camera,
-    project_boxes,
-    read_calibration,
-)
+from pd_ros.evaluation.kitti.camera import Calibration, lidar_from_camera, read_calibration
 from pd_ros.evaluation.kitti.labels import read_labels
+from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth, centre_in_range
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.recordings.detections import NamedBoxes
@@ -27,6 +21,7 @@ from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
 
 # More than float32 rounds off at any distance that a lidar sees.
 _SLACK_M = 0.01
+_REGION = "dontcare"
 
 
 class CameraTruth(NamedTuple):
@@ -47,8 +42,8 @@ class CameraTruth(NamedTuple):
 def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
     """Labels of one frame of a KITTI object folder (``label_2``, ``calib``), in the LiDAR frame.
 
-    For pictures: regions and difficulties are left to :func:`score_kitti`. Raises ``ValueError``
-    that names a missing or malformed file.
+    Without regions, see :func:`read_label_view`; difficulties are left to :func:`score_kitti`.
+    Raises ``ValueError`` that names a missing or malformed file.
     """
     for part in ("label_2", "calib"):
         path = folder / part / f"{frame}.txt"
@@ -57,10 +52,18 @@ def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
                              " add it, or replay with --no-labels")  # fmt: skip
     objects = read_labels(folder / "label_2" / f"{frame}.txt")
     calibration = read_calibration(folder / "calib" / f"{frame}.txt")
-    rows = [i for i, name in enumerate(objects.names) if name.lower() != "dontcare"]
+    rows = [i for i, name in enumerate(objects.names) if name.lower() != _REGION]
     boxes = lidar_from_camera(objects.boxes[rows], calibration)
     where = folder / "label_2" / f"{frame}.txt"
     return _named(boxes, [objects.names[i] for i in rows], lambda i: f"{where}: object {rows[i]}")
+
+
+def read_label_view(folder: Path, frame: str) -> CameraView:
+    """What the labels of one frame of a KITTI object folder cover: image and DontCare regions."""
+    objects = read_labels(folder / "label_2" / f"{frame}.txt")
+    rows = [i for i, name in enumerate(objects.names) if name.lower() == _REGION]
+    calibration = read_calibration(folder / "calib" / f"{frame}.txt")
+    return CameraView(calibration, objects.image_boxes[rows])
 
 
 def read_objects_file(path: Path) -> CameraTruth:
@@ -103,26 +106,6 @@ def ground_truth(
     hidden = _count_inside(torch.from_numpy(points), boxes_tensor) < MIN_POINTS
     ignore = hidden | ~centre_in_range(boxes_tensor, range_m)
     return GroundTruth(boxes_tensor, torch.tensor(labels, dtype=torch.int64), ignore)
-
-
-def seen_by_camera(boxes: Tensor, calibration: Calibration) -> Tensor:
-    """Mark boxes ``[M, 7]`` that have their centre in the camera's picture: ``[M]`` bool."""
-    at_camera = camera_from_lidar(boxes.double().numpy(), calibration)
-    return torch.from_numpy(project_boxes(at_camera, calibration)[1])
-
-
-def within_camera(
-    truth: GroundTruth, found: Detections, calibration: Calibration
-) -> tuple[GroundTruth, Detections]:
-    """Leave out the detections whose centre the camera does not see: nobody labelled there.
-
-    Objects whose centre it does not see, reaching in from the side, are not asked for.
-    """
-    seen = seen_by_camera(found.boxes, calibration)
-    return (
-        truth._replace(ignore=truth.ignore | ~seen_by_camera(truth.boxes, calibration)),
-        found.select(seen),
-    )
 
 
 def _count_inside(points: Tensor, boxes: Tensor) -> Tensor:

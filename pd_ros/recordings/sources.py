@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pd_ros.evaluation.kitti.camera import Calibration
+from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.pointcloud.bin_columns import Columns
 from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields
@@ -15,7 +16,7 @@ from pd_ros.pointcloud.layout import CloudBytes, CloudError, CloudLayout, cloud_
 from pd_ros.recordings.bag import DETECTIONS, TRUTH_TOPIC, Recording, is_recording, open_recording
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_cloud, read_raw
 from pd_ros.recordings.detections import NamedBoxes, read_detection_array, stamp_ns
-from pd_ros.recordings.labels import read_label_folder, read_objects_file
+from pd_ros.recordings.labels import read_label_folder, read_label_view, read_objects_file
 
 _LOG = logging.getLogger("pd_ros.replay")
 
@@ -28,6 +29,7 @@ class Sweep(NamedTuple):
     truth: NamedBoxes | None
     recorded_ns: int | None = None  # when it came; None: a file does not say
     frame_id: str = "lidar"
+    view: CameraView | None = None  # what of it was labelled; None: all around
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,18 @@ class FolderSource:
     def sweeps(self) -> Iterator[Sweep]:
         """Read one sweep after another."""
         for path in self.files:
-            points, truth = read_cloud(path, self.intensity_scale, self.extras, self.columns)
+            cloud = read_cloud(path, self.intensity_scale, self.extras, self.columns)
+            truth, view = cloud.truth, cloud.view
             if self.truth is not None:
-                truth = self.truth[path.stem]
-            yield Sweep(path.stem, points, truth if self.with_truth else None)
+                truth, view = self.truth[path.stem], self._view(path.stem)
+            shown = truth if self.with_truth else None
+            yield Sweep(path.stem, cloud.points, shown, view=view)
+
+    def _view(self, frame: str) -> CameraView | None:
+        """Return what labels beside the clouds cover of a frame."""
+        if self.label_folder is not None:
+            return read_label_view(self.label_folder, frame)
+        return None if self.camera is None else CameraView(self.camera)
 
     def raw_clouds(self) -> Iterator[tuple[str, CloudLayout, CloudBytes]]:
         """Read one cloud after another as it is, with the name of its file."""

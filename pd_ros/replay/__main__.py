@@ -91,7 +91,7 @@ def _write_results(
     """Write detections and report; returns the report for the terminal."""
     write_detections_json(options.out / "detections.json", result, classes)
     scores = score(result, source, classes)
-    published = score_as_published(result, source, classes)
+    published = score_as_published(result, classes)
     report = report_json(options.model, options.points, result, scores, classes, published)
     write_report({**report, "load": load._asdict()}, options.out, options.json)
     return format_report(result, scores, classes, published)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
+from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import InferenceResult
 from pd_ros.pointcloud.decode import Float32
@@ -43,6 +44,7 @@ class NamedDetector:
         self._predictor = predictor
         self.features = predictor.config.features
         self._labels = label_map(predictor.config.classes, classes)
+        self.thresholds = self._thresholds(len(classes))  # of the operating point, by class
         predictor.warm_up()
 
     def __call__(self, points: Float32, extras: Sequence[str] = ()) -> Timed:
@@ -58,6 +60,14 @@ class NamedDetector:
         self._own_boxes += len(found.scores) - len(others.scores)
         named = others._replace(labels=self._labels[others.labels])
         return Timed(result._replace(detections=named), latency_s)
+
+    def _thresholds(self, count: int) -> tuple[float, ...]:
+        """Those of the checkpoint, in the order of the common classes."""
+        thresholds = [FALLBACK] * count
+        for label, own in zip(self._labels.tolist(), self._predictor.thresholds, strict=True):
+            if label >= 0:
+                thresholds[label] = own
+        return tuple(thresholds)
 
     def take_own_boxes(self) -> int:
         """Return how many boxes were left out as the own vehicle's since the last time."""

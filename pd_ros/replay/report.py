@@ -11,7 +11,8 @@ from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_point import OperatingScores, format_operating_point
+from pd_ros.evaluation.operating_point import OperatingScores
+from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
 from pd_ros.evaluation.plots.animation import DriveAnimation
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms
@@ -82,7 +83,7 @@ def report_json(
         "clouds_per_s": clouds_per_s(result),
         "score_rule": rule,
         "scores": table,
-        "operating_point": _published_json(published),
+        "operating_point": None if published is None else operating_point_json(published),
     }
 
 
@@ -140,15 +141,6 @@ def remarks(not_finite: int, clouds: int) -> list[str]:
     if not not_finite:
         return []
     return [f"ERROR: {NOT_FINITE}, in {not_finite} of {clouds} clouds; {NOT_FINITE_ADVICE}"]
-
-
-def _published_json(published: Published) -> dict[str, Any] | None:
-    if published is None:
-        return None
-    return {
-        name: {title: dataclasses.asdict(row) for title, row in ranges.items()}
-        for name, ranges in published.items()
-    }
 
 
 def _scores_json(scores: Scores) -> tuple[str | None, dict[str, Any] | None]:

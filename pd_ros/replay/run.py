@@ -16,15 +16,15 @@ from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.evaluation.kitti.camera import score_kitti
 from pd_ros.evaluation.kitti.report import KittiReport
+from pd_ros.evaluation.kitti.view import CameraView, unlabelled_boxes, within_view
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
 from pd_ros.evaluation.operating_point import OperatingScores, score_operating_point
 from pd_ros.evaluation.plots.animation import DriveAnimation
 from pd_ros.evaluation.plots.layers import BirdseyePanel
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import model_points
-from pd_ros.recordings.labels import ground_truth, seen_by_camera, within_camera
+from pd_ros.recordings.labels import ground_truth
 from pd_ros.recordings.sources import Source, Sweep
-from pd_ros.replay.kitti_results import CalibrationOf, calibration_of
 
 PICTURED_SWEEPS = 6
 Scores = KittiReport | Mapping[str, ClassScores] | None
@@ -51,7 +51,7 @@ class Replay:
     thresholds: tuple[float, ...] = ()  # by class, of the boxes that are listed and drawn; (): all
     not_finite: list[str] = field(default_factory=list)  # frames answered with values that are not
     own_boxes: list[int] = field(default_factory=list)  # left out of each frame: the own vehicle's
-    camera_of: CalibrationOf | None = None  # by frame, where labelled is what a camera sees
+    views: dict[str, CameraView] = field(default_factory=dict)  # where not all was labelled
 
     @property
     def confident(self) -> dict[str, Detections]:
@@ -62,8 +62,8 @@ class Replay:
         """Return the picture of a sweep that was added, with its confident boxes."""
         points, truth = torch.from_numpy(sweep.points.copy()), self.truth.get(sweep.frame)
         confident, unlabelled = self._confident(found), None
-        if truth is not None and self.camera_of is not None:
-            unlabelled = ~seen_by_camera(confident.boxes, self.camera_of(sweep.frame))
+        if truth is not None and sweep.view is not None:
+            unlabelled = unlabelled_boxes(confident.boxes, truth, sweep.view)
         return BirdseyePanel(points, confident, classes, sweep.frame, truth, unlabelled=unlabelled)
 
     def _confident(self, found: Detections) -> Detections:
@@ -84,8 +84,7 @@ def replay(
     ``thresholds`` are those of :class:`Replay`. Boxes on the sensor itself are left out, see
     ``detection.ego``. ``animation`` gets a frame for each cloud.
     """
-    camera_of = calibration_of(source) if source.camera or source.label_folder else None
-    result = Replay({}, {}, [], [], thresholds=thresholds, camera_of=camera_of)
+    result = Replay({}, {}, [], [], thresholds=thresholds)
     every = max(1, source.count // PICTURED_SWEEPS)
     for number, sweep in enumerate(
         tqdm(source.sweeps(), total=source.count, desc="replay", unit="cloud", leave=False)
@@ -118,6 +117,8 @@ def add_sweep(
         result.truth[sweep.frame] = ground_truth(
             sweep.truth, sweep.points, config.classes, config.range_m
         )
+        if sweep.view is not None:
+            result.views[sweep.frame] = sweep.view
     panel = result.panel(sweep, found, config.classes)
     if pictured and len(result.panels) < PICTURED_SWEEPS:
         result.panels.append(panel)
@@ -136,26 +137,25 @@ def score(result: Replay, source: Source, classes: Sequence[str]) -> Scores:
         return score_kitti(result.detections, source.label_folder, classes)
     if not result.truth:
         return None
-    return evaluate_frames(*_labelled(result, source), classes, default_iou(classes))
+    return evaluate_frames(*_labelled(result), classes, default_iou(classes))
 
 
 def score_as_published(
-    result: Replay, source: Source, classes: Sequence[str]
+    result: Replay, classes: Sequence[str]
 ) -> dict[str, dict[str, OperatingScores]] | None:
-    """Found and ghosts at the replay's thresholds; None without labels in the clouds' frame."""
-    if source.label_folder or not result.truth:
+    """Found and ghosts at the replay's thresholds; None without labels."""
+    if not result.truth:
         return None
     least = dict(zip(classes, result.thresholds or (0.0,) * len(classes), strict=True))
-    return score_operating_point(*_labelled(result, source), classes, least)
+    return score_operating_point(*_labelled(result), classes, least)
 
 
-def _labelled(
-    result: Replay, source: Source
-) -> tuple[tuple[GroundTruth, ...], tuple[Detections, ...]]:
+def _labelled(result: Replay) -> tuple[tuple[GroundTruth, ...], tuple[Detections, ...]]:
     """Return labels and detections of the labelled frames, where labels reach."""
-    pairs = [(truth, result.detections[frame]) for frame, truth in result.truth.items()]
-    if source.camera:
-        pairs = [within_camera(*pair, source.camera) for pair in pairs]
+    pairs = [
+        within_view(truth, result.detections[frame], result.views.get(frame))
+        for frame, truth in result.truth.items()
+    ]
     truth, found = zip(*pairs, strict=True)
     return truth, found
 

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pd_ros.evaluation.kitti.view import CameraView
+
 Float32 = NDArray[np.float32]
 IGNORED = -1  # a real object of no class of ours: neither object nor background
 
@@ -24,6 +26,9 @@ class Frame(NamedTuple):
     # [M, 2] along x and y over the ground, m/s; NaN: unknown. None: of no object known.
     velocities: Float32 | None = None
     labelled: bool = True  # False: nobody said what is in it; all of it is ignored
+    # Where labels were drawn in a camera's image; of sweeps as read, not of augmented ones.
+    view: CameraView | None = None
+    regions: int = 0  # how many of the last boxes stand around the view's unlabelled regions
 
     def all_velocities(self) -> Float32:
         """Velocities ``[M, 2]`` whether any is known or not."""

@@ -22,13 +22,14 @@ from pd_ros.evaluation.kitti.camera import (
 from pd_ros.evaluation.kitti.labels import KittiObjects, read_labels
 from pd_ros.evaluation.kitti.metric import difficulties
 from pd_ros.evaluation.kitti.report import DIFFICULTIES
-from pd_ros.evaluation.matching import Floats
+from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.recordings.cloud_files import read_cloud
 from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
 from training.datasets.class_map import ClassMap
 from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import IGNORED, Float32, Frame
 from training.datasets.inside import count_inside
+from training.datasets.regions import add_regions
 
 # A van is no car and a sitting person no pedestrian: KITTI neither asks for them nor minds them.
 KITTI_CLASSES = {
@@ -68,19 +69,16 @@ class KittiFrames:
         return len(self._frames)
 
     def __getitem__(self, index: int) -> Frame:
-        calibration = read_calibration(self._file("calib", index, "txt"))
+        calibration = self._calibration(index)
         objects = self._objects(index)
         points = read_cloud(self._file("velodyne", index, "bin"), intensity_scale=1.0).points
         pixels, ahead = project_points(points[:, :3].astype(np.float64), calibration)
-        width, height = self._image_size(index, calibration)
+        width, height = calibration.image_size
         seen = ahead & (pixels >= 0).all(axis=1) & (pixels < (width, height)).all(axis=1)
-        points, pixels = points[seen], pixels[seen]
-        boxes = self._boxes(objects, calibration, index)
-        unlabelled = region_boxes(points, pixels, objects.image_boxes[_regions(objects)])
-        labels = self._labels_of(objects, index)
-        labels = np.concatenate((labels, np.full(len(unlabelled), IGNORED, dtype=np.int64)))
-        boxes = np.concatenate((boxes, unlabelled))
-        return Frame(points, boxes, labels, count_inside(points, boxes))
+        points, boxes = points[seen], self._boxes(objects, calibration, index)
+        frame = Frame(points, boxes, self._labels_of(objects, index), count_inside(points, boxes))
+        regions = objects.image_boxes[_regions(objects)]
+        return add_regions(frame, CameraView(calibration, regions))
 
     def name(self, index: int) -> str:
         """The label file, in which most mistakes are."""
@@ -96,9 +94,12 @@ class KittiFrames:
     def _objects(self, index: int) -> KittiObjects:
         return read_labels(self._file("label_2", index, "txt"))
 
-    def _image_size(self, index: int, calibration: Calibration) -> tuple[int, int]:
+    def _calibration(self, index: int) -> Calibration:
+        """With the size of the frame's picture, where there is one."""
+        calibration = read_calibration(self._file("calib", index, "txt"))
         picture = self._file("image_2", index, "png")
-        return _png_size(picture) if picture.is_file() else calibration.image_size
+        size = _png_size(picture) if picture.is_file() else None
+        return calibration._replace(size=size)
 
     def _boxes(self, objects: KittiObjects, calibration: Calibration, index: int) -> Float32:
         rows = np.flatnonzero(~_regions(objects))
@@ -152,40 +153,3 @@ def _png_size(path: Path) -> tuple[int, int]:
         raise ValueError(f"{path}: expected a PNG picture, got other bytes; copy it again, or take"
                          " it out")  # fmt: skip
     return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
-
-
-_STEP_M = 8.0  # depth of a box: shorter ones follow the ray's wedge more closely
-_MIN_SIZE_M = 0.5
-
-
-def region_boxes(points: Float32, pixels: Floats, regions: Floats) -> Float32:
-    """Boxes ``[K, 7]`` in the LiDAR frame around what lies in the regions; K may be 0.
-
-    ``points`` ``[N, 3+]`` in the LiDAR frame project to ``pixels`` ``[N, 2]``; ``regions``
-    ``[R, 4]`` are x1, y1, x2, y2 in pixels.
-    """
-    boxes = []
-    for region in regions:
-        within = (pixels >= region[:2]).all(axis=1) & (pixels <= region[2:]).all(axis=1)
-        boxes += _boxes_along_ray(points[within, :3].astype(np.float64))
-    return np.array(boxes, dtype=np.float32).reshape(-1, 7)
-
-
-def _boxes_along_ray(points: Floats) -> list[Floats]:
-    """Boxes turned along the ray through the middle of some points ``[N, 3]``."""
-    if not len(points):
-        return []
-    middle = points.mean(axis=0)
-    yaw = float(np.arctan2(middle[1], middle[0]))
-    along = points[:, :2] @ np.array([np.cos(yaw), np.sin(yaw)])
-    step = (along // _STEP_M).astype(np.int64)
-    return [_box_around(points[step == number], yaw) for number in np.unique(step)]
-
-
-def _box_around(points: Floats, yaw: float) -> Floats:
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    turned = points @ np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])  # along, across, up
-    low, high = turned.min(axis=0), turned.max(axis=0)
-    x, y, z = (low + high) / 2
-    size = np.maximum(high - low, _MIN_SIZE_M)
-    return np.array([x * cos - y * sin, x * sin + y * cos, z, *size, yaw])

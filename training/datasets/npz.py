@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.recordings.label_names import CLASSES, class_numbers
+from pd_ros.recordings.npz_view import read_npz_view
 from training.datasets.class_map import ClassMap
 from training.datasets.frame import IGNORED, Frame, without_labels
+from training.datasets.regions import add_regions
 
 # Class numbers of the files in the order of these names; any other number is any other object.
 FILE_CLASSES = CLASSES
@@ -53,7 +56,7 @@ class NpzFrames:
         """Labels of the boxes; the points stay packed."""
         if not self._labelled:
             return np.array([IGNORED], dtype=np.int64)
-        (numbers,) = _read_arrays(self._files[index], ("cls",))
+        (numbers,), _ = _read_arrays(self._files[index], ("cls",))
         return _to_labels(self._files[index], numbers, self._labels)
 
 
@@ -63,25 +66,27 @@ def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES
     Raises ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
     names = ("points", "boxes", "cls", "num_points", _LABELLED)
-    points, boxes, numbers, num_points, labelled = _read_arrays(path, names)
+    (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
     if not labelled:
         return without_labels(points.astype(np.float32))
-    return Frame(
+    frame = Frame(
         points.astype(np.float32),
         boxes.reshape(-1, 7).astype(np.float32),
         _to_labels(path, numbers, labels),
         num_points.astype(np.int64),
     )
+    return frame if view is None else add_regions(frame, view)
 
 
-def _read_arrays(path: Path, names: tuple[str, ...]) -> list[np.ndarray]:
+def _read_arrays(path: Path, names: tuple[str, ...]) -> tuple[list[np.ndarray], CameraView | None]:
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             whole = np.array(True)  # files say only where nobody labelled them
-            return [
+            arrays = [
                 whole if name == _LABELLED and name not in file else file[name] for name in names
             ]
+            return arrays, read_npz_view(file)
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path}: expected a labelled sweep (.npz with points, boxes, cls, num_points),"

@@ -103,7 +103,8 @@ class _FittedFrames:
             points, boxes = points.copy(), boxes.copy()
             points[:, 2] += self._shift_m
             boxes[:, 2] += self._shift_m
-        return frame._replace(points=points, boxes=boxes)
+        view = frame.view and frame.view.raised(float(self._shift_m))
+        return frame._replace(points=points, boxes=boxes, view=view)
 
     def name(self, index: int) -> str:
         """As the reader names it."""

@@ -8,18 +8,26 @@ import dataclasses
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
 from pd_ros.detection.config.base import parse_config
-from pd_ros.detection.operating_point import KEY
+from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
-from pd_ros.evaluation.operating_point import format_operating_point
+from pd_ros.evaluation.operating_point import ALL_RANGES
+from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
+from pd_ros.evaluation.platt_scaling import fit_scaling, held_out_reliability
+from pd_ros.evaluation.reliability import Reliability, measure_reliability
 from pd_ros.process.run_command import command_parser, run_command
 from training.config.run import SourceConfig
-from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
-from training.evaluate.scoring import Scores, score_source, to_operating_point
+from training.datasets.source import open_source
+from training.evaluate.norm_gap import NormGap, format_norm_gap, measure_norm_gap
+from training.evaluate.pictures import draw_mistakes
+from training.evaluate.scoring import Scores, detect_source, score_sweeps, to_operating_point
 
 _LOG = logging.getLogger("training.evaluate")
 
@@ -39,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
     parser.add_argument("--files", help="list of the sweeps to take, as FILE.json#KEY")
     parser.add_argument("--only", help="of the list those that fit this pattern, as 'kitti_*'")
+    parser.add_argument("--drives", help="table of each sweep's drive, as manifest.json")
     parser.add_argument(
         "--threshold",
         type=float,
@@ -47,7 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep-operating-point",
         action="store_true",
-        help="write the thresholds into the checkpoint, for all that run it",
+        help="calibrate the scores on these sweeps, and write that and the thresholds into the"
+        " checkpoint, for all that run it",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="DIR",
+        help="draw the surest ghosts and the nearest missed objects of each class: CLASS.png",
     )
     parser.add_argument("--limit", type=int, help="only the first sweeps")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
@@ -57,30 +73,68 @@ def main(arguments: list[str] | None = None) -> int:
     return run_command("training.evaluate", lambda: _run(options), _LOG)
 
 
+class _Calibration(NamedTuple):
+    """By class, how far scores are from the share of right boxes."""
+
+    uncalibrated: Mapping[str, Reliability]
+    held_out: Mapping[str, Reliability]  # each half of the drives calibrated on the other
+
+
 def _run(options: argparse.Namespace) -> None:
     source = _source(options)
     predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
-    scores = score_source(predictor, predictor.config, source, MIN_POINTS, options.threshold)
-    gap = measure_norm_gap(load_checkpoint(options.model), source, predictor.device)
-    sys.stdout.write(_format(scores, options.threshold))
-    sys.stdout.writelines(f"{line}\n" for line in format_norm_gap(gap))
+    classes, scaling = predictor.config.classes, predictor.scaling
+    raw = detect_source(
+        lambda points: predictor.infer_uncalibrated(points).detections,
+        predictor.config, source, MIN_POINTS,
+    )  # fmt: skip
     if options.keep_operating_point:
+        scaling = fit_scaling(raw.truth, raw.found, classes, source.title)
+    sweeps = raw.calibrated(scaling, classes)
+    scores = score_sweeps(sweeps, classes, options.threshold)
+    calibration = _Calibration(
+        measure_reliability(raw.truth, raw.found, classes),
+        held_out_reliability(raw.truth, raw.found, classes, raw.drives),
+    )
+    gap = measure_norm_gap(load_checkpoint(options.model), source, predictor.device)
+    sys.stdout.write(_format(scores, options.threshold, calibration))
+    sys.stdout.writelines(f"{line}\n" for line in format_norm_gap(gap))
+    if scaling is not None and options.keep_operating_point:
         point = to_operating_point(scores, source.title)
-        add_to_record(options.model, {KEY: point.model_dump()})
+        kept = {POINT_KEY: point.model_dump(), SCALING_KEY: scaling.model_dump()}
+        add_to_record(options.model, kept)
     if options.json:
-        content = scores._asdict() | {"norm_gap": gap}
-        text = json.dumps(content, indent=2, default=dataclasses.asdict)
-        options.json.write_text(text, encoding="utf-8")
+        _write_json(options.json, scores, calibration, gap)
+    if options.pictures:
+        frames = open_source(source, classes, predictor.config.features)
+        points = scores.operating_point.items()
+        thresholds = {name: ranges[ALL_RANGES].threshold for name, ranges in points}
+        for path in draw_mistakes(options.pictures, sweeps, frames, thresholds):
+            sys.stdout.write(f"picture: {path}\n")
+
+
+def _write_json(
+    path: Path, scores: Scores, calibration: _Calibration, gap: Mapping[str, NormGap]
+) -> None:
+    others = {
+        "operating_point": operating_point_json(scores.operating_point),
+        "reliability_uncalibrated": calibration.uncalibrated,
+        "reliability_held_out": calibration.held_out,
+        "norm_gap": gap,
+    }
+    text = json.dumps(scores._asdict() | others, indent=2, default=dataclasses.asdict)
+    path.write_text(text, encoding="utf-8")
 
 
 def _source(options: argparse.Namespace) -> SourceConfig:
     keys = {"path": "data", "format": "format", "split": "split"}
     keys |= {"z_shift_m": "z_shift", "limit": "limit", "files": "files", "only": "only"}
+    keys |= {"drives": "drives"}
     content = {key: getattr(options, name) for key, name in keys.items()}
     return parse_config(content, SourceConfig, "--data")
 
 
-def _format(scores: Scores, threshold: float | None) -> str:
+def _format(scores: Scores, threshold: float | None, calibration: _Calibration) -> str:
     chosen = (
         "the one given"
         if threshold is not None
@@ -93,7 +147,11 @@ def _format(scores: Scores, threshold: float | None) -> str:
         format_operating_point(scores.operating_point),
     ]
     for name, each in scores.reliability.items():
-        lines.append(f"{name:12}scores are off by {each.error:.3f} on average")
+        lines.append(
+            f"{name:12}scores are off by {each.error:.3f} on average; by"
+            f" {calibration.uncalibrated[name].error:.3f} uncalibrated, by"
+            f" {calibration.held_out[name].error:.3f} calibrated on the other half of the drives"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,9 @@ from tqdm import tqdm
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.families import AnyModel, AnyModelConfig, make_batch, make_decoder
 from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
+from pd_ros.detection.score_calibration import PlattScaling, calibrate_scores
 from pd_ros.detection.types import Detections
+from pd_ros.evaluation.kitti.view import within_view
 from pd_ros.evaluation.lidar import (
     ClassScores,
     GroundTruth,
@@ -23,9 +25,11 @@ from pd_ros.evaluation.operating_point import (
     choose_thresholds,
     score_operating_point,
 )
+from pd_ros.evaluation.platt_scaling import fit_scaling
 from pd_ros.evaluation.reliability import Reliability, measure_reliability
 from training.config.run import SourceConfig, TrainConfig
-from training.datasets.frame import Float32, Frame
+from training.datasets.file_lists import drives_of
+from training.datasets.frame import Float32, Frame, Frames
 from training.datasets.source import open_source
 
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
@@ -40,6 +44,45 @@ class Scores(NamedTuple):
     reliability: Mapping[str, Reliability]
 
 
+class ScoredSweeps(NamedTuple):
+    """What is there and what was found in the sweeps of a source; all of one length."""
+
+    truth: Sequence[GroundTruth]
+    found: Sequence[Detections]
+    drives: Sequence[str]  # where the source does not say, its first and its second half
+
+    def calibrated(self, scaling: PlattScaling | None, classes: Sequence[str]) -> "ScoredSweeps":
+        """The same with calibrated scores."""
+        return self._replace(
+            found=[calibrate_scores(each, scaling, classes) for each in self.found]
+        )
+
+
+def detect_source(
+    detect: Callable[[Float32], Detections],
+    config: AnyModelConfig,
+    source: SourceConfig,
+    min_points: int,
+) -> ScoredSweeps:
+    """Detect in all sweeps of a source; what nobody can judge is left out, see ``within_view``."""
+    truth, found = [], []
+    frames = open_source(source, config.classes, config.features)
+    for i in tqdm(range(len(frames)), desc=f"score {source.title}", leave=False):
+        frame = frames[i]
+        there = to_ground_truth(frame, min_points, config.range_m)
+        there, judged = within_view(there, detect(frame.points), frame.view)
+        truth.append(there)
+        found.append(judged)
+    return ScoredSweeps(truth, found, _drives(source, frames))
+
+
+def _drives(source: SourceConfig, frames: Frames) -> list[str]:
+    if source.drives is None:
+        return [str(2 * i // len(frames)) for i in range(len(frames))]
+    names = [frames.name(i) for i in range(len(frames))]
+    return drives_of(source.folder, source.drives, names)
+
+
 def score_source(
     detect: Callable[[Float32], Detections],
     config: AnyModelConfig,
@@ -48,45 +91,50 @@ def score_source(
     threshold: float | None = None,
 ) -> Scores:
     """Score all sweeps of a source; without a threshold at those of the highest F1 there."""
-    classes = config.classes
-    truths, found = [], []
-    frames = open_source(source, classes, config.features)
-    for i in tqdm(range(len(frames)), desc=f"score {source.title}", leave=False):
-        frame = frames[i]
-        truths.append(to_ground_truth(frame, min_points, config.range_m))
-        found.append(detect(frame.points))
+    sweeps = detect_source(detect, config, source, min_points)
+    return score_sweeps(sweeps, config.classes, threshold)
+
+
+def score_sweeps(
+    sweeps: ScoredSweeps, classes: Sequence[str], threshold: float | None = None
+) -> Scores:
+    """Score sweeps; without a threshold at those of the highest F1 there."""
+    truth, found, _ = sweeps
     strict = default_iou(classes)
     loose = {name: _LOOSE_IOU.get(name, strict[name]) for name in classes}
-    thresholds = choose_thresholds(truths, found, classes)
+    thresholds = choose_thresholds(truth, found, classes)
     if threshold is not None:
         thresholds = dict.fromkeys(classes, threshold)
     return Scores(
-        evaluate_frames(truths, found, classes, strict),
-        evaluate_frames(truths, found, classes, loose),
-        score_operating_point(truths, found, classes, thresholds),
-        measure_reliability(truths, found, classes),
+        evaluate_frames(truth, found, classes, strict),
+        evaluate_frames(truth, found, classes, loose),
+        score_operating_point(truth, found, classes, thresholds),
+        measure_reliability(truth, found, classes),
     )
 
 
 def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
     """Return what a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
     points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
-    kept = ("threshold", "precision", "recall", "ghosts_per_frame")
+    kept = ("precision", "recall", "ghosts_per_frame")
     classes = {
-        name: ClassPoint(**{key: round(getattr(point, key), 4) for key in kept})
+        name: ClassPoint(
+            threshold=round(point.threshold, 6),  # scores of weak classes lie close together
+            **{key: round(getattr(point, key), 4) for key in kept},
+        )
         for name, point in points.items()
     }
     return OperatingPoint(data=data, classes=classes)
 
 
-def score_model(
+def _detect_with(
     model: AnyModel,
     config: AnyModelConfig,
     source: SourceConfig,
     device: torch.device,
     min_points: int,
-) -> Scores:
-    """Score a network in training on all sweeps of a source."""
+) -> ScoredSweeps:
+    """Detect with a network in training; scores are as the network gives them."""
     decode = make_decoder(config, device)
 
     @torch.inference_mode()
@@ -96,14 +144,18 @@ def score_model(
             output = model(make_batch([cloud], config))
         return decode(output)[0].cpu()
 
-    return score_source(detect, config, source, min_points)
+    return detect_source(detect, config, source, min_points)
 
 
 class Validation(NamedTuple):
-    """What an epoch is worth: figures by name, and thresholds chosen on the first source."""
+    """What an epoch is worth: figures by name, and what a checkpoint keeps of its first source.
+
+    Both are None where a run names no validation.
+    """
 
     figures: dict[str, float]
-    operating_point: OperatingPoint | None  # None where a run names no validation
+    operating_point: OperatingPoint | None
+    scaling: PlattScaling | None  # of the scores; the operating point's are calibrated
 
 
 def validate(
@@ -115,13 +167,16 @@ def validate(
     """
     model.eval()
     figures: dict[str, float] = {}
-    point = None
+    point = scaling = None
     for source in config.validation:
-        scores = score_model(model, network, source, device, config.min_points)
+        sweeps = _detect_with(model, network, source, device, config.min_points)
+        if scaling is None:
+            scaling = fit_scaling(sweeps.truth, sweeps.found, network.classes, source.title)
+        scores = score_sweeps(sweeps.calibrated(scaling, network.classes), network.classes)
         point = point or to_operating_point(scores, source.title)
         for name in network.classes:
             figures |= {f"{source.title}/{name}/{k}": v for k, v in _figures(scores, name)}
-    return Validation(figures, point)
+    return Validation(figures, point, scaling)
 
 
 def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
@@ -135,7 +190,13 @@ def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
 
 
 def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:
-    """Boxes of a sweep; those with too few points or out of range need not be found."""
-    boxes = torch.from_numpy(frame.boxes)
-    ignore = torch.from_numpy(frame.num_points < min_points) | ~centre_in_range(boxes, range_m)
-    return GroundTruth(boxes, torch.from_numpy(frame.labels), ignore)
+    """Boxes of a sweep; those with too few points or out of range need not be found.
+
+    Without those that stand around unlabelled regions: evaluation judges these in the image, see
+    ``pd_ros.evaluation.kitti.view``.
+    """
+    count = len(frame.boxes) - frame.regions
+    boxes = torch.from_numpy(frame.boxes[:count])
+    few = torch.from_numpy(frame.num_points[:count] < min_points)
+    ignore = few | ~centre_in_range(boxes, range_m)
+    return GroundTruth(boxes, torch.from_numpy(frame.labels[:count]), ignore)

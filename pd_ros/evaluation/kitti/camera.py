@@ -29,10 +29,13 @@ class Calibration(NamedTuple):
 
     image_from_camera: Floats  # [3, 4], P2
     camera_from_lidar: Floats  # [4, 4], R0_rect times Tr_velo_to_cam
+    size: tuple[int, int] | None = None  # of the image, where somebody said it
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Width and height in pixels; the files do not say, but the focal length tells."""
+        """Width and height in pixels; KITTI's files do not say, but the focal length tells."""
+        if self.size is not None:
+            return self.size
         focal_px = round(float(self.image_from_camera[0, 0]))
         return _IMAGE_SIZES.get(focal_px, _COMMON_IMAGE_SIZE)
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_point import format_operating_point
+from pd_ros.evaluation.operating_report import format_operating_point
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
@@ -121,7 +121,7 @@ def _write_report(
 ) -> str:
     """Score what the node published and write it; returns the scores for the terminal."""
     scores = score(result, source, classes)
-    published = score_as_published(result, source, classes)
+    published = score_as_published(result, classes)
     report = report_json(options.model, options.recording, result, scores, classes, published)
     report |= {"clouds": run.counts(), "node": run.node_counts, "load": load._asdict()}
     report["node_score_threshold"] = options.score_threshold  # it sent no others

@@ -49,7 +49,8 @@ def both_ways(path, sweeps, precision, backend):
     found, each = [], []
     for sweep in sweeps:
         candidates = plain.candidates(sweep)
-        found.append((plain.suppress(candidates), fast(sweep)))
+        uncalibrated = fast.infer_uncalibrated(sweep).detections
+        found.append((plain.suppress(candidates), uncalibrated))
         nms_iou = plain.config.decode.nms_iou_threshold
         each.append(agreement(*found[-1], candidates, nms_iou))
     total = PathAgreement(*np.sum(each, axis=0))

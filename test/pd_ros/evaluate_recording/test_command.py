@@ -56,7 +56,13 @@ def test_one_model_against_labels(labelled) -> None:
     assert accuracy["loose"]["all"]["car"]["num_truth"] == 3
     assert accuracy["loose"]["0-20 m"]["car"]["num_truth"] == 3
     assert accuracy["loose"]["20-40 m"]["car"]["num_truth"] == 0
+    assert report["models"]["small"]["score_threshold"] == {"car": 0.01, "pedestrian": 0.01}
+    assert report["score_threshold"] == {"small": "car 0.01, pedestrian 0.01"}
+    published = accuracy["operating_point"]["car"]
+    assert (published["all"]["objects"], published["20-40 m"]["objects"]) == (3, 0)
     cars = accuracy["agreement"]["car"]["all"]
+    assert published["all"]["found"] == cars["matched"]
+    assert published["all"]["wrong"] == cars["extra"]
     assert cars["matched"] + cars["missed"] == 3
     timing = report["models"]["small"]["timing"]
     assert timing["real_time"]["street"]["rate_hz"] == pytest.approx(10)
@@ -69,7 +75,7 @@ def test_the_page_needs_nothing_beside_itself(labelled) -> None:
     assert len(sources) >= 4
     assert all(source.startswith("data:image/png;base64,") for source in sources)
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
-    for anchor in ("accuracy", "agreement", "timing", "worst", "conditions"):
+    for anchor in ("accuracy", "operating_point", "agreement", "timing", "worst", "conditions"):
         assert f'<section id="{anchor}">' in page
     assert page.count("<table>") == page.count("</table>") >= 4
 
@@ -118,7 +124,10 @@ def test_two_models_and_a_teacher_side_by_side(recording, model_path, tmp_path) 
     assert "teacher" in page
     rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in page.split("<tr>")]
     far = [row for row in rows if row[:2] == ["car", "over 40 m"]]
-    assert [row[2] for row in far] == ["small", "small_2"] * 2  # one below the other, twice
+    assert [row[2] for row in far] == [
+        "small",
+        "small_2",
+    ] * 3  # one below the other, in each table
     assert far[0][3:] == ["0", *["–"] * 4]  # nothing there: no share of it
 
 

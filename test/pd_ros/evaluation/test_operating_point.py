@@ -8,11 +8,8 @@ import torch
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.box_errors import box_differences, summarise_errors
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import (
-    choose_thresholds,
-    format_operating_point,
-    score_operating_point,
-)
+from pd_ros.evaluation.operating_point import choose_thresholds, score_operating_point
+from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
 from pd_ros.evaluation.reliability import measure_reliability
 
 CLASSES = ("car", "pedestrian")
@@ -130,6 +127,9 @@ def test_the_table_names_class_range_and_errors() -> None:
     lines = format_operating_point(scores).splitlines()
     assert "1 of 2" in lines[1] and "2.00" in lines[1]
     assert lines[-1].startswith("car") and "along +0.10" in lines[-1]
+    near = operating_point_json(scores)["car"]["0-20 m"]
+    assert (near["found"], near["recall"], near["precision"]) == (1, 1.0, 1.0)
+    assert operating_point_json(scores)["car"]["all"]["ghosts_per_frame"] == 2.0
 
 
 def test_scores_against_what_is_right() -> None:

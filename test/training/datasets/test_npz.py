@@ -2,10 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from pd_ros.evaluation.kitti.view import in_regions
 from training.config.run import SourceConfig
+from training.datasets.frame import split_labels
 from training.datasets.npz import read_frame
 from training.datasets.source import open_source
+from training.evaluate.scoring import to_ground_truth
 
 BOXES = np.array([[5, 1, -1, 4, 2, 1.5, 0.3], [9, 2, -1, 1, 1, 2, 0], [0, 0, 0, 9, 3, 3, 0]])
 
@@ -18,6 +22,14 @@ def write_sweep(path: Path, **changes: object) -> None:
         "num_points": np.array([1, 0, 1], np.int32),
     }
     np.savez(path, **{**arrays, **changes})
+
+
+# At the LiDAR, 700 pixels a metre at 1 m, its middle at (600, 180).
+CAMERA = {
+    "P2": np.array([[700.0, 0, 600, 0], [0, 700, 180, 0], [0, 0, 1, 0]]),
+    "T_velo_to_rect": np.array([[0.0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]]),
+    "image_wh": np.array([1200, 360], np.int32),
+}
 
 
 def opened(path: Path, classes=("pedestrian", "car"), **keys: object):
@@ -104,3 +116,35 @@ def test_the_corpus_is_read_as_it_is(data_dir: Path) -> None:
         np.testing.assert_array_equal(frame.boxes, file["boxes"])
         np.testing.assert_array_equal(frame.num_points, file["num_points"])
         np.testing.assert_array_equal(frame.labels == 0, file["cls"] == 0)
+
+
+def test_points_of_an_unlabelled_region_are_ignored(tmp_path: Path) -> None:
+    """(5, 1, -1) projects to (460, 320), which lies in the region; (7, 7, 0) to (-100, 180)."""
+    regions = np.array([[450, 310, 470, 330]], np.float32)
+    write_sweep(tmp_path / "a.npz", **CAMERA, dontcare_2d=regions)
+    frame = opened(tmp_path, z_shift_m=-1.25)[0]
+    assert frame.regions == 1
+    assert frame.labels.tolist() == [1, 0, -1, -1]
+    assert frame.boxes[3, :3].tolist() == pytest.approx([5, 1, -2.25])
+    assert frame.num_points.tolist() == [1, 0, 1, 1]
+    ignored = split_labels(frame, 1).ignored
+    assert ignored[-1].tolist() == pytest.approx(frame.boxes[3].tolist())
+    truth = to_ground_truth(frame, 1, (-50, -50, -5, 50, 50, 5))
+    assert truth.labels.tolist() == [1, 0, -1]  # regions are judged in the image
+    assert frame.view is not None
+    lifted = torch.tensor([[5, 1, -2.25, 0.1, 0.1, 0.1, 0]])
+    assert in_regions(lifted, frame.view).tolist() == [True]
+
+
+def test_a_sweep_with_a_camera_but_no_regions(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "a.npz", **CAMERA, dontcare_2d=np.zeros((0, 4), np.float32))
+    write_sweep(tmp_path / "b.npz")
+    first, second = (opened(tmp_path)[i] for i in (0, 1))
+    assert (len(first.boxes), first.regions, first.view is None) == (3, 0, False)
+    assert second.view is None
+
+
+def test_a_damaged_camera_names_the_file(tmp_path: Path) -> None:
+    write_sweep(tmp_path / "a.npz", **{**CAMERA, "P2": np.zeros(5)})
+    with pytest.raises(ValueError, match=r"a\.npz: expected a labelled sweep"):
+        opened(tmp_path)[0]

@@ -105,6 +105,8 @@ def test_all_commands_take_its_checkpoint(tmp_path, checkpoint) -> None:
         "loose",
         "operating_point",
         "reliability",
+        "reliability_uncalibrated",
+        "reliability_held_out",
         "norm_gap",
     }
     sweep = str(tmp_path / "frames/000000.npz")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pd_ros.detection.boxes import points_in_boxes
-from training.datasets.kitti import region_boxes
+from training.datasets.regions import region_boxes
 
 SOMEWHERE = arrays(np.float32, st.tuples(st.integers(0, 30), st.just(3)),
                    elements=st.floats(-70, 70, width=32))  # fmt: skip
