@@ -1,4 +1,4 @@
-"""How fast detectors are, by stage, and by how much faster than published code in the same run.
+"""Measure how fast detectors are, by stage, beside published code in the same run.
 
 python -m pd_ros.benchmark --model real_student real_teacher --points recording --json speed.json
 """
