@@ -137,9 +137,9 @@ class Terminated(KeyboardInterrupt):
 def ending_tidily() -> Iterator[None]:
     """Let Ctrl-C, SIGTERM and a closed terminal end a command alike: by ``Terminated``.
 
-    A second signal changes nothing. What is ignored stays so (nohup), what somebody else answers is
-    left to them, and on another thread than the main one nothing changes at all. Before and after,
-    signals do what they did.
+    A second signal changes nothing. What is ignored stays so (nohup), what somebody else answers
+    is left to them, and on another thread than the main one nothing changes at all. Before and
+    after, signals do what they did.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -17,8 +17,8 @@ from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
 from pd_ros.recordings.detections import NamedBoxes
-from pd_ros.recordings.npz_classes import class_numbers, name_classes
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.npz_classes import LABELLED, class_numbers, name_classes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
 # What numpy and its zip reader raise for files that are cut, damaged or of another kind.
@@ -150,7 +150,7 @@ def _read_npz(path: Path) -> tuple[Float32, NamedBoxes | None]:
     try:
         with path.open("rb") as raw, _zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
             points = file["points"].astype(np.float32)
-            if "boxes" in file:
+            if "boxes" in file and file.get(LABELLED, True):
                 boxes = file["boxes"].astype(np.float32)
                 numbers = class_numbers(file["cls"])
     except _NPZ_ERRORS as error:
@@ -178,6 +178,6 @@ def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:
             f"{path}: boxes: expected [{len(numbers)}, 7] as there are {len(numbers)} cls, got"
             f" {list(boxes.shape)}; write the sweep again, or replay with --no-labels"
         )
-    refuse_unsound_boxes(boxes, lambda index: f"{path}: box {index}")
+    refuse_wrong_labels(boxes, lambda index: f"{path}: box {index}")
     names = name_classes(numbers)
     return NamedBoxes(boxes, names, np.ones(len(names), np.float32))

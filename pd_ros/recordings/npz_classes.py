@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LABELLED = "labelled"  # an array that is only there, and false, where nobody labelled a sweep
 # The files' class numbers, in the order of these names.
 CLASSES = ("car", "pedestrian", "cyclist")
 
