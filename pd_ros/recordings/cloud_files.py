@@ -13,6 +13,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from pd_ros.pointcloud.bin_columns import Columns, check_columns, column_layout
+from pd_ros.pointcloud.byte_layout import LARGEST_M, has_coordinates
 from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
@@ -100,6 +101,20 @@ def read_raw(path: Path, columns: Columns | None = None) -> RawCloud:
             f"{path}: columns: expected none for {path.suffix or 'no suffix'}, which says itself"
             f" what it holds; got {columns.text()}, leave it out"
         )
+    cloud = _read_kind(path, columns)
+    try:
+        plausible = has_coordinates(cloud.layout, cloud.data)
+    except CloudError:
+        return cloud  # without x, y or z; whoever decodes it says so
+    if not plausible:
+        raise ValueError(
+            f"{path}: expected coordinates of up to {LARGEST_M:g} m, got numbers that are none;"
+            " the file is damaged or of another kind"
+        )
+    return cloud
+
+
+def _read_kind(path: Path, columns: Columns | None) -> RawCloud:
     match path.suffix:
         case ".bin":
             return _read_bin(path, columns)

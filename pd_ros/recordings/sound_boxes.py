@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pd_ros.pointcloud.decode import Float32
 
@@ -31,7 +30,8 @@ def refuse_unsound_boxes(boxes: Float32, where: Callable[[int], str]) -> None:
         raise ValueError(
             f"{where(index)}: expected a box of finite numbers whose length, width and height are"
             f" above 0 m, got {', '.join(f'{name} {value:g}' for name, value in pairs)}"
-            f"{_no_yaw(boxes[index, 6])}{_others(~sound)}; correct the label or take it out"
+            f"{_no_yaw(boxes[index, 6])}{_others(int((~sound).sum()))}; correct the label or take"
+            " it out"
         )
 
 
@@ -42,20 +42,20 @@ def refuse_wrong_labels(boxes: Float32, where: Callable[[int], str]) -> None:
     detector answers may be beyond these, what somebody labelled may not.
     """
     refuse_unsound_boxes(boxes, where)
-    wrong = (boxes < np.float32(LOWEST)) | (boxes > np.float32(HIGHEST))
+    wrong = (boxes < np.array(LOWEST, np.float32)) | (boxes > np.array(HIGHEST, np.float32))
     if wrong.any():
         index, column = (int(number) for number in np.argwhere(wrong)[0])
+        others = _others(int(wrong.any(axis=1).sum()))
         unit = "rad" if _NAMES[column] == "yaw" else "m"
         raise ValueError(
             f"{where(index)}: {_NAMES[column]}: expected {LOWEST[column]:g} to {HIGHEST[column]:g}"
-            f" {unit}, got {boxes[index, column]:g}{_others(wrong.any(axis=1))}; correct the label"
-            " (its unit, its frame), or take it out"
+            f" {unit}, got {boxes[index, column]:g}{others}; correct the label (its unit, its"
+            " frame), or take it out"
         )
 
 
-def _others(wrong: NDArray[np.bool_]) -> str:
-    more = int(wrong.sum()) - 1
-    return f" (and {more} more boxes beside it)" if more else ""
+def _others(wrong: int) -> str:
+    return f" (and {wrong - 1} more boxes beside it)" if wrong > 1 else ""
 
 
 def _no_yaw(yaw: np.float32) -> str:

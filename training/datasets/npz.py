@@ -63,8 +63,8 @@ def read_frame(
 ) -> Frame:
     """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
 
-    ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises ``ValueError``
-    that names the file for one that is missing, damaged or not a sweep.
+    ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises
+    ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
     names = ("points", "boxes", "cls", "num_points", LABELLED)
     points, boxes, numbers, num_points, labelled = _read_arrays(path, names)

@@ -16,9 +16,12 @@ from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
 from pd_ros.evaluation.operating_point import format_operating_point
+from pd_ros.pointcloud.training_statistics import expected_clouds
 from pd_ros.process.command_options import command_parser
 from pd_ros.process.run_command import run_command
 from training.config.run import SourceConfig
+from training.datasets.first_look import remarks_on
+from training.datasets.source import open_source
 from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
 from training.evaluate.scoring import Scores, score_source, to_operating_point
 
@@ -61,6 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     source = _source(options)
     predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
+    config = predictor.config
+    expected = expected_clouds(predictor.training, predictor.where)
+    frames = open_source(source, config.classes, config.features)
+    sweeps = (frames[i] for i in range(len(frames)))
+    remarks = remarks_on(source.title, sweeps, config.features, config.range_m, expected)
+    sys.stdout.writelines(f"{line}\n" for line in remarks)
     scores = score_source(predictor, predictor.config, source, MIN_POINTS, options.threshold)
     gap = measure_norm_gap(load_checkpoint(options.model), source, predictor.device)
     sys.stdout.write(_format(scores, options.threshold))
