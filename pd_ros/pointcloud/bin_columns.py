@@ -97,12 +97,10 @@ def check_columns(path: Path, data: bytes, columns: Columns, told: bool) -> None
 
 def _rewritten(columns: Columns) -> str:
     """What helps where a command has no such option, for all of a data set are read alike."""
-    if columns.number < 4:
-        return ""
+    read = f"numpy.fromfile(FILE, '{columns.kind}').reshape(-1, {columns.number})"
+    four = f"{read}[:, :4]" if columns.number >= 4 else f"numpy.pad({read}, ((0, 0), (0, 1)))"
     return (
-        f" (--columns {columns.text()}), or write the usual ones:"
-        f" numpy.fromfile(FILE, '{columns.kind}').reshape(-1, {columns.number})[:, :4]"
-        ".astype('f4').tofile(FILE)"
+        f" (--columns {columns.text()}), or write the usual ones: {four}.astype('f4').tofile(FILE)"
     )
 
 
