@@ -24,10 +24,11 @@ from training.batches.sampler import DrawSampler
 from training.config.run import TrainConfig
 from training.distributed import World, join_world
 from training.loop.build_run import RunParts, build_run
-from training.loop.clouds import measure_clouds
+from training.loop.clouds import measure_clouds, odd_intensities
 from training.loop.dry_run import dry_run
 from training.loop.run import Run, learnt_parameters
 from training.loop.schedule import make_scheduler
+from training.loop.state import Progress
 
 _LOG = logging.getLogger("training.train")
 
@@ -91,9 +92,8 @@ def train(config: TrainConfig, world: World, kept: Path | None = None) -> dict[s
         progress = run.resume()
         for epoch in range(progress.epoch, config.schedule.epochs):
             sampler.epoch, sampler.skip = epoch, progress.step
-            progress.epoch = epoch
             figures = run.epoch(cast("list[Batch]", loader), progress, len(sampler))
-            progress.step = 0
+            progress = Progress(epoch + 1)
     return figures
 
 
@@ -109,7 +109,11 @@ def start(config: TrainConfig, world: World, kept: Path | None = None) -> Starte
         fused=True,
     )
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
-    clouds = measure_clouds(parts.frames, config, parts.network) if world.is_first else None
+    clouds = None
+    if world.is_first:
+        for line in odd_intensities(parts.frames, config, parts.network):
+            _LOG.warning("%s", line)
+        clouds = measure_clouds(parts.frames, config, parts.network)
     run = Run(
         config, parts.network, model, distiller, optimizer, scheduler, world, parts.origin, clouds
     )

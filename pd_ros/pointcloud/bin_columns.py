@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pd_ros.pointcloud.byte_layout import LARGEST_M, field_view, implausible_share, true_layout
+from pd_ros.pointcloud.byte_layout import LARGEST_M, has_coordinates, implausible_share
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
 
 _NAMES = ("x", "y", "z", "intensity", "ring")
@@ -25,7 +25,6 @@ _LEAST_POINTS = 500  # fewer show no pattern
 # the right one's in clouds of 300 shuffled points. To refuse a good file is the worse error.
 _CLEARLY, _ABOUT = 0.8, 1.1
 _ALIKE = 3.0  # times the mean size of x and y, of points of one kind
-_MANY = 0.1  # share of coordinates that cannot be
 _FAR_M = 300.0  # larger numbers are no nearer to each other
 
 
@@ -76,7 +75,7 @@ def check_columns(path: Path, data: bytes, columns: Columns, told: bool) -> None
     """
     rest = len(data) % columns.size
     other = _better(data, columns) if not told or rest or not _can_be(data, columns) else None
-    hint = f", columns {other.text()} as it seems: say so" if other else ""
+    hint = f", columns {other.text()} as it seems: say so{_rewritten(other)}" if other else ""
     if rest:
         names = ", ".join(field.name for field in column_layout(data, columns).fields)
         kind = "float32" if columns.kind == "f4" else "float64"
@@ -94,6 +93,15 @@ def check_columns(path: Path, data: bytes, columns: Columns, told: bool) -> None
             f"{path}: expected coordinates of up to {LARGEST_M:g} m in {columns.number} columns of"
             f" {columns.kind}, got numbers that are none; the file is damaged or of another kind"
         )
+
+
+def _rewritten(columns: Columns) -> str:
+    """What helps where a command has no such option, for all of a data set are read alike."""
+    read = f"numpy.fromfile(FILE, '{columns.kind}').reshape(-1, {columns.number})"
+    four = f"{read}[:, :4]" if columns.number >= 4 else f"numpy.pad({read}, ((0, 0), (0, 1)))"
+    return (
+        f" (--columns {columns.text()}), or write the usual ones: {four}.astype('f4').tofile(FILE)"
+    )
 
 
 def _better(data: bytes, columns: Columns) -> Columns | None:
@@ -134,14 +142,7 @@ def _repeats(data: bytes, columns: Columns, other: Columns) -> bool:
 
 
 def _can_be(data: bytes, columns: Columns) -> bool:
-    """Whether x, y and z are coordinates, in either byte order."""
-    layout, view = column_layout(data, columns), memoryview(data)
-    if not layout.points:
-        return True
-    layout = true_layout(layout, view)
-    few = layout.every(max(1, layout.points // 1000) | 1)  # odd: lasers come in even numbers
-    xyz = np.stack([field_view(field, few, view) for field in few.fields[:3]])
-    return implausible_share(xyz) <= _MANY
+    return has_coordinates(column_layout(data, columns), data)
 
 
 def _misfit(data: bytes, columns: Columns) -> float:

@@ -56,6 +56,20 @@ def true_layout(
     return other if implausible_share(_coordinates(swapped, data, xyz)) < _FEW else layout
 
 
+def has_coordinates(layout: CloudLayout, data: bytes) -> bool:
+    """Whether x, y and z of a cloud can be metres, in either byte order; so can those of none.
+
+    Raises :class:`CloudError` as :func:`check_cloud` does.
+    """
+    view = memoryview(data)
+    layout = true_layout(layout, view)
+    if not layout.points:
+        return True
+    few = layout.every(max(1, layout.points // 1000) | 1)  # odd: lasers come in even numbers
+    xyz = used_fields(few, USUAL_NAMES).xyz
+    return implausible_share(_coordinates(few, view, xyz)) <= _MANY
+
+
 def implausible_share(metres: NDArray[Any]) -> float:
     """Share of values that are no coordinates, of those that are neither 0 nor not finite.
 

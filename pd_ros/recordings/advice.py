@@ -17,7 +17,8 @@ _HEAD = 4096
 _SCHEMAS = ("ros1msg", "protobuf", "flatbuffer", "jsonschema")  # MCAP's others
 _ROS1 = (
     "expected messages of ROS 2, got an .mcap of ROS 1; give the .bag that it was made of, which"
-    " is read as it is, or record again under ROS 2"
+    " is read as it is (a live replay wants it converted: rosbags-convert --src FILE.bag --dst"
+    " FOLDER), or record again under ROS 2"
 )
 
 
@@ -66,7 +67,23 @@ def explain(where: Path | str, error: Exception) -> str | None:
     """
     if isinstance(error, KeyError) and error.args and error.args[0] in _SCHEMAS:
         return _foreign(where, error.args[0])
+    if isinstance(error, UnicodeDecodeError):  # of text, only metadata.yaml is read
+        return (
+            f"{where}: metadata.yaml: expected text in UTF-8, got another encoding, maybe UTF-16;"
+            " save it as UTF-8"
+        )
     return None
+
+
+def repair(path: Path) -> str:
+    """Return the command that mends a damaged recording of a kind."""
+    if path.suffix == ".bag":
+        return f"rosbag reindex {path} (ROS 1)"
+    if path.suffix == ".mcap":
+        return f"mcap recover {path}"
+    if path.suffix == ".db3":
+        return f"ros2 bag reindex {path.parent}"
+    return f"ros2 bag reindex {path}, after mcap recover FILE of each .mcap"
 
 
 def _foreign(where: Path | str, encoding: str) -> str:

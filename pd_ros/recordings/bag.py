@@ -15,6 +15,7 @@ from pd_ros.recordings.advice import (
     explain,
     refuse_encoding,
     refuse_unreadable,
+    repair,
 )
 from pd_ros.recordings.mcap import RecordingPath
 from pd_ros.recordings.typestore import jazzy_typestore
@@ -101,7 +102,7 @@ class Recording:
     def _times(self, topic: str, start_ns: int | None, stop_ns: int | None) -> Iterator[int]:
         connections = self._connections(topic)
         if connections:
-            with _reading(f"{self.path}: {topic}"):
+            with _reading(self.path, topic):
                 for _, received_ns, _ in self._reader.messages(connections, start_ns, stop_ns):
                     yield received_ns
 
@@ -143,7 +144,7 @@ class Recording:
         if not connections:
             return
         where = f"{self.path}: {topic}"
-        with _reading(where):
+        with _reading(self.path, topic):
             found = self._reader.messages(connections, start_ns, stop_ns)
             for connection, received_ns, data in found:
                 refuse_encoding(where, connection, data)
@@ -222,7 +223,7 @@ def open_recording(path: Path) -> Recording:
 
 
 @contextmanager
-def _reading(where: Path | str) -> Iterator[None]:
+def _reading(path: Path, topic: str = "") -> Iterator[None]:
     """Turn whatever rosbags raises for a damaged or foreign file into one ``ValueError``.
 
     There is no list of what it raises: struct, zstd, lz4, SQLite and YAML errors, assertions.
@@ -232,10 +233,11 @@ def _reading(where: Path | str) -> Iterator[None]:
     except RecordingError:
         raise
     except Exception as error:
+        where = f"{path}: {topic}" if topic else path
         raise ValueError(
             explain(where, error)
             or f"{where}: expected a whole recording, reading it fails: {error or repr(error)};"
-            " copy it again, or repair it (mcap recover FILE, ros2 bag reindex FOLDER)"
+            f" copy it again, or repair it: {repair(path)}"
         ) from error
 
 

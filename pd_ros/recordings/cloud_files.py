@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.pointcloud.bin_columns import Columns, check_columns, column_layout
+from pd_ros.pointcloud.byte_layout import LARGEST_M, has_coordinates
 from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError, CloudLayout
 from pd_ros.pointcloud.pcd import read_pcd
 from pd_ros.recordings.detections import NamedBoxes
-from pd_ros.recordings.label_names import class_numbers, name_classes
+from pd_ros.recordings.label_names import LABELLED, class_numbers, name_classes
 from pd_ros.recordings.npz_view import read_npz_view
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
 # What numpy and its zip reader raise for files that are cut, damaged or of another kind.
@@ -104,6 +105,20 @@ def read_raw(path: Path, columns: Columns | None = None) -> RawCloud:
             f"{path}: columns: expected none for {path.suffix or 'no suffix'}, which says itself"
             f" what it holds; got {columns.text()}, leave it out"
         )
+    cloud = _read_kind(path, columns)
+    try:
+        plausible = has_coordinates(cloud.layout, cloud.data)
+    except CloudError:
+        return cloud  # without x, y or z; whoever decodes it says so
+    if not plausible:
+        raise ValueError(
+            f"{path}: expected coordinates of up to {LARGEST_M:g} m, got numbers that are none;"
+            " the file is damaged or of another kind"
+        )
+    return cloud
+
+
+def _read_kind(path: Path, columns: Columns | None) -> RawCloud:
     match path.suffix:
         case ".bin":
             return _read_bin(path, columns)
@@ -154,7 +169,7 @@ def _read_npz(path: Path) -> CloudFile:
     try:
         with path.open("rb") as raw, _zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
             points = file["points"].astype(np.float32)
-            if "boxes" in file:
+            if "boxes" in file and file.get(LABELLED, True):
                 boxes = file["boxes"].astype(np.float32)
                 numbers = class_numbers(file["cls"])
             view = read_npz_view(file)
@@ -183,6 +198,6 @@ def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:
             f"{path}: boxes: expected [{len(numbers)}, 7] as there are {len(numbers)} cls, got"
             f" {list(boxes.shape)}; write the sweep again, or replay with --no-labels"
         )
-    refuse_unsound_boxes(boxes, lambda index: f"{path}: box {index}")
+    refuse_wrong_labels(boxes, lambda index: f"{path}: box {index}")
     names = name_classes(numbers)
     return NamedBoxes(boxes, names, np.ones(len(names), np.float32))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pd_ros.recordings.detections import NamedBoxes
 
+LABELLED = "labelled"  # an array that is only there, and false, where nobody labelled a sweep
 # The files' class numbers, in the order of these names.
 CLASSES = ("car", "pedestrian", "cyclist")
 

@@ -1,7 +1,7 @@
 """Ground truth beside a recording or a folder of clouds: where it is, and what it becomes."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,16 +12,15 @@ from torch import Tensor
 
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.evaluation.kitti.camera import Calibration, lidar_from_camera, read_calibration
-from pd_ros.evaluation.kitti.labels import read_labels
+from pd_ros.evaluation.kitti.labels import REGION, label_lines, read_labels
 from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.evaluation.lidar import MIN_POINTS, GroundTruth, centre_in_range
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.recordings.detections import NamedBoxes
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 
 # More than float32 rounds off at any distance that a lidar sees.
 _SLACK_M = 0.01
-_REGION = "dontcare"
 
 
 class CameraTruth(NamedTuple):
@@ -52,16 +51,18 @@ def read_label_folder(folder: Path, frame: str) -> NamedBoxes:
                              " add it, or replay with --no-labels")  # fmt: skip
     objects = read_labels(folder / "label_2" / f"{frame}.txt")
     calibration = read_calibration(folder / "calib" / f"{frame}.txt")
-    rows = [i for i, name in enumerate(objects.names) if name.lower() != _REGION]
+    rows = [i for i, name in enumerate(objects.names) if name.lower() != REGION]
     boxes = lidar_from_camera(objects.boxes[rows], calibration)
-    where = folder / "label_2" / f"{frame}.txt"
-    return _named(boxes, [objects.names[i] for i in rows], lambda i: f"{where}: object {rows[i]}")
+    lines = label_lines(folder / "label_2" / f"{frame}.txt")
+    labels = _named(boxes, [objects.names[i] for i in rows])
+    refuse_wrong_labels(labels.boxes, lambda i: lines[rows[i]])
+    return labels
 
 
 def read_label_view(folder: Path, frame: str) -> CameraView:
     """What the labels of one frame of a KITTI object folder cover: image and DontCare regions."""
     objects = read_labels(folder / "label_2" / f"{frame}.txt")
-    rows = [i for i, name in enumerate(objects.names) if name.lower() == _REGION]
+    rows = [i for i, name in enumerate(objects.names) if name.lower() == REGION]
     calibration = read_calibration(folder / "calib" / f"{frame}.txt")
     return CameraView(calibration, objects.image_boxes[rows])
 
@@ -77,7 +78,6 @@ def read_objects_file(path: Path) -> CameraTruth:
             frame: _named(
                 [row["box_xyz_lwh_yaw"] for row in content["objects"]],
                 [str(row["type"]) for row in content["objects"]],
-                partial("frame {}, object {}".format, frame),
             )
             for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
         }
@@ -86,6 +86,8 @@ def read_objects_file(path: Path) -> CameraTruth:
             f"{path}: expected frames with objects of type and box_xyz_lwh_yaw, got {error!r};"
             " correct the file, or replay with --no-labels"
         ) from error
+    for frame, labels in frames.items():
+        refuse_wrong_labels(labels.boxes, partial("{}: frame {}, object {}".format, path, frame))
     calibration = path.parent / "calib_object_style.txt"
     camera = read_calibration(calibration) if calibration.is_file() else None
     return CameraTruth(path, frames, camera)
@@ -124,7 +126,6 @@ def _count_inside(points: Tensor, boxes: Tensor) -> Tensor:
     return torch.stack(counts) if counts else torch.zeros(0, dtype=torch.int64)
 
 
-def _named(boxes: object, names: Sequence[str], where: Callable[[int], str]) -> NamedBoxes:
+def _named(boxes: object, names: Sequence[str]) -> NamedBoxes:
     array = np.asarray(boxes, dtype=np.float32).reshape(len(names), 7)
-    refuse_unsound_boxes(array, where)
     return NamedBoxes(array, tuple(names), np.ones(len(array), np.float32))

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from pd_ros.recordings.bag import DETECTIONS, TRUTH_TOPIC, Recording, is_recordi
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_cloud, read_raw
 from pd_ros.recordings.detections import NamedBoxes, read_detection_array, stamp_ns
 from pd_ros.recordings.labels import read_label_folder, read_label_view, read_objects_file
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 
 _LOG = logging.getLogger("pd_ros.replay")
 
@@ -207,10 +209,13 @@ def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, Name
     if recording.topics.get(topic) == DETECTIONS:
         for _, message in recording.messages(topic):
             stamp = stamp_ns(message.header)
+            where = f"{recording.path}: {topic}: stamp {stamp}"
             try:
-                truth[stamp] = read_detection_array(message)
+                boxes = read_detection_array(message)
             except ValueError as error:
-                raise ValueError(f"{recording.path}: {topic}: stamp {stamp}: {error}") from None
+                raise ValueError(f"{where}: {error}") from None
+            refuse_wrong_labels(boxes.boxes, partial("{}: box {}".format, where))
+            truth[stamp] = boxes
     truth.pop(0, None)  # no stamp: of no cloud in particular
     return truth
 

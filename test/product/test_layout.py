@@ -57,7 +57,11 @@ TRAINING = {
 LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 # What training may import of pd_ros, and who of it may import more.
 OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
-MORE_OF_PD_ROS = {"profile": {"benchmark"}, "benchmark": {"benchmark"}}
+MORE_OF_PD_ROS = {
+    "profile": {"benchmark"},
+    "benchmark": {"benchmark"},
+    "datasets": {"runtime"},  # the checks of clouds that all commands share
+}
 
 ROS = re.compile(r"rclpy|rosidl\w*|ament_\w+|tf2_\w+|\w+_msgs(_py)?|\w+_interfaces|launch(_ros)?")
 

@@ -19,12 +19,12 @@ from pd_ros.evaluation.kitti.camera import (
     project_points,
     read_calibration,
 )
-from pd_ros.evaluation.kitti.labels import KittiObjects, read_labels
+from pd_ros.evaluation.kitti.labels import REGION, KittiObjects, label_lines, read_labels
 from pd_ros.evaluation.kitti.metric import difficulties
 from pd_ros.evaluation.kitti.report import DIFFICULTIES
 from pd_ros.evaluation.kitti.view import CameraView
 from pd_ros.recordings.cloud_files import read_cloud
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 from training.datasets.class_map import ClassMap
 from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import IGNORED, Float32, Frame
@@ -42,7 +42,6 @@ KITTI_CLASSES = {
     "Cyclist": "cyclist",
     "Misc": None,
 }
-_REGION = "dontcare"
 _PNG_HEAD = 24  # bytes up to and with width and height
 
 
@@ -104,26 +103,20 @@ class KittiFrames:
     def _boxes(self, objects: KittiObjects, calibration: Calibration, index: int) -> Float32:
         rows = np.flatnonzero(~_regions(objects))
         boxes = lidar_from_camera(objects.boxes[rows], calibration).astype(np.float32)
-        where = self._where(index)
-        refuse_unsound_boxes(boxes, lambda i: where[rows[i]])
+        where = label_lines(self._file("label_2", index, "txt"))
+        refuse_wrong_labels(boxes, lambda i: where[rows[i]])
         return boxes
 
     def _labels_of(self, objects: KittiObjects, index: int) -> NDArray[np.int64]:
         rows = np.flatnonzero(~_regions(objects))
-        where = self._where(index)
+        where = label_lines(self._file("label_2", index, "txt"))
         labels = [self._class_map.label(objects.names[row], where[row]) for row in rows]
         beyond = difficulties(objects)[rows] > self._hardest
         return np.where(beyond, IGNORED, np.array(labels, dtype=np.int64))
 
-    def _where(self, index: int) -> list[str]:
-        """File and line of every object in the label file; empty lines hold none."""
-        path = self._file("label_2", index, "txt")
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return [f"{path}:{number}" for number, line in enumerate(lines, start=1) if line.split()]
-
 
 def _regions(objects: KittiObjects) -> NDArray[np.bool_]:
-    return np.array([name.lower() == _REGION for name in objects.names], dtype=bool)
+    return np.array([name.lower() == REGION for name in objects.names], dtype=bool)
 
 
 def _all_frames(clouds: Path) -> list[str]:

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.view import CameraView
-from pd_ros.recordings.label_names import CLASSES, class_numbers
+from pd_ros.recordings.label_names import CLASSES, LABELLED, class_numbers
 from pd_ros.recordings.npz_view import read_npz_view
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 from training.datasets.class_map import ClassMap
 from training.datasets.frame import IGNORED, Frame, without_labels
 from training.datasets.regions import add_regions
 
 # Class numbers of the files in the order of these names; any other number is any other object.
 FILE_CLASSES = CLASSES
-_LABELLED = "labelled"
 
 
 class NpzFrames:
@@ -45,8 +45,7 @@ class NpzFrames:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Frame:
-        frame = read_frame(self._files[index], self._labels)
-        return frame if self._labelled else without_labels(frame.points)
+        return read_frame(self._files[index], self._labels, self._labelled)
 
     def name(self, index: int) -> str:
         """The file."""
@@ -60,18 +59,25 @@ class NpzFrames:
         return _to_labels(self._files[index], numbers, self._labels)
 
 
-def read_frame(path: Path, labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES)) -> Frame:
+def read_frame(
+    path: Path,
+    labels: Sequence[int] = (IGNORED,) * len(FILE_CLASSES),
+    with_labels: bool = True,
+) -> Frame:
     """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
 
-    Raises ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
+    ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises
+    ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
-    names = ("points", "boxes", "cls", "num_points", _LABELLED)
+    names = ("points", "boxes", "cls", "num_points", LABELLED)
     (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
-    if not labelled:
+    if not (labelled and with_labels):
         return without_labels(points.astype(np.float32))
+    boxes = boxes.reshape(-1, 7).astype(np.float32)
+    refuse_wrong_labels(boxes, lambda index: f"{path}: box {index}")
     frame = Frame(
         points.astype(np.float32),
-        boxes.reshape(-1, 7).astype(np.float32),
+        boxes,
         _to_labels(path, numbers, labels),
         num_points.astype(np.int64),
     )
@@ -84,7 +90,7 @@ def _read_arrays(path: Path, names: tuple[str, ...]) -> tuple[list[np.ndarray], 
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             whole = np.array(True)  # files say only where nobody labelled them
             arrays = [
-                whole if name == _LABELLED and name not in file else file[name] for name in names
+                whole if name == LABELLED and name not in file else file[name] for name in names
             ]
             return arrays, read_npz_view(file)
     except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:

@@ -70,7 +70,7 @@ def survey_source(
 
 
 def frame_problems(frame: Frame, features: Sequence[str]) -> list[str]:
-    """Say what is wrong with a sweep, one line each; sound ones give nothing."""
+    """Say what is wrong with a sweep's points, one line each; readers refuse wrong boxes."""
     problems = []
     if not len(frame.points):
         problems.append("points: expected some, got none; take the sweep out")
@@ -84,17 +84,7 @@ def frame_problems(frame: Frame, features: Sequence[str]) -> list[str]:
         if low < -_ROUNDING or high > 1 + _ROUNDING:
             problems.append(f"intensity: expected values in [0, 1], got {low:g} to {high:g}; scale"
                             " them")  # fmt: skip
-    for i, box in enumerate(frame.boxes):
-        if not np.isfinite(box).all():
-            problems.append(f"box {i}: expected finite numbers, got {_listed(box)}; correct it")
-        elif (box[3:6] <= 0).any():
-            problems.append(f"box {i}: expected length, width and height above 0 m, got"
-                            f" {_listed(box[3:6])}; correct it or take it out")  # fmt: skip
     return problems
-
-
-def _listed(values: NDArray[np.float32]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
 
 
 def _count(counts: NDArray[np.int64], frame: Frame) -> None:

@@ -22,12 +22,21 @@ from pd_ros.evaluation.operating_point import ALL_RANGES
 from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
 from pd_ros.evaluation.platt_scaling import fit_scaling, held_out_reliability
 from pd_ros.evaluation.reliability import Reliability, measure_reliability
+from pd_ros.pointcloud.training_statistics import expected_clouds
 from pd_ros.process.run_command import command_parser, run_command
 from training.config.run import SourceConfig
+from training.datasets.first_look import remarks_on
+from training.datasets.frame import Frames
 from training.datasets.source import open_source
 from training.evaluate.norm_gap import NormGap, format_norm_gap, measure_norm_gap
 from training.evaluate.pictures import draw_mistakes
-from training.evaluate.scoring import Scores, detect_source, score_sweeps, to_operating_point
+from training.evaluate.scoring import (
+    ScoredSweeps,
+    Scores,
+    detect_source,
+    score_sweeps,
+    to_operating_point,
+)
 
 _LOG = logging.getLogger("training.evaluate")
 
@@ -84,6 +93,8 @@ def _run(options: argparse.Namespace) -> None:
     source = _source(options)
     predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
     classes, scaling = predictor.config.classes, predictor.scaling
+    frames = open_source(source, classes, predictor.config.features)
+    _look_at_clouds(source.title, frames, predictor)
     raw = detect_source(
         lambda points: predictor.infer_uncalibrated(points).detections,
         predictor.config, source, MIN_POINTS,
@@ -106,11 +117,23 @@ def _run(options: argparse.Namespace) -> None:
     if options.json:
         _write_json(options.json, scores, calibration, gap)
     if options.pictures:
-        frames = open_source(source, classes, predictor.config.features)
-        points = scores.operating_point.items()
-        thresholds = {name: ranges[ALL_RANGES].threshold for name, ranges in points}
-        for path in draw_mistakes(options.pictures, sweeps, frames, thresholds):
-            sys.stdout.write(f"picture: {path}\n")
+        _draw(options.pictures, sweeps, frames, scores)
+
+
+def _look_at_clouds(title: str, frames: Frames, predictor: Predictor) -> None:
+    """Print what differs between the first clouds and those of the training."""
+    config = predictor.config
+    expected = expected_clouds(predictor.training, predictor.where)
+    clouds = (frames[i] for i in range(len(frames)))
+    remarks = remarks_on(title, clouds, config.features, config.range_m, expected)
+    sys.stdout.writelines(f"{line}\n" for line in remarks)
+
+
+def _draw(folder: Path, sweeps: ScoredSweeps, frames: Frames, scores: Scores) -> None:
+    points = scores.operating_point.items()
+    thresholds = {name: ranges[ALL_RANGES].threshold for name, ranges in points}
+    for path in draw_mistakes(folder, sweeps, frames, thresholds):
+        sys.stdout.write(f"picture: {path}\n")
 
 
 def _write_json(

@@ -7,12 +7,35 @@ import numpy as np
 
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.pointcloud.statistics import measure_cloud
-from pd_ros.pointcloud.training_statistics import CloudRecord, summarise
+from pd_ros.pointcloud.training_statistics import CloudRecord, expected_clouds, summarise
 from training.batches.loader import TrainingFrames
 from training.config.run import TrainConfig
-from training.datasets.frame import Float32
+from training.datasets.first_look import remarks_on, xyzi
 
 _MEASURED = 40  # sweeps
+
+
+def odd_intensities(
+    frames: TrainingFrames, config: TrainConfig, model: AnyModelConfig
+) -> list[str]:
+    """What is odd about the intensities of the sources, one line each; mostly nothing.
+
+    Where the ground lies and how many points there are is what a network is to learn.
+    """
+    if "intensity" not in model.features:
+        return []
+    lines = []
+    for number, source in enumerate(config.data):
+        sweeps = (frames.plain(number, i) for i in range(frames.sizes[number]))
+        lines += remarks_on(
+            source.title,
+            sweeps,
+            model.features,
+            model.range_m,
+            expected_clouds({}),
+            ("intensity",),
+        )
+    return lines
 
 
 def measure_clouds(
@@ -30,16 +53,5 @@ def measure_clouds(
         frames.plain(int(source), number).points
         for source, number in zip(sources, numbers, strict=True)
     ]
-    contents = [measure_cloud(_xyzi(cloud, model.features), model.range_m) for cloud in clouds]
+    contents = [measure_cloud(xyzi(cloud, model.features), model.range_m) for cloud in clouds]
     return summarise(contents)
-
-
-def _xyzi(points: Float32, features: tuple[str, ...]) -> Float32:
-    """Columns x, y, z, intensity (0 where the model has none) of the newest of several sweeps."""
-    if "time_lag" in features:
-        points = points[points[:, 3 + features.index("time_lag")] == 0]
-    columns = np.zeros((len(points), 4), np.float32)
-    columns[:, :3] = points[:, :3]
-    if "intensity" in features:
-        columns[:, 3] = points[:, 3 + features.index("intensity")]
-    return columns

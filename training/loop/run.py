@@ -103,11 +103,9 @@ class Run:
         """Train one epoch, score it, write everything down."""
         self.network.train()
         frozen_from = self.config.schedule.norm_frozen_from * self.config.schedule.epochs * steps
-        began, waited, names = time.monotonic(), 0.0, ["total"]
-        total = torch.zeros(())
+        began, waited = time.monotonic(), 0.0
         title = f"epoch {progress.epoch + 1}/{self.config.schedule.epochs}"
         bar = tqdm(total=steps, initial=progress.step, desc=title, disable=not self.world.is_first)
-        trained = 0
         batches = iter(loader)
         while True:
             before = time.monotonic()
@@ -121,10 +119,8 @@ class Run:
             progress.step += 1
             bar.update()
             if terms is not None:
-                names, values = list(terms), torch.stack(list(terms.values()))
-                total = total + values
-                trained += 1
-                bar.set_postfix(loss=f"{values[0]:.2f}", refresh=False)
+                progress.add(terms)
+                bar.set_postfix(loss=f"{terms['total']:.2f}", refresh=False)
             stopping = any_over_world(self.stop.asked, self.world)
             if stopping or progress.step % self.config.save_every_steps == 0:
                 self.save(progress)
@@ -132,8 +128,9 @@ class Run:
                 raise self.stop.interrupt
         bar.close()
         seconds = time.monotonic() - began
-        mean = mean_over_world(total.expand(len(names)) / max(trained, 1), self.world)
-        losses = dict(zip(names, mean.tolist(), strict=True))
+        own = progress.means()
+        mean = mean_over_world(torch.tensor(list(own.values())), self.world)
+        losses = dict(zip(own, mean.tolist(), strict=True))
         return self.finish_epoch(progress, losses, seconds, waited / max(seconds, 1e-9))
 
     def _guarded_step(self, batch: Batch, progress: Progress) -> dict[str, Tensor] | None:
@@ -147,10 +144,14 @@ class Run:
     def step(self, batch: Batch, epoch: int) -> dict[str, Tensor] | None:
         """One optimiser step; returns what ``training.loop.step_loss`` gives, on the CPU.
 
-        None where any process has a batch too empty for batch norm: it is left out everywhere.
+        None where any process has a batch too empty for batch norm: it is left out everywhere,
+        and only the schedule goes on.
         """
         terms = self._losses(batch, epoch)
         if any_over_world(terms is None, self.world) or terms is None:
+            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.step()  # without gradients nothing changes, but the schedule wants one
+            self.scheduler.step()
             return None
         read = read_finite(terms, batch, self.out)
         self.optimizer.zero_grad(set_to_none=True)

@@ -2,12 +2,13 @@
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from pd_ros.process.unfinished import whole_file
 from training.config.run import TrainConfig
@@ -15,10 +16,26 @@ from training.config.run import TrainConfig
 
 @dataclass
 class Progress:
-    """How far a run is: ``step`` optimiser steps into ``epoch`` (both from 0)."""
+    """How far a run is: ``step`` optimiser steps into ``epoch`` (both from 0).
+
+    With the sums of what the epoch's losses have been so far, over ``trained`` steps.
+    """
 
     epoch: int = 0
     step: int = 0
+    trained: int = 0  # steps that were not left out
+    sums: dict[str, float] = field(default_factory=dict)
+
+    def add(self, terms: Mapping[str, Tensor]) -> None:
+        """Add the losses of one step."""
+        self.trained += 1
+        for name, value in terms.items():
+            self.sums[name] = self.sums.get(name, 0.0) + float(value)
+
+    def means(self) -> dict[str, float]:
+        """Mean losses of the epoch's steps; a total of 0 where there were none."""
+        sums = self.sums or {"total": 0.0}
+        return {name: value / max(self.trained, 1) for name, value in sums.items()}
 
 
 class Stateful(Protocol):
@@ -41,7 +58,7 @@ def save_state(
     parts: Mapping[str, Stateful],
 ) -> None:
     """Write the state, whole or not at all: a run may be killed at any moment."""
-    state: dict[str, object] = {"epoch": progress.epoch, "step": progress.step}
+    state: dict[str, object] = asdict(progress)
     state |= {"config": config_json, "processes": processes}
     with whole_file(path) as place:
         torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
@@ -82,7 +99,8 @@ def load_state(
         )
     for name, part in parts.items():
         part.load_state_dict(state[name])
-    return Progress(state["epoch"], state["step"])
+    # older versions did not keep the losses
+    return Progress(state["epoch"], state["step"], state.get("trained", 0), state.get("sums", {}))
 
 
 def _read(config_json: str) -> TrainConfig | None:

@@ -13,9 +13,11 @@ from tqdm import tqdm
 
 from pd_ros.benchmark.inputs import load_network
 from pd_ros.detection.device import choose_device
+from pd_ros.pointcloud.bin_columns import Columns, parse_columns
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_files import read_cloud
+from pd_ros.recordings.cloud_options import add_columns
 from training.datasets.frame import Float32
 from training.profile.measure import Profile, ProfileBudget, measure
 from training.profile.picture import draw_costs
@@ -61,7 +63,7 @@ def _profile_all(options: argparse.Namespace) -> list[Profile]:
     models = options.models or published_networks()
     for path in models:  # what is wrong with the last should not come up after all the others
         load_network(path)
-    points = _read_points(options.sweep)
+    points = _read_points(options.sweep, parse_columns(options.columns))
     bar = tqdm(models, desc="profile")
     profiles = []
     for path in bar:
@@ -75,10 +77,10 @@ def published_networks() -> list[Path]:
     return sorted(_NETWORKS.glob("*.yaml"))
 
 
-def _read_points(sweep: Path | None) -> Float32:
+def _read_points(sweep: Path | None, columns: Columns | None) -> Float32:
     if sweep is None:
         return simulate_frame(_SIMULATED_SEED, HDL_64E).points
-    return read_cloud(sweep, intensity_scale=1.0).points
+    return read_cloud(sweep, intensity_scale=1.0, columns=columns).points
 
 
 def _describe(profile: Profile) -> str:
@@ -100,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         " config/model",
     )  # fmt: skip
     add("--sweep", type=Path, help=".npz, .bin or .pcd; default: a simulated sweep (HDL-64E)")
+    add_columns(parser)
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add("--repeats", type=int, default=20, help="timed runs, at least 1")
     add("--seconds", type=float, default=20.0, help="begin no more runs of a detector after")

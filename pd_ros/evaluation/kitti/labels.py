@@ -12,7 +12,9 @@ import numpy as np
 
 from pd_ros.evaluation.matching import Floats
 
+REGION = "dontcare"  # of no object; its numbers say nothing
 _LABEL_COLUMNS = 15
+_ROTATION, _LARGEST_ROTATION, _UNKNOWN = 13, 2 * np.pi + 0.001, -10
 
 
 class KittiObjects(NamedTuple):
@@ -30,9 +32,16 @@ class KittiObjects(NamedTuple):
 def read_labels(path: Path) -> KittiObjects:
     """Read a label file; an empty file has no objects.
 
-    Raises ``ValueError`` that names file and line for a line that is not 15 columns.
+    Raises ``ValueError`` that names file and line for a line that is not 15 columns, or whose
+    rotation is no angle.
     """
     return _read(path, _LABEL_COLUMNS, "type truncated occluded alpha x1 y1 x2 y2 h w l x y z ry")
+
+
+def label_lines(path: Path) -> list[str]:
+    """File and line of every object of a file; empty lines hold none."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [f"{path}:{number}" for number, line in enumerate(lines, start=1) if line.split()]
 
 
 def read_detections(path: Path) -> KittiObjects:
@@ -87,4 +96,7 @@ def _numbers(fields: list[str], columns: int, where: str, meaning: str) -> list[
     if not np.isfinite(values).all():
         raise ValueError(f"{where}: expected finite numbers, got {' '.join(fields)}; correct"
                          " the line")  # fmt: skip
+    if values[_ROTATION] != _UNKNOWN and abs(values[_ROTATION]) > _LARGEST_ROTATION:
+        raise ValueError(f"{where}: rotation_y: expected -2 pi to 2 pi rad, got"
+                         f" {values[_ROTATION]:g}; correct the line (degrees?)")  # fmt: skip
     return values

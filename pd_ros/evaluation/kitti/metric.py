@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pd_ros.evaluation.kitti.labels import KittiObjects
+from pd_ros.evaluation.kitti.labels import REGION, KittiObjects
 from pd_ros.evaluation.kitti.report import DIFFICULTIES, KittiEntry, KittiReport
 from pd_ros.evaluation.matching import Bools, Curve, Floats, MatchFrame, precision_curve
 from pd_ros.evaluation.overlaps import image_coverage, image_overlaps, upright_overlaps
@@ -101,7 +101,7 @@ def _pair_frames(truth: Sequence[KittiObjects], found: Sequence[KittiObjects]) -
     overlaps = upright_overlaps([frame.boxes for frame in truth], [frame.boxes for frame in found])
     pairs = []
     for labels, detections, upright in zip(truth, found, overlaps, strict=True):
-        dontcare = labels.image_boxes[_named(labels, "dontcare")]
+        dontcare = labels.image_boxes[_named(labels, REGION)]
         coverage = image_coverage(dontcare, detections.image_boxes)
         turn = labels.alpha[:, None] - detections.alpha[None, :]
         iou = {

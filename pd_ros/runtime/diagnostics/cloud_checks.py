@@ -182,7 +182,10 @@ def _intensity(
         value += f"; field {name}: {content.no_intensity:.1%} not finite, read as 0"
     span = f"median {record.intensity_median[1]:.2f}, 0.99 quantile {low:.2f} to {top:.2f}"
     advice = _intensity_advice(content, record, preprocessing)
-    return Finding("intensity", value, span, Level.WARN if advice else Level.OK, advice)
+    level = Level.WARN if advice else Level.OK
+    if content.no_intensity and not advice:
+        advice = "look at the driver if there should be none"
+    return Finding("intensity", value, span, level, advice)
 
 
 def _intensity_advice(

@@ -142,11 +142,32 @@ def test_a_batch_that_norm_cannot_take_is_named_and_left_out(tmp_path, caplog) -
     np.savez(path, **whole | {"points": whole["points"][:1] * [0, 0, 1, 1] + [1, 1, 0, 0]})
     plain = {"flip_x": False, "flip_y": False, "rotation_rad": 0, "shift_z_m": 0, "scale": 0}
     schedule = {"epochs": 1, "frames_per_epoch": 2, "batch_size": 1, "norm_frozen_from": 1}
+    schedule["steps"] = {"at_epochs": [2], "warm_up_steps": 10, "warm_up_ratio": 0.1}
     run = write_run(tmp_path, schedule=schedule, augment=plain)
     assert main(["--config", str(run)]) == 0
     assert caplog.text.count("the batch is left out") == 2
     assert str(path) in caplog.text
     assert read_log(tmp_path)[0]["total"] == 0
+    # the schedule went on as if nothing had been left out: 2 of 10 steps from 0.1 to 1
+    full = load_config(run, TrainConfig).schedule.learning_rate
+    assert read_log(tmp_path)[0]["learning_rate"] == pytest.approx(0.28 * full)
+
+
+@pytest.mark.parametrize("saved_at", [3, 8], ids=["the middle", "the last step"])
+def test_losses_of_an_epoch_are_those_of_all_its_steps_wherever_it_was_stopped(
+    saved_at, tmp_path
+) -> None:
+    straight = load_config(write_run(tmp_path), TrainConfig)
+    train(straight, HERE)
+    other = tmp_path / "other"
+    changed = {"out": str(other), "save_every_steps": saved_at}
+    killed = straight.model_copy(update=changed)
+    train_until_saved(killed, HERE)
+    train(killed, HERE)
+    expected = read_log(tmp_path)
+    log = [json.loads(line) for line in (other / "log.jsonl").read_text().splitlines()]
+    for name in ("total", "heatmap", "box"):
+        assert log[0][name] == pytest.approx(expected[0][name], rel=1e-4) != 0
 
 
 @pytest.mark.parametrize("content", [{}, [1], "text", {"config": "{}"}])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 from training.datasets.class_map import ClassMap
 from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import Float32, Frame
@@ -119,7 +119,7 @@ class NuScenesFrames:
         boxes = np.column_stack((centre, size, yaw)).astype(np.float32)
         tokens = self._annotations.token[rows]
         table = f"{self._path}: sample_annotation.json"
-        refuse_unsound_boxes(boxes, lambda i: f"{table}: row {tokens[i]}")
+        refuse_wrong_labels(boxes, lambda i: f"{table}: row {tokens[i]}")
         return boxes
 
     def _velocities(self, index: int) -> Float32:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pd_ros.recordings.sound_boxes import refuse_unsound_boxes
+from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 from training.datasets.class_map import ClassMap
 from training.datasets.file_lists import refuse_missing
 from training.datasets.frame import Float32, Frame
@@ -101,7 +101,7 @@ class WaymoFrames:
     def _boxes(self, index: int) -> Float32:
         table, rows = self._table(index)
         boxes = table.boxes[rows].astype(np.float32)
-        refuse_unsound_boxes(boxes, lambda i: f"{self.name(index)}, box {i}")
+        refuse_wrong_labels(boxes, lambda i: f"{self.name(index)}, box {i}")
         return boxes
 
     def _table(self, index: int) -> tuple[Boxes, NDArray[np.int64]]:
