@@ -88,7 +88,7 @@ class ComparisonSettings:
 
     checkpoint: str
     device: str
-    score_threshold: float
+    score_threshold: float  # below 0: the checkpoint's own for each class
     classes: str  # "car, truck"; empty: all of the teacher's
     intensity_scale: float
     z_offset_m: float

@@ -49,7 +49,7 @@ class ComparedTeacher:
 
     predictor: Predictor
     classes: tuple[str, ...]  # in lower case
-    score_threshold: float
+    thresholds: tuple[float, ...]  # least scores of boxes that are asked for, by class
     ego_distance_m: float = EGO_DISTANCE_M
 
     def compare(self, points: Float32, z_offset_m: float, student: NamedBoxes) -> Comparison:
@@ -71,7 +71,9 @@ class ComparedTeacher:
         found = Detections(found.boxes - lift, found.scores, labels)
         found = found.select(~on_sensor(found.boxes, self.ego_distance_m))
         range_m = self.predictor.config.range_m
-        truth = teacher_truth(found, [range_m], self.score_threshold)
+        # Boxes of no class compared (-1) are never asked for, whatever their threshold.
+        least = found.scores.new_tensor([*self.thresholds, 0.0])[found.labels]
+        truth = teacher_truth(found, [range_m], least)
         return compare(named_detections(student, self.classes), truth, found.scores, self.classes)
 
 

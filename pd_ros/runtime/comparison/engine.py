@@ -38,8 +38,15 @@ class ComparisonEngine:
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._settings = settings
         self._extras = extra_fields(predictor.config.features)
+        own = dict(
+            zip(map(str.lower, predictor.config.classes), predictor.thresholds, strict=True)
+        )
+        thresholds = [
+            own[name] if settings.score_threshold < 0 else settings.score_threshold
+            for name in self.classes
+        ]
         self._teacher = ComparedTeacher(
-            predictor, self.classes, settings.score_threshold, settings.ego_distance_m
+            predictor, self.classes, tuple(thresholds), settings.ego_distance_m
         )
         self._typestore = jazzy_typestore()
         self._store: DisagreementStore | None = None

@@ -30,8 +30,8 @@ COMPARISON_SPECS = (
         "teacher.device", "cpu", "Where the teacher runs: cpu, cuda:N or auto; on the student's"
         " GPU it costs the student time.",
     ),
-    _spec("teacher.score_threshold", 0.3, "Lowest score of a box that the student should find.",
-          limits=(0.0, 1.0)),
+    _spec("teacher.score_threshold", -1.0, "Lowest score of a box that the student should find;"
+          " below 0: the teacher's checkpoint's own for each class.", limits=(-1.0, 1.0)),
     _spec("every", 5, "Compare every n-th cloud of those that the student answers.",
           limits=(1, 100_000)),
     _spec("classes", "", "Classes that are compared, as in 'car, truck'; empty: the teacher's."),

@@ -1,6 +1,8 @@
 """A cloud through the teacher, against the student's boxes; the node's engine without ROS."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +10,9 @@ import torch
 from default_settings import default_comparison
 from small_recording import STORE, cloud_message, cloud_points
 
+from pd_ros.detection.checkpoint import add_to_record
 from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD, open_recording
@@ -95,6 +99,23 @@ def test_an_empty_cloud_and_no_boxes_agree(checkpoint) -> None:
     comparison = engine.compare(cloud_message(STAMP, np.zeros((0, 4), np.float32)), answer)
     assert comparison.disagreement == 0
     assert engine.marker_groups(comparison) == []
+
+
+def test_asked_for_are_boxes_from_the_checkpoints_own_thresholds_on(checkpoint, tmp_path) -> None:
+    own = Path(shutil.copy(checkpoint, tmp_path / "own.safetensors"))
+    scores = Predictor.from_checkpoint(own)(cloud_points())
+    least = float(scores.scores[scores.labels == 0].median())
+    kept = {"precision": 1.0, "recall": 1.0, "ghosts_per_frame": 0.0}
+    classes = {"car": {"threshold": least, **kept}, "pedestrian": {"threshold": 1.0, **kept}}
+    add_to_record(own, {KEY: {"data": "made up", "classes": classes}})
+    asked = {}
+    for threshold in (-1.0, 0.0):
+        engine = ComparisonEngine(default_comparison(own, score_threshold=threshold))
+        answer = detection_array(STORE, STAMP, NamedBoxes.empty(), "lidar")
+        teacher = engine.compare(cloud_message(STAMP, cloud_points()), answer).teacher
+        asked[threshold] = teacher.labels[~teacher.ignore].tolist()
+    assert 0 < asked[-1.0].count(0) < asked[0.0].count(0)
+    assert asked[-1.0].count(1) == 0 < asked[0.0].count(1)
 
 
 def test_three_colours() -> None:
