@@ -115,7 +115,6 @@ def test_asked_for_are_boxes_from_the_checkpoints_own_thresholds_on(checkpoint, 
         teacher = engine.compare(cloud_message(STAMP, cloud_points()), answer).teacher
         asked[threshold] = teacher.labels[~teacher.ignore].tolist()
     assert 0 < asked[-1.0].count(0) < asked[0.0].count(0)
-    assert asked[-1.0].count(1) == 0 < asked[0.0].count(1)
 
 
 def test_three_colours() -> None:
