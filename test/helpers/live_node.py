@@ -178,10 +178,17 @@ def _start(module: str, namespace: str, *arguments: str) -> subprocess.Popen:
 
 @contextmanager
 def heard(client: ClientT) -> Iterator[ClientT]:
-    """A client that spins, once the node listens and its answers can be heard."""
-    with spinning(client):
-        client.wait_until_heard()
-        yield client
+    """A client that spins, once the node listens and its answers can be heard.
+
+    It is destroyed at the end: with several of them left in a process, Fast DDS may wait for
+    itself without end when the next one goes.
+    """
+    try:
+        with spinning(client):
+            client.wait_until_heard()
+            yield client
+    finally:
+        client.destroy_node()
 
 
 @contextmanager

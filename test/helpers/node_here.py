@@ -30,6 +30,7 @@ def node_here(checkpoint: Path, *parameters: str, **arguments: Any) -> Iterator[
         yield node
     finally:
         node.close()
+        node.destroy_node()
         rclpy.try_shutdown()
 
 
@@ -41,7 +42,6 @@ def active(node: DetectorNode) -> Iterator[Client]:
     executor = GuardedExecutor(node.note_failure, node.context)
     with spinning(node, executor), heard(Client(node.get_namespace())) as client:
         yield client
-    client.destroy_node()  # the next test's node is not to hear its publisher
 
 
 def set_parameter(node: DetectorNode, name: str, value: object) -> None:

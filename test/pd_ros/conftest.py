@@ -1,3 +1,5 @@
+import gc
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,24 @@ from pd_ros.ros.fastdds import remove_unfinished_ports
 
 @pytest.fixture(scope="module", autouse=True)
 def ports():
-    """No module waits for what a process that a test has killed was making."""
+    """No module waits for what a process that a test has killed was making.
+
+    Nor for itself: participants that are left in this process deliver to each other directly, and
+    may lock each other out for ever.
+    """
     remove_unfinished_ports()
+    yield
+    gc.collect()  # nodes that nobody holds
+    assert participants() == 0, "nodes of this module were not destroyed"
+
+
+def participants() -> int:
+    """Count the DDS participants of this process, by their threads."""
+    names = []
+    for path in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # ended meanwhile
+            names.append(path.read_text())
+    return sum(name.startswith("dds.ev.") for name in names)
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ def talker(topic):
     try:
         node = Node("talker", context=context)
         yield node.create_publisher(String, topic, 1)
+        node.destroy_node()
     finally:
         rclpy.try_shutdown(context=context)
 

@@ -17,8 +17,8 @@ def test_a_callback_that_hangs_is_an_error_at_the_end_not_a_wait_without_end(mon
     monkeypatch.setattr(timers, "_END_S", 0.2)
     began, go_on = threading.Event(), threading.Event()
     rclpy.init(args=[])
+    node = rclpy.create_node("hanging", namespace=f"/test_spinning_{os.getpid()}")
     try:
-        node = rclpy.create_node("hanging", namespace=f"/test_spinning_{os.getpid()}")
 
         def hang() -> None:
             began.set()
@@ -32,4 +32,5 @@ def test_a_callback_that_hangs_is_an_error_at_the_end_not_a_wait_without_end(mon
             assert began.wait(PATIENCE_S)
     finally:
         go_on.set()
+        node.destroy_node()
         rclpy.try_shutdown()
