@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -169,9 +170,14 @@ def _parse_metadata(
             " metadata; use a file written by training.train"
         )
     version = metadata.get("version", "")
-    if not re.fullmatch("[0-9]{1,9}", version) or int(version) > FORMAT_VERSION:
+    if not re.fullmatch("[0-9]{1,9}", version):
         raise ValueError(
-            f"{path}: format version {version!r} is newer than {FORMAT_VERSION}, the newest this"
+            f"{path}: its metadata is damaged (version: expected a whole number, got"
+            f" {shorten(repr(version), 50)}); train it again"
+        )
+    if int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {version} is newer than {FORMAT_VERSION}, the newest this"
             " pd_ros reads; update pd_ros"
         )
     config, training = (_parse_json(path, metadata, key) for key in ("config", "training"))
