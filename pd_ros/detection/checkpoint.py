@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pd_ros.detection.bev.detector import BevDetector
@@ -100,8 +100,9 @@ def save_checkpoint(
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    content = save(tensors, metadata)  # safetensors' own writer says of no error what it is
     with whole_file(path) as place:
-        save_file(tensors, place, metadata)
+        place.write_bytes(content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.view import CameraView
+from pd_ros.pointcloud.decode import usable_points
 from pd_ros.recordings.cloud_files import NPZ_ERRORS, zip_of_arrays
 from pd_ros.recordings.label_names import CLASSES, LABELLED, class_numbers
 from pd_ros.recordings.npz_view import read_npz_view
@@ -67,21 +68,24 @@ def read_frame(
 ) -> Frame:
     """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
 
+    Points that are not finite and null returns are left out, as in :func:`decode_points`.
+
     ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises
     ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
     names = ("points", "boxes", "cls", "num_points", LABELLED)
     (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
     _check_shape(path, "points", points, (len(points) if points.ndim else 0, 4))
+    points = usable_points(points.astype(np.float32))
     if not (labelled and with_labels):
-        return without_labels(points.astype(np.float32))
+        return without_labels(points)
     count = numbers.size
     _check_shape(path, "boxes", boxes, (count, 7))
     _check_shape(path, "num_points", num_points.ravel(), (count,))
     boxes = boxes.astype(np.float32)
     refuse_wrong_labels(boxes, lambda index: f"{path}: box {index}")
     frame = Frame(
-        points.astype(np.float32),
+        points,
         boxes,
         _to_labels(path, numbers, labels),
         num_points.ravel().astype(np.int64),

@@ -1,5 +1,6 @@
 """The state of a run on disk: what a killed run needs to go on as if nothing had happened."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -60,8 +61,18 @@ def save_state(
     """Write the state, whole or not at all: a run may be killed at any moment."""
     state: dict[str, object] = asdict(progress)
     state |= {"config": config_json, "processes": processes}
+    write_whole(path, state | {name: part.state_dict() for name, part in parts.items()})
+
+
+def write_whole(path: Path, content: object) -> None:
+    """Write what ``torch.load`` reads, whole or not at all; ``OSError`` where there is no room.
+
+    Torch's own writer does not say of an error what it is.
+    """
+    data = io.BytesIO()
+    torch.save(content, data)
     with whole_file(path) as place:
-        torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
+        place.write_bytes(data.getbuffer())
 
 
 def load_state(

@@ -48,6 +48,21 @@ def test_sweeps_by_name_as_they_were_written(tmp_path: Path) -> None:
     assert frame.num_points.tolist() == [1, 0, 1]
 
 
+def test_points_that_are_no_echoes_are_left_out(tmp_path: Path) -> None:
+    """As of the same points in a recording; an intensity that is not finite is missing."""
+    points = [
+        [np.nan, 0, 0, 0],
+        [5, 1, -1, np.nan],
+        [0, 0, 0, 0.5],
+        [1, np.inf, 1, 1],
+        [7, 7, 0, 1],
+    ]
+    write_sweep(tmp_path / "a.npz", points=np.array(points, np.float32))
+    for labelled in (True, False):
+        frame = read_frame(tmp_path / "a.npz", with_labels=labelled)
+        assert frame.points.tolist() == [[5, 1, -1, 0], [7, 7, 0, 1]]
+
+
 def test_class_numbers_that_nobody_knows_are_ignored(tmp_path: Path) -> None:
     for cls in ([7, -2, 1], np.array([[255], [3], [1]], np.uint8)):
         write_sweep(tmp_path / "a.npz", cls=cls)

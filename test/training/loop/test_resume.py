@@ -180,3 +180,12 @@ def test_what_is_no_state_is_said(content, tmp_path, caplog) -> None:
     (tmp_path / "out/state.pt").write_text("no zip, no pickle")
     assert main(["--config", str(run)]) == 2
     assert "state.pt: cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["state.pt", "model.safetensors"])
+def test_a_full_disk_is_one_clear_error(name, tmp_path, caplog) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f"{name}.part").symlink_to("/dev/full")
+    assert main(["--config", str(write_run(tmp_path))]) == 2
+    assert "No space left on device; free space on the disk that is written to" in caplog.text
+    assert not (tmp_path / "out" / name).exists()
