@@ -108,8 +108,15 @@ def load_state(
             f" {processes}; start it with torchrun --nproc-per-node {before}, or give the run"
             " another `out` and this one's checkpoint as initialise_from"
         )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:  # of names, shapes, groups
+        first = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path}: belongs to another network than the run's `model` says now ({first}); give"
+            " the run another `out`, or delete the file to start again"
+        ) from None
     # older versions did not keep the losses
     return Progress(state["epoch"], state["step"], state.get("trained", 0), state.get("sums", {}))
 
