@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pd_ros.process.openmp import wait_briefly
+from pd_ros.process.stop_signals import end_at_once_while_importing
 
 # Programs without a folder of their own lie in commands/, and are called pd_ros.NAME.
 __path__.append(str(Path(__file__).parent / "commands"))
+end_at_once_while_importing()
 wait_briefly()  # whatever is imported from here, and every program's first line, comes after it
 
 if TYPE_CHECKING:

@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from pd_ros.detection.bev.detector import BevDetector
@@ -99,8 +100,9 @@ def save_checkpoint(
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    content = save(tensors, metadata)  # safetensors' own writer says of no error what it is
     with whole_file(path) as place:
-        save_file(tensors, place, metadata)
+        place.write_bytes(content)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -169,9 +171,14 @@ def _parse_metadata(
             " metadata; use a file written by training.train"
         )
     version = metadata.get("version", "")
-    if not re.fullmatch("[0-9]{1,9}", version) or int(version) > FORMAT_VERSION:
+    if not re.fullmatch("[0-9]{1,9}", version):
         raise ValueError(
-            f"{path}: format version {version!r} is newer than {FORMAT_VERSION}, the newest this"
+            f"{path}: its metadata is damaged (version: expected a whole number, got"
+            f" {shorten(repr(version), 50)}); train it again"
+        )
+    if int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format version {version} is newer than {FORMAT_VERSION}, the newest this"
             " pd_ros reads; update pd_ros"
         )
     config, training = (_parse_json(path, metadata, key) for key in ("config", "training"))

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from pd_ros.pointcloud.layout import (
     DATATYPES,
     USUAL_NAMES,
+    CloudBytes,
+    CloudError,
     CloudField,
     CloudLayout,
     FieldNames,
@@ -32,16 +34,27 @@ def field_view(field: CloudField, layout: CloudLayout, data: memoryview) -> NDAr
     )
 
 
+def check_bytes(
+    layout: CloudLayout, data: CloudBytes, names: FieldNames = USUAL_NAMES
+) -> CloudLayout:
+    """As :func:`check_cloud`, with ``row_step`` corrected by what the data holds.
+
+    Costs microseconds for a header that is right, as all that it says of rows fits the data.
+    """
+    view = memoryview(data)  # type: ignore[arg-type]  # numpy's arrays have the protocol, too
+    return check_cloud(_true_rows(layout, view), view.nbytes, names)
+
+
 def true_layout(
     layout: CloudLayout, data: memoryview, names: FieldNames = USUAL_NAMES
 ) -> CloudLayout:
     """Return the layout by which the bytes make sense; mostly the one they came with.
 
-    ``row_step`` is corrected as in :func:`check_cloud`, ``is_bigendian`` where coordinates cannot
+    ``row_step`` is corrected as in :func:`check_bytes`, ``is_bigendian`` where coordinates cannot
     be in metres as it says, and are in the other order. Looks at some points only. Raises
-    :class:`CloudError` as :func:`check_cloud` does.
+    :class:`CloudError` as :func:`check_bytes` does.
     """
-    layout = check_cloud(layout, data.nbytes, names)
+    layout = check_bytes(layout, data, names)
     if layout.points == 0:
         return layout
     xyz = used_fields(layout, names).xyz
@@ -54,6 +67,33 @@ def true_layout(
     other = layout._replace(is_bigendian=not layout.is_bigendian)
     swapped = few._replace(is_bigendian=other.is_bigendian)
     return other if implausible_share(_coordinates(swapped, data, xyz)) < _FEW else layout
+
+
+def _true_rows(layout: CloudLayout, data: memoryview) -> CloudLayout:
+    """Return the layout with the rows apart as far as the data says, where the header is wrong.
+
+    A header may say that rows follow each other without a gap, or nothing possible, while the
+    data is longer. Then either each row has a gap behind it, or the rest was never used: what
+    nobody wrote holds one value. Raises :class:`CloudError` where neither does.
+    """
+    filled = layout.width * layout.point_step
+    row_bytes, rest = divmod(data.nbytes, max(layout.height, 1))
+    gaps_told = layout.row_step > filled and layout.row_step * layout.height <= data.nbytes
+    if not layout.points or layout.height == 1 or rest or row_bytes <= filled or gaps_told:
+        return layout
+    values = np.frombuffer(data, np.uint8)
+    gaps = values.reshape(layout.height, row_bytes)[:, filled:]
+    if (gaps == gaps[0, 0]).all():
+        return layout._replace(row_step=row_bytes)
+    unused = values[layout.height * filled :]
+    if layout.row_step == filled and not (unused == unused[0]).all():
+        raise CloudError(
+            "row_step",
+            f"row_step: expected {row_bytes} for {data.nbytes} bytes of data in {layout.height}"
+            f" rows, got {layout.row_step}, and neither what would lie between such rows nor what"
+            " would be left is empty; correct the header",
+        )
+    return layout
 
 
 def has_coordinates(layout: CloudLayout, data: bytes) -> bool:

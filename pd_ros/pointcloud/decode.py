@@ -53,7 +53,15 @@ def decode_points(
     read by :func:`true_layout`. The result is a new array; ``data`` is only read. A cloud of no
     points gives ``[0, 4 + E]``. Raises :class:`CloudError` as :func:`check_cloud` does.
     """
-    return _without_null(_finite(decode_all(layout, data, decoding)))
+    return usable_points(decode_all(layout, data, decoding))
+
+
+def usable_points(points: Float32) -> Float32:
+    """Points ``[N, 4+]`` without those that are no echoes; an intensity not finite becomes 0.
+
+    See :func:`decode_points`. May change ``points``.
+    """
+    return _without_null(_finite(points))
 
 
 def decode_all(

@@ -144,28 +144,37 @@ def _check_empty(layout: CloudLayout, num_bytes: int) -> None:
 def used_fields(layout: CloudLayout, names: FieldNames = USUAL_NAMES) -> UsedFields:
     """Return the fields of x, y, z and, if there is one, intensity.
 
-    Raises :class:`CloudError` for one that is missing or there twice. An intensity that is named
-    must be there; one that is not named may be missing.
+    A name that no field has is also looked for in upper and lower case (``X`` for ``x``). Raises
+    :class:`CloudError` for one that is missing, or there twice at different places. An intensity
+    that is named must be there; one that is not named may be missing.
     """
     known = [field.name for field in layout.fields]
     wanted = [names.x, names.y, names.z, *([names.intensity] if names.intensity else [])]
-    missing = [name for name in wanted if name not in known]
+    missing = [name for name in wanted if not _fields_of(layout, name)]
     if missing:
         raise CloudError(
             f"no field {', '.join(missing)}",
             f"fields: expected {', '.join(wanted)}, got {', '.join(known) or 'none'}; choose a"
-            " topic or a file of 3D points, or name the fields by input.field_map",
+            " topic or a file of 3D points, rename the fields, or give the node their names by"
+            " input.field_map",
         )
     intensity = names.intensity or _intensity_name(known)
     wanted = [names.x, names.y, names.z, *([intensity] if intensity else [])]
-    doubled = [name for name in wanted if known.count(name) > 1]
-    if doubled:
+    found = [_fields_of(layout, name) for name in wanted]
+    if any(len(fields) > 1 for fields in found):
         raise CloudError(
             "doubled field",
             f"fields: expected each name once, got {', '.join(known)}; rename one of them",
         )
-    x, y, z, *rest = (layout.fields[known.index(name)] for name in wanted)
+    x, y, z, *rest = (fields[0] for fields in found)
     return UsedFields((x, y, z), rest[0] if rest else None)
+
+
+def _fields_of(layout: CloudLayout, name: str) -> list[CloudField]:
+    """Different fields of a name; of the same in another case only where none is spelt so."""
+    same = [field for field in layout.fields if field.name == name]
+    alike = [field for field in layout.fields if field.name.lower() == name.lower()]
+    return list(dict.fromkeys(same or alike))
 
 
 def _intensity_name(known: Sequence[str]) -> str | None:

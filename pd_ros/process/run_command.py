@@ -1,6 +1,7 @@
 """Parse the options of a command and run it: help with examples, errors, Ctrl-C, exit codes."""
 
 import argparse
+import errno
 import io
 import logging
 import signal
@@ -39,6 +40,13 @@ class DefaultsHelpFormatter(
         return super()._get_help_string(action)
 
 
+def _describe(problem: Exception) -> str:
+    """The text of an error; a full disk does not say itself what to do."""
+    full = isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "; free space on the disk that is written to, or choose another" if full else ""
+    return f"{problem}{advice}"
+
+
 def run_command(
     name: str, command: Callable[[], str | int | None], log: logging.Logger | None = None
 ) -> int:
@@ -59,7 +67,8 @@ def run_command(
                 sys.stdout.write(result + "\n")
                 result = 0
             return result or 0
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError) as problem:
+        error = _describe(problem)
         if log is None:
             sys.stderr.write(f"{name}: {error}\n")
         else:

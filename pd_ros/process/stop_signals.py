@@ -6,6 +6,7 @@ midst Python would answer Ctrl-C with a traceback.
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +19,17 @@ _ENDING = (*_STOPPING, signal.SIGHUP)
 _AGAIN_S = 0.05
 # After a signal: to hear of it, to end then, and to leave ROS by force. launch kills after 5 s.
 _HEAR_S, _END_S, _LEAVE_S = 1.0, 3.0, 0.5
+
+
+def end_at_once_while_importing() -> None:
+    """Let Ctrl-C end ``python -m`` at once and quietly, until the command listens itself.
+
+    Python says ``-m`` in the place of the program while it looks for it, which is when it imports
+    the packages around it. Nothing changes for programs of others that import these.
+    """
+    asked = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if sys.argv[:1] == ["-m"] and asked:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Stopped(BaseException):

@@ -14,7 +14,6 @@ PACKED_SUFFIXES = (".db3.zstd", ".mcap.zstd", ".bag.active")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no CDR begins so
 _INDEX = re.compile(rb"index_pos=(.{8})", re.DOTALL)  # in the header of a ROS 1 bag
 _HEAD = 4096
-_SCHEMAS = ("ros1msg", "protobuf", "flatbuffer", "jsonschema")  # MCAP's others
 _ROS1 = (
     "expected messages of ROS 2, got an .mcap of ROS 1; give the .bag that it was made of, which"
     " is read as it is (a live replay wants it converted: rosbags-convert --src FILE.bag --dst"
@@ -63,10 +62,18 @@ def refuse_encoding(where: str, connection: Connection, message: bytes) -> None:
 def explain(where: Path | str, error: Exception) -> str | None:
     """Return what a recording is that rosbags failed on by an error; None: damaged, for all known.
 
-    What rosbags lacks is a reader of the definitions of messages.
+    What rosbags lacks is a reader of the definitions of messages in other languages, or one of
+    the definitions. It says so by the name of either alone; names of messages have a slash.
     """
-    if isinstance(error, KeyError) and error.args and error.args[0] in _SCHEMAS:
-        return _foreign(where, error.args[0])
+    missing = error.args[0] if isinstance(error, KeyError) and error.args else None
+    if isinstance(missing, str) and "/" not in missing:
+        return _foreign(where, missing)
+    if isinstance(missing, str):
+        return (
+            f"{where}: expected the definitions of all messages, got none of {missing!a};"
+            " write the topic of the clouds alone (mcap filter FILE -y TOPIC -o OUT), or record"
+            " again"
+        )
     if isinstance(error, UnicodeDecodeError):  # of text, only metadata.yaml is read
         return (
             f"{where}: metadata.yaml: expected text in UTF-8, got another encoding, maybe UTF-16;"

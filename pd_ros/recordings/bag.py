@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -194,11 +195,9 @@ def is_recording(path: Path) -> bool:
 
     So do packed ones, which :func:`open_recording` refuses, saying what to do.
     """
-    return (
-        path.suffix in _FILE_SUFFIXES
-        or path.name.endswith(PACKED_SUFFIXES)
-        or (path / "metadata.yaml").is_file()
-    )
+    if path.is_dir():  # whatever its name
+        return (path / "metadata.yaml").is_file()
+    return path.suffix in _FILE_SUFFIXES or path.name.endswith(PACKED_SUFFIXES)
 
 
 def open_recording(path: Path) -> Recording:
@@ -236,7 +235,8 @@ def _reading(path: Path, topic: str = "") -> Iterator[None]:
         where = f"{path}: {topic}" if topic else path
         raise ValueError(
             explain(where, error)
-            or f"{where}: expected a whole recording, reading it fails: {error or repr(error)};"
+            or f"{where}: expected a whole recording, reading it fails:"
+            f" {shorten(str(error) or repr(error), 300)};"
             f" copy it again, or repair it: {repair(path)}"
         ) from error
 

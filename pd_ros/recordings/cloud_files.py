@@ -25,7 +25,7 @@ from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 
 SUFFIXES = (".bin", ".npz", ".npy", ".pcd")
 # What numpy and its zip reader raise for files that are cut, damaged or of another kind.
-_NPZ_ERRORS = (
+NPZ_ERRORS = (
     OSError, EOFError, KeyError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError,
     RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -150,7 +150,7 @@ def _columns(points: NDArray[Any]) -> tuple[CloudLayout, bytes]:
 def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
     try:
         points = np.load(path, allow_pickle=False)
-    except _NPZ_ERRORS as error:
+    except NPZ_ERRORS as error:
         raise ValueError(
             f"{path}: expected an array (.npy): {error}; the file is damaged or of another kind"
         ) from None
@@ -167,13 +167,13 @@ def _read_npy(path: Path) -> tuple[CloudLayout, bytes]:
 def _read_npz(path: Path) -> CloudFile:
     boxes, numbers = None, list[int]()
     try:
-        with path.open("rb") as raw, _zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
-            points = file["points"].astype(np.float32)
+        with path.open("rb") as raw, zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
+            points = numbers_of(file, "points")
             if "boxes" in file and file.get(LABELLED, True):
-                boxes = file["boxes"].astype(np.float32)
+                boxes = numbers_of(file, "boxes")
                 numbers = class_numbers(file["cls"])
             view = read_npz_view(file)
-    except _NPZ_ERRORS as error:
+    except NPZ_ERRORS as error:
         raise ValueError(
             f"{path}: expected a sweep (.npz with points, and cls where it has boxes): {error};"
             " the file is damaged or of another kind"
@@ -186,10 +186,19 @@ def _read_npz(path: Path) -> CloudFile:
     return CloudFile(points, None if boxes is None else _named_boxes(path, boxes, numbers), view)
 
 
-def _zip_of_arrays(content: object) -> NpzFile:
+def zip_of_arrays(content: object) -> NpzFile:
+    """What numpy loaded, if it is an .npz; ``ValueError`` for one array without a name."""
     if not isinstance(content, NpzFile):
         raise ValueError("got one array, not named ones")
     return content
+
+
+def numbers_of(file: NpzFile, name: str) -> Float32:
+    """One array of an .npz in float32; ``ValueError`` for one of no real numbers."""
+    values: NDArray[Any] = file[name]
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{name}: expected numbers, got {values.dtype}")
+    return values.astype(np.float32)
 
 
 def _named_boxes(path: Path, boxes: Float32, numbers: list[int]) -> NamedBoxes:

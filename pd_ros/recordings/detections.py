@@ -23,6 +23,7 @@ class NamedBoxes(NamedTuple):
     names: tuple[str, ...]  # [M]
     scores: Float32  # [M], 1 where the source gives none
     ids: tuple[str, ...] = ()  # [M] of the tracks; () where nothing is tracked
+    frame_id: str = ""  # where the boxes are; "" where the source does not say
 
     @classmethod
     def empty(cls) -> "NamedBoxes":
@@ -59,6 +60,7 @@ def read_detection_array(message: Any) -> NamedBoxes:
         tuple(names),
         np.array(scores, np.float32),
         ids if any(ids) else (),
+        message.header.frame_id,
     )
 
 

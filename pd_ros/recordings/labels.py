@@ -79,9 +79,11 @@ def read_objects_file(path: Path) -> CameraTruth:
                 [row["box_xyz_lwh_yaw"] for row in content["objects"]],
                 [str(row["type"]) for row in content["objects"]],
             )
-            for frame, content in json.loads(path.read_text(encoding="utf-8"))["frames"].items()
+            for frame, content in json.loads(path.read_text(encoding="utf-8-sig"))[
+                "frames"
+            ].items()
         }
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(
             f"{path}: expected frames with objects of type and box_xyz_lwh_yaw, got {error!r};"
             " correct the file, or replay with --no-labels"

@@ -96,6 +96,7 @@ class RecordingSource:
         for a cloud that cannot be read, and at the end if there was none.
         """
         seen: set[int] = set()
+        warned = False
         with open_recording(self.path) as recording:
             for received_ns, message in recording.messages(self.topic):
                 stamp = stamp_ns(message.header)
@@ -104,6 +105,7 @@ class RecordingSource:
                     name += 1
                 seen.add(name)
                 points, truth = self.decode(message, name), self.truth.get(stamp)
+                warned = warned or self.warn_of_frames(stamp, message.header.frame_id)
                 yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
             if not seen:
                 raise ValueError(recording.empty(self.topic))
@@ -113,6 +115,21 @@ class RecordingSource:
                 " nothing is measured: publish labels with the header of their cloud",
                 self.path, len(self.truth), self.topic, min(self.truth), min(seen),
             )  # fmt: skip
+
+    def warn_of_frames(self, stamp: int, frame_id: str) -> bool:
+        """Warn where the labels of a cloud are in another frame than it; returns whether so.
+
+        They are taken as they are: nobody asks a recording for transforms.
+        """
+        labels = self.truth[stamp].frame_id if stamp in self.truth else ""
+        if not (labels and frame_id) or labels.lstrip("/") == frame_id.lstrip("/"):
+            return False
+        _LOG.warning(
+            "%s: stamp %d: its labels are in the frame %s, the cloud on %s is in %s; their boxes"
+            " are taken as if in the frame of the cloud: publish labels in that frame",
+            self.path, stamp, labels, self.topic, frame_id,
+        )  # fmt: skip
+        return True
 
     def raw_clouds(self) -> Iterator[tuple[str, CloudLayout, CloudBytes]]:
         """Read one cloud after another as it is, with the names of recording and topic."""

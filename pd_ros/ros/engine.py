@@ -10,8 +10,9 @@ from rclpy.node import Node
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
+from pd_ros.pointcloud.byte_layout import check_bytes
 from pd_ros.pointcloud.cdr import CloudMessage
-from pd_ros.pointcloud.layout import CloudError, check_cloud
+from pd_ros.pointcloud.layout import CloudError
 from pd_ros.ros.cloud_subscription import CloudSubscription
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.execution.guarded_executor import Report
@@ -122,7 +123,7 @@ class Engine:
         self._reporter.saw(cloud)
         age_ms = self._age_ms(cloud)
         try:
-            check_cloud(cloud.layout, len(cloud.data), self.settings.decoding.names)
+            check_bytes(cloud.layout, cloud.data, self.settings.decoding.names)
             self._check_age(age_ms)
         except CloudError as error:
             self._reject(error.reason, str(error))

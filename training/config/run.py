@@ -203,7 +203,7 @@ class TrainConfig(FrozenConfig):
     initialise_from: str | None = None  # checkpoint to start from
     distill: DistillConfig | None = None
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where hardware has it
-    workers: Annotated[int, Field(ge=0)] = 1
+    workers: Annotated[int, Field(ge=0, le=1024)] = 1
     out: str  # folder of the run
     licence: str = "Apache-2.0"  # of the weights; data may restrict it
     store: Literal["fp32", "fp16"] = "fp16"  # weight matrices of the checkpoint

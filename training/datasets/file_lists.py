@@ -83,7 +83,7 @@ def _read_drives(path: Path) -> dict[str, str]:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path}: expected a JSON file, got {error}; correct the path") from None
 
 

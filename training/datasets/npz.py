@@ -1,13 +1,15 @@
 """Folders of ``.npz`` sweeps: the simulator's, and real ones in the same format."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.view import CameraView
+from pd_ros.pointcloud.decode import usable_points
+from pd_ros.recordings.cloud_files import NPZ_ERRORS, zip_of_arrays
 from pd_ros.recordings.label_names import CLASSES, LABELLED, class_numbers
 from pd_ros.recordings.npz_view import read_npz_view
 from pd_ros.recordings.sound_boxes import refuse_wrong_labels
@@ -66,34 +68,50 @@ def read_frame(
 ) -> Frame:
     """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
 
+    Points that are not finite and null returns are left out, as in :func:`decode_points`.
+
     ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises
     ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
     names = ("points", "boxes", "cls", "num_points", LABELLED)
     (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
+    _check_shape(path, "points", points, (len(points) if points.ndim else 0, 4))
+    points = usable_points(points.astype(np.float32))
     if not (labelled and with_labels):
-        return without_labels(points.astype(np.float32))
-    boxes = boxes.reshape(-1, 7).astype(np.float32)
+        return without_labels(points)
+    count = numbers.size
+    _check_shape(path, "boxes", boxes, (count, 7))
+    _check_shape(path, "num_points", num_points.ravel(), (count,))
+    boxes = boxes.astype(np.float32)
     refuse_wrong_labels(boxes, lambda index: f"{path}: box {index}")
     frame = Frame(
-        points.astype(np.float32),
+        points,
         boxes,
         _to_labels(path, numbers, labels),
-        num_points.astype(np.int64),
+        num_points.ravel().astype(np.int64),
     )
     return frame if view is None else add_regions(frame, view)
+
+
+def _check_shape(path: Path, name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` for an array of another shape, or of no real numbers."""
+    if values.shape != shape or values.dtype.kind not in "fiu":
+        raise ValueError(
+            f"{path}: {name}: expected numbers {list(shape)}, got {values.dtype}"
+            f" {list(values.shape)}; write the sweep again"
+        )
 
 
 def _read_arrays(path: Path, names: tuple[str, ...]) -> tuple[list[np.ndarray], CameraView | None]:
     try:
         # Opened here, because numpy leaves a damaged file open.
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with path.open("rb") as raw, zip_of_arrays(np.load(raw, allow_pickle=False)) as file:
             whole = np.array(True)  # files say only where nobody labelled them
             arrays = [
                 whole if name == LABELLED and name not in file else file[name] for name in names
             ]
             return arrays, read_npz_view(file)
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except NPZ_ERRORS as error:
         raise ValueError(
             f"{path}: expected a labelled sweep (.npz with points, boxes, cls, num_points),"
             f" got {error}; write it again or take it out of the folder"

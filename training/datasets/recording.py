@@ -124,10 +124,13 @@ class RecordingFrames:
 
 def _find_clouds(source: RecordingSource) -> list[_Place]:
     places: list[_Place] = []
+    warned = False
     with open_recording(source.path) as recording:
         for received_ns, message in recording.messages(source.topic):
             last = places[-1] if places else None
             same = last is not None and last.received_ns == received_ns
             number = last.number + 1 if last is not None and same else 0
-            places.append(_Place(received_ns, number, stamp_ns(message.header)))
+            stamp = stamp_ns(message.header)
+            warned = warned or source.warn_of_frames(stamp, message.header.frame_id)
+            places.append(_Place(received_ns, number, stamp))
     return places

@@ -38,9 +38,19 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f" safely ({first}); save its model_state again with torch.save"
         ) from None
     state = content.get("model_state", content) if isinstance(content, Mapping) else None
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping) or not state or not all(map(_is_weight, state.items())):
         raise ValueError(
-            f"{path}: expected OpenPCDet's dictionary with model_state, or its weights by name;"
-            " check which program wrote it"
+            f"{path}: expected OpenPCDet's dictionary with model_state, or its weights by name"
+            " (plain tensors of real numbers); check which program wrote it"
         )
     return dict(state)
+
+
+def _is_weight(item: tuple[object, object]) -> bool:
+    name, value = item
+    return (
+        isinstance(name, str)
+        and isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and not (value.is_quantized or value.is_complex() or value.is_meta)
+    )

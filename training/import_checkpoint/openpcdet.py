@@ -40,8 +40,8 @@ class Part(NamedTuple):
 def convert(weights: Mapping[str, Tensor], model: BevDetector, config: ModelConfig) -> None:
     """Fill a network with the weights of an OpenPCDet checkpoint (its ``model_state``).
 
-    Raises ``ValueError`` that lists every weight that is missing, left over or of another shape;
-    then nothing was filled. A convolution whose batch norm makes its bias needless may come
+    Raises ``ValueError`` that lists every weight that is missing, left over, of another type or
+    shape; then nothing was filled. A convolution whose batch norm makes its bias needless may come
     without one: it is 0.
     """
     weights = without_wrappers(weights)
@@ -110,6 +110,8 @@ def _problems(
     for name, pieces in parts.items():
         for source, rows in pieces:
             expected = state[name][rows]
+            if source in known and not weights[source].is_floating_point():
+                yield f"of another type: {source}: expected floats, got {weights[source].dtype}"
             if source in known and _fitted(weights[source], expected).shape != expected.shape:
                 got = tuple(_fitted(weights[source], expected).shape)
                 yield f"of another shape: {source}: expected {tuple(expected.shape)}, got {got}"

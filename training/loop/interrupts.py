@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pd_ros.process.stop_signals import Terminated
 from training.batches.collate import Batch
+from training.loop.state import write_whole
 
 
 class StopRequest:
@@ -76,7 +77,7 @@ def read_finite(terms: Mapping[str, Tensor], batch: Batch, out: Path) -> dict[st
     if math.isfinite(read["total"]):
         return read
     path = out / "bad_batch.pt"
-    torch.save(tuple(batch), path)
+    write_whole(path, tuple(batch))
     text = ", ".join(f"{name} {float(value):.3g}" for name, value in read.items())
     raise ValueError(
         f"the loss is not finite ({text}); the batch is in {path}, the last good state beside"

@@ -1,5 +1,6 @@
 """The state of a run on disk: what a killed run needs to go on as if nothing had happened."""
 
+import io
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -60,8 +61,18 @@ def save_state(
     """Write the state, whole or not at all: a run may be killed at any moment."""
     state: dict[str, object] = asdict(progress)
     state |= {"config": config_json, "processes": processes}
+    write_whole(path, state | {name: part.state_dict() for name, part in parts.items()})
+
+
+def write_whole(path: Path, content: object) -> None:
+    """Write what ``torch.load`` reads, whole or not at all; ``OSError`` where there is no room.
+
+    Torch's own writer does not say of an error what it is.
+    """
+    data = io.BytesIO()
+    torch.save(content, data)
     with whole_file(path) as place:
-        torch.save(state | {name: part.state_dict() for name, part in parts.items()}, place)
+        place.write_bytes(data.getbuffer())
 
 
 def load_state(
@@ -97,8 +108,15 @@ def load_state(
             f" {processes}; start it with torchrun --nproc-per-node {before}, or give the run"
             " another `out` and this one's checkpoint as initialise_from"
         )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:  # of names, shapes, groups
+        first = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path}: belongs to another network than the run's `model` says now ({first}); give"
+            " the run another `out`, or delete the file to start again"
+        ) from None
     # older versions did not keep the losses
     return Progress(state["epoch"], state["step"], state.get("trained", 0), state.get("sums", {}))
 

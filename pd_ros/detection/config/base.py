@@ -5,7 +5,7 @@ The only file that reads configs, and the one that says what is wrong with them.
 
 import reprlib
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import (
@@ -90,13 +90,26 @@ def read_yaml(path: Path) -> object:
             f" {error.start}); save the file as UTF-8"
         ) from None
     try:
-        content: object = yaml.safe_load(text)
+        content: object = yaml.load(text, _Loader)
     # Also what its values raise (a month 13).
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{path}: is not valid YAML: {error}") from None
     except RecursionError:
         raise ValueError(f"{path}: is nested too deeply for a config; correct it") from None
     return content
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that is there twice, of which YAML's would take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Make the dictionary of a node."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for (key, _), name in zip(node.value, keys, strict=False):
+            if name != "<<" and keys.count(name) > 1:
+                problem = f"the key {name} is there {keys.count(name)} times; keep one"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def parse_config(content: object, kind: type[ConfigT], where: str) -> ConfigT:

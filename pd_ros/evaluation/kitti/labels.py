@@ -40,7 +40,7 @@ def read_labels(path: Path) -> KittiObjects:
 
 def label_lines(path: Path) -> list[str]:
     """File and line of every object of a file; empty lines hold none."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _text(path).splitlines()
     return [f"{path}:{number}" for number, line in enumerate(lines, start=1) if line.split()]
 
 
@@ -63,8 +63,7 @@ def upright_boxes(size_hwl: Floats, bottom_xyz: Floats, rotation_y: Floats) -> F
 
 def _read(path: Path, columns: int, meaning: str) -> KittiObjects:
     names, rows = [], []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         fields = line.split()
         if not fields:
             continue
@@ -80,6 +79,11 @@ def _read(path: Path, columns: int, meaning: str) -> KittiObjects:
         boxes=upright_boxes(values[:, 7:10], values[:, 10:13], values[:, 13]),
         scores=values[:, 14] if columns > _LABEL_COLUMNS else np.zeros(len(values)),
     )
+
+
+def _text(path: Path) -> str:
+    """The text of a file; some editors begin it with a mark of its encoding."""
+    return path.read_text(encoding="utf-8-sig", errors="replace")
 
 
 def _numbers(fields: list[str], columns: int, where: str, meaning: str) -> list[float]:

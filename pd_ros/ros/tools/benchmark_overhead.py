@@ -22,8 +22,8 @@ from vision_msgs.msg import Detection3D, Detection3DArray, ObjectHypothesisWithP
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
+from pd_ros.pointcloud.byte_layout import check_bytes
 from pd_ros.pointcloud.cdr import parse_cloud
-from pd_ros.pointcloud.layout import check_cloud
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.ros.detection_publisher import DetectionPublisher
@@ -106,7 +106,7 @@ def our_way(node: Node) -> Callable[[bytes], None]:
 
     def way(cdr: bytes) -> None:
         cloud = parse_cloud(cdr)
-        check_cloud(cloud.layout, len(cloud.data), settings.decoding.names)
+        check_bytes(cloud.layout, cloud.data, settings.decoding.names)
         answer = pipeline(cloud, settings)
         publisher.publish(cloud.header, answer.detections, settings.names, settings.markers)
 

@@ -76,3 +76,32 @@ def test_rows_with_gaps_are_read_as_row_step_says() -> None:
     layout, data = packed(points, "<f4", 64, gap=10)
     assert check_cloud(layout, len(data)) == layout
     np.testing.assert_array_equal(decode_points(layout, data), points)
+
+
+@pytest.mark.parametrize("row_step", [300 * 18, 0, 77, 2**32 - 1])
+@pytest.mark.parametrize(("gap", "filler"), [(10, b"\0"), (54, b"\0"), (3, b"\xff")])
+def test_gaps_that_row_step_does_not_tell_are_seen(row_step, gap, filler) -> None:
+    points = street()[: 64 * 300].copy()
+    points[-40:] = 0  # echoes from the sky: the end is as empty as the gaps
+    layout, data = packed(points, "<f4", 64, gap)
+    step = layout.row_step
+    filled = b"".join(
+        data[at : at + step - gap] + filler * gap for at in range(0, 64 * step, step)
+    )
+    np.testing.assert_array_equal(
+        decode_points(layout._replace(row_step=row_step), filled), points[:-40]
+    )
+
+
+def test_bytes_that_were_never_used_are_no_gaps() -> None:
+    points = street()[: 64 * 300]
+    layout, data = packed(points, "<f4", 64)
+    for unused in (64 * 18, 64 * 1000, 5):
+        np.testing.assert_array_equal(decode_points(layout, data + bytes(unused)), points)
+
+
+def test_neither_gaps_nor_unused_bytes_are_refused() -> None:
+    layout, data = packed(street()[: 64 * 300], "<f4", 64)
+    rest = np.random.default_rng(0).bytes(64 * 18)
+    with pytest.raises(CloudError, match=r"row_step: expected 5418 .* got 5400, and neither"):
+        decode_points(layout, data + rest)

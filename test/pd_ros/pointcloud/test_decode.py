@@ -145,6 +145,20 @@ def test_the_best_name_of_intensity_wins_and_without_one_it_is_0() -> None:
     assert decode_points(plain(1, step=20, fields=fields[:3]), data).tolist() == [[1, 2, 3, 0]]
 
 
+def test_names_in_another_case_are_read_unless_one_is_spelt_as_expected() -> None:
+    fields = tuple(CloudField(f.name.upper(), f.offset, 7) for f in XYZI)
+    data = struct.pack("<4f", 1, 2, 3, 0.25)
+    assert decode_points(plain(1, fields=fields), data).tolist() == [[1, 2, 3, 0.25]]
+    both = (CloudField("X", 8, 7), *XYZI)
+    assert decode_points(plain(1, fields=both), data).tolist() == [[1, 2, 3, 0.25]]
+
+
+def test_a_field_that_is_there_twice_at_one_place_is_one() -> None:
+    data = struct.pack("<4f", 1, 2, 3, 0.25)
+    layout = plain(1, fields=(*XYZI, XYZI[0], XYZI[3]))
+    assert decode_points(layout, data).tolist() == [[1, 2, 3, 0.25]]
+
+
 def test_organised_cloud_in_its_order_without_the_rows_padding() -> None:
     rows = [struct.pack("<8f", *range(8 * r, 8 * r + 8)) for r in range(3)]
     data = b"....".join(rows)  # the last row needs no padding
@@ -207,7 +221,10 @@ def test_no_points_are_a_good_cloud(width: int, height: int, fields) -> None:
         (plain(1, step=15), 99, "point_step", "field intensity: .*point_step 15, got offset 12"),
         (plain(1, fields=XYZI[1:]), 99, "no field x", "expected x, y, z, got y, z, intensity"),
         (plain(1, fields=()), 99, "no field x, y, z", "got none"),
-        (plain(1, fields=(*XYZI, XYZI[0])), 99, "doubled field", "expected each name once"),
+        (plain(1, fields=(*XYZI, CloudField("x", 4, 7))), 99, "doubled field", "each name once"),
+        (plain(1, fields=(*XYZI, CloudField("x", 0, 6))), 99, "doubled field", "each name once"),
+        (plain(1, fields=(CloudField("X", 0, 7), CloudField("X", 4, 7), *XYZI[1:])), 99,
+         "doubled field", "each name once"),
         (plain(1, fields=(CloudField("x", 0, 9), *XYZI[1:])), 99, "datatype", "got 9"),
         (plain(1, fields=(CloudField("x", 0, 0), *XYZI[1:])), 99, "datatype", "got 0"),
         (plain(1, fields=(CloudField("x", 2**32 - 1, 7), *XYZI[1:])), 99, "point_step", "offset"),

@@ -152,3 +152,33 @@ def test_the_help_of_a_node_shows_an_example_and_starts_nothing(program) -> None
     assert process.returncode == 0
     assert "ros2 run pd_ros" in log
     assert "--params-file FILE" in log
+
+
+# Shells start what is in the background with Ctrl-C ignored, tests included.
+INTERRUPTIBLE = ["env", "--default-signal=INT"]
+
+
+@pytest.mark.parametrize("module", ["training.train", "pd_ros.replay"])
+def test_ctrl_c_in_the_midst_of_the_imports_is_no_traceback(module, tmp_path) -> None:
+    slow = "import time\nprint('importing', flush=True)\ntime.sleep(600)\n"
+    for name in ("torch", "numpy"):
+        (tmp_path / f"{name}.py").write_text(slow)
+    paths = {"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    with subprocess.Popen(
+        [*INTERRUPTIBLE, sys.executable, "-m", module],
+        env={**os.environ, **paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, said) == (-signal.SIGINT, "")
+
+
+def test_who_imports_the_package_keeps_the_answer_to_ctrl_c() -> None:
+    code = "import signal, pd_ros; print(signal.getsignal(2) is signal.default_int_handler)"
+    command = [*INTERRUPTIBLE, sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "True\n"

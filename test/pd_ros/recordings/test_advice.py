@@ -63,11 +63,18 @@ def test_ros1_messages_in_an_mcap(profile, tmp_path, model_path, capsys) -> None
 
 
 def test_messages_of_other_encodings_in_an_mcap(tmp_path, model_path, capsys) -> None:
-    for schema, encoding in (("protobuf", "protobuf"), ("ros2msg", "json")):
+    for schema, encoding in (("protobuf", "protobuf"), ("ros2msg", "json"), ("own", "own")):
         path = tmp_path / f"{encoding}.mcap"
         write_mcap(path, CLOUDS, "/top", POINT_CLOUD, DEFINITION, "", schema, encoding)
         said = refusal(capsys, path, model_path, tmp_path / "out")
         assert f"got some of {encoding}" in said and "mcap filter" in said
+
+
+def test_a_definition_that_is_not_there(tmp_path, model_path, capsys) -> None:
+    path = tmp_path / "a.mcap"
+    write_mcap(path, CLOUDS, "/top", POINT_CLOUD, "std_msgs/Header header\n")
+    said = refusal(capsys, path, model_path, tmp_path / "out")
+    assert "expected the definitions of all messages, got none of 'std_msgs/msg/Header'" in said
 
 
 @pytest.mark.parametrize("storage", [StoragePlugin.SQLITE3, StoragePlugin.MCAP])

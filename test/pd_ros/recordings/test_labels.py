@@ -172,6 +172,18 @@ def test_labels_by_which_nothing_can_be_measured_are_refused(
     assert "(car, pedestrian), which are not asked for: '0' (3), '1' (3)" in said
 
 
+@pytest.mark.parametrize(("frame", "warned"), [("map", True), ("", False), ("/lidar", False)])
+def test_labels_in_another_frame_than_their_clouds_are_remarked_on(
+    frame, warned, model_path, tmp_path, caplog
+) -> None:
+    def change(array: Any) -> None:
+        array.header.frame_id = frame
+
+    scores(labelled(tmp_path / "drive", change), model_path, tmp_path / "out")
+    text = "its labels are in the frame map, the cloud on /points is in lidar; their boxes"
+    assert caplog.text.count(text) == int(warned)
+
+
 def test_labels_without_names_only_ignore(model_path, tmp_path) -> None:
     nameless = NamedBoxes(a_car().boxes, ("",), np.ones(1, np.float32))
     path = write_clouds(tmp_path / "drive", drive(2), [(STAMP, nameless)])

@@ -86,11 +86,25 @@ def written(path: Path, content: bytes) -> Path:
     return path
 
 
+def npz(path: Path, points: np.ndarray) -> Path:
+    np.savez(path, points=points)
+    return path
+
+
+def folder_like_a_file(path: Path) -> Path:
+    written(path / "drive.mcap" / "drive.mcap", b"")
+    return path / "drive.mcap"
+
+
 BAD_POINTS = {
     "nothing": (lambda p: p / "nowhere", "found nothing; correct the path"),
     "empty folder": (lambda p: p, "found neither; give the folder"),
+    "folder with a recording's name": (folder_like_a_file, "found neither; give the folder"),
     "other file": (lambda p: written(p / "a.txt", b"x"), "expected a recording (.mcap, .db3"),
     "cut bin": (lambda p: cut(written(p / "a.bin", bytes(1600))), "got 1500 bytes, 12 too many"),
+    "complex npz": (lambda p: npz(p / "a.npz", np.zeros((5, 4), complex)),
+                    "a.npz: expected a sweep (.npz with points, and cls where it has boxes):"
+                    " points: expected numbers, got complex128"),
     "cut npz": (lambda p: written(p / "a.npz", b"PK\3\4"), "a.npz: expected a sweep"),
     "cut pcd": (lambda p: written(p / "a.pcd", b"FIELDS x\n"), "a.pcd: expected a PCD header"),
     "cut mcap": (lambda p: cut(write_clouds(p / "d", drive(2)) / "d.mcap"), "mcap recover"),
@@ -114,6 +128,9 @@ BAD_POINTS = {
                            b' "box_xyz_lwh_yaw": [1, 2]}]}}}'),
                    written(p / "a.bin", bytes(16)))[0].parent,
         "objects.json: expected frames with objects of type and box_xyz_lwh_yaw"),
+    "objects too deep": (
+        lambda p: (written(p / "objects.json", b"[" * 10**5), written(p / "a.bin", b""))[0].parent,
+        "objects.json: expected frames"),
     "objects that are not JSON": (
         lambda p: (written(p / "objects.json", b"\xff{"), written(p / "a.bin", b""))[0].parent,
         "objects.json: expected frames"),

@@ -48,6 +48,21 @@ def test_sweeps_by_name_as_they_were_written(tmp_path: Path) -> None:
     assert frame.num_points.tolist() == [1, 0, 1]
 
 
+def test_points_that_are_no_echoes_are_left_out(tmp_path: Path) -> None:
+    """As of the same points in a recording; an intensity that is not finite is missing."""
+    points = [
+        [np.nan, 0, 0, 0],
+        [5, 1, -1, np.nan],
+        [0, 0, 0, 0.5],
+        [1, np.inf, 1, 1],
+        [7, 7, 0, 1],
+    ]
+    write_sweep(tmp_path / "a.npz", points=np.array(points, np.float32))
+    for labelled in (True, False):
+        frame = read_frame(tmp_path / "a.npz", with_labels=labelled)
+        assert frame.points.tolist() == [[5, 1, -1, 0], [7, 7, 0, 1]]
+
+
 def test_class_numbers_that_nobody_knows_are_ignored(tmp_path: Path) -> None:
     for cls in ([7, -2, 1], np.array([[255], [3], [1]], np.uint8)):
         write_sweep(tmp_path / "a.npz", cls=cls)
@@ -106,6 +121,42 @@ def test_a_sweep_without_an_array_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", points=np.zeros((3, 4)))
     with pytest.raises(ValueError, match=r"a\.npz: expected a labelled sweep"):
         read_frame(tmp_path / "a.npz")
+
+
+WRONG = {
+    "points of three columns": {"points": np.zeros((5, 3), np.float32)},
+    "flat points": {"points": np.zeros(8, np.float32)},
+    "complex points": {"points": np.zeros((5, 4), complex)},
+    "seven boxes of nine": {"boxes": np.ones((7, 9)), "cls": [0] * 9, "num_points": [1] * 9},
+    "fewer boxes than cls": {"boxes": np.ones((2, 7))},
+    "fewer num_points": {"num_points": [1]},
+    "num_points of text": {"num_points": ["1", "0", "1"]},
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_arrays_of_another_shape_or_type_name_the_file(tmp_path: Path, case) -> None:
+    write_sweep(tmp_path / "a.npz", **WRONG[case])
+    name = next(iter(WRONG[case]))
+    with pytest.raises(ValueError, match=rf"a\.npz: {name}: expected numbers \["):
+        read_frame(tmp_path / "a.npz")
+
+
+def test_files_that_are_damaged_inside_are_named(tmp_path: Path) -> None:
+    """Packed data that does not unpack, one array without a name, Python objects."""
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, points=np.random.default_rng(0).random((5000, 4)))
+    data = path.read_bytes()
+    path.write_bytes(data[:300] + bytes(200) + data[500:])
+    with pytest.raises(ValueError, match=r"a\.npz: expected a labelled sweep"):
+        read_frame(path)
+    np.save(tmp_path / "b.npy", np.zeros((5, 4)))
+    (tmp_path / "b.npy").rename(path)
+    with pytest.raises(ValueError, match="got one array, not named ones"):
+        read_frame(path)
+    write_sweep(path, points=np.array([None, 1], object))
+    with pytest.raises(ValueError, match=r"a\.npz: expected a labelled sweep"):
+        read_frame(path)
 
 
 def test_the_corpus_is_read_as_it_is(data_dir: Path) -> None:

@@ -101,6 +101,33 @@ def test_files_that_are_no_weights_are_refused(tmp_path, capsys) -> None:
         read_weights(tmp_path / "absent.pth")
 
 
+NO_WEIGHTS = {
+    "a list": {"model_state": [1]},
+    "numbers as names": {1: torch.ones(2)},
+    "a sparse tensor": {"a": torch.eye(2).to_sparse()},
+    "complex numbers": {"a": torch.ones(2, dtype=torch.complex64)},
+    "no values": {"a": torch.ones(2, device="meta")},
+}
+
+
+@pytest.mark.parametrize("case", NO_WEIGHTS)
+def test_what_is_no_plain_tensor_by_name_is_refused(tmp_path, case) -> None:
+    torch.save(NO_WEIGHTS[case], tmp_path / "bad.pth")
+    with pytest.raises(ValueError, match=r"bad\.pth: expected OpenPCDet's dictionary"):
+        read_weights(tmp_path / "bad.pth")
+
+
+def test_weights_of_whole_numbers_are_refused_by_name(tmp_path, caplog) -> None:
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    weights = make_weights(small_config())
+    name = "dense_head.shared_conv.0.weight"
+    torch.save({**weights, name: weights[name].int()}, tmp_path / "a.pth")
+    arguments = ["--checkpoint", str(tmp_path / "a.pth"), "--out", str(tmp_path / "out.st")]
+    assert main([*arguments, "--config", str(tmp_path / "small.yaml")]) == 2
+    assert f"of another type: {name}: expected floats, got torch.int32" in caplog.text
+    assert not (tmp_path / "out.st").exists()
+
+
 def test_numbers_of_numpy_1_are_read_as_those_of_numpy_2(tmp_path) -> None:
     """Before numpy 2 the functions that make them had another address."""
     weights = {"a": torch.ones(2)}

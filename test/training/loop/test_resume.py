@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_model import SMALL
 from small_run import read_log, train_until_saved, write_frames, write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint
@@ -40,6 +41,13 @@ def test_state_of_another_run_is_refused(tmp_path, caplog) -> None:
     assert main(["--config", str(write_run(tmp_path))]) == 0
     assert main(["--config", str(write_run(tmp_path, seed=9))]) == 2
     assert "belongs to a run with another config" in caplog.text
+
+
+def test_state_of_another_network_under_the_same_name_is_refused(tmp_path, caplog) -> None:
+    assert main(["--config", str(write_run(tmp_path))]) == 0
+    wider = {**SMALL, "head": {"width": 16}}
+    assert main(["--config", str(write_run(tmp_path, wider))]) == 2
+    assert "belongs to another network than the run's `model` says now" in caplog.text
 
 
 def test_a_run_of_an_older_version_goes_on(tmp_path, caplog) -> None:
@@ -180,3 +188,12 @@ def test_what_is_no_state_is_said(content, tmp_path, caplog) -> None:
     (tmp_path / "out/state.pt").write_text("no zip, no pickle")
     assert main(["--config", str(run)]) == 2
     assert "state.pt: cannot be read" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["state.pt", "model.safetensors"])
+def test_a_full_disk_is_one_clear_error(name, tmp_path, caplog) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / f"{name}.part").symlink_to("/dev/full")
+    assert main(["--config", str(write_run(tmp_path))]) == 2
+    assert "No space left on device; free space on the disk that is written to" in caplog.text
+    assert not (tmp_path / "out" / name).exists()

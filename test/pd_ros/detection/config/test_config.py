@@ -3,7 +3,7 @@ import json
 import pytest
 from small_model import ANCHORS, SMALL, VOXELS, small_config
 
-from pd_ros.detection.config.base import load_config, parse_config
+from pd_ros.detection.config.base import load_config, parse_config, read_yaml
 from pd_ros.detection.config.bev import ModelConfig
 
 
@@ -46,6 +46,20 @@ def test_bad_values_are_refused_by_name(change, expected) -> None:
     with pytest.raises(ValueError, match=r"^small: ") as error:
         parse_config({**SMALL, **change}, ModelConfig, "small")
     assert expected in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["name: x\nname: y\n", "grid: {range_m: [0], range_m: [1]}"])
+def test_a_key_that_is_there_twice_is_refused(tmp_path, text) -> None:
+    path = tmp_path / "twice.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"twice\.yaml: .* is there 2 times; keep one"):
+        load_config(path, ModelConfig)
+
+
+def test_anchors_and_merges_of_yaml_are_no_second_keys(tmp_path) -> None:
+    path = tmp_path / "merged.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert read_yaml(path) == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}}
 
 
 def test_all_problems_are_named_at_once(tmp_path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pd_ros.evaluation.kitti.labels import read_detections, read_labels
+from pd_ros.evaluation.kitti.labels import label_lines, read_detections, read_labels
 
 LINE = "Car 0.1 2 -1.5 10 20 30 45 1.5 1.6 4.0 2 1.7 10 -1.5707963267948966"
 
@@ -22,6 +22,14 @@ def test_columns_by_hand(tmp_path: Path) -> None:
     assert objects.scores.tolist() == [0, 0]
     path.write_text(f"{LINE} 0.75")
     assert read_detections(path).scores.tolist() == [0.75]
+
+
+def test_files_of_other_editors(tmp_path: Path) -> None:
+    path = tmp_path / "0.txt"
+    tabs = LINE.replace(" ", "\t")
+    path.write_bytes(f"\ufeff{LINE}\r\n{tabs}\r\n".encode())
+    assert read_labels(path).names == ("Car", "Car")
+    assert label_lines(path) == [f"{path}:1", f"{path}:2"]
 
 
 def test_empty_file_has_no_objects(tmp_path: Path) -> None:
