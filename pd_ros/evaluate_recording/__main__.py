@@ -25,8 +25,8 @@ from pd_ros.evaluate_recording.summary import ModelSummary, quantiles, summarise
 from pd_ros.evaluate_recording.view_recording import TEACHER
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_point import ALL_RANGES
-from pd_ros.evaluation.operating_report import format_operating_point
+from pd_ros.evaluation.operating.report import format_operating_point
+from pd_ros.evaluation.operating.scores import ALL_RANGES
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command

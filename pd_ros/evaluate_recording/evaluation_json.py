@@ -9,7 +9,7 @@ from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, RealTime, 
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import ClassScores
-from pd_ros.evaluation.operating_report import operating_point_json
+from pd_ros.evaluation.operating.report import operating_point_json
 
 
 def evaluation_json(

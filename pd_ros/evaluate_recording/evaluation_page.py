@@ -18,7 +18,7 @@ from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.page import Card, Gallery, Table, render_page
 from pd_ros.evaluate_recording.summary import ModelSummary, quantiles
 from pd_ros.evaluate_recording.view_recording import TEACHER
-from pd_ros.evaluation.operating_point import ALL_RANGES
+from pd_ros.evaluation.operating.scores import ALL_RANGES
 
 
 @dataclass(frozen=True)

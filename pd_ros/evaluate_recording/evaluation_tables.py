@@ -9,7 +9,7 @@ from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, quantiles,
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.matching import reachable_r40
-from pd_ros.evaluation.operating_point import ALL_RANGES
+from pd_ros.evaluation.operating.scores import ALL_RANGES
 
 _NONE = "–"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pd_ros.detection.ego import EGO_DISTANCE_M
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M
 from pd_ros.pointcloud.bin_columns import Columns
 from pd_ros.recordings.bag import DETECTIONS, is_recording, open_recording
 from pd_ros.recordings.detections import NamedBoxes
@@ -28,7 +28,7 @@ class EvaluationPlan:
     score_threshold: float | None = None
     rate_hz: float = 10.0  # of clouds in files
     columns: Columns | None = None  # of .bin
-    ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.ego``
+    ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.geometry.ego``
 
 
 class RecordingTask(NamedTuple):

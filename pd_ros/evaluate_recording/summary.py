@@ -20,7 +20,7 @@ from pd_ros.evaluation.lidar import (
     evaluate_frames,
     loose_iou,
 )
-from pd_ros.evaluation.operating_point import ALL_RANGES, OperatingScores, score_operating_point
+from pd_ros.evaluation.operating.scores import ALL_RANGES, OperatingScores, score_operating_point
 
 
 class RealTime(NamedTuple):

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pd_ros.detection.ego import EGO_DISTANCE_M
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +14,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ego_distance(parser: argparse.ArgumentParser) -> None:
-    """Add ``--ego-distance``; see ``detection.ego``."""
+    """Add ``--ego-distance``; see ``detection.geometry.ego``."""
     parser.add_argument(
         "--ego-distance", type=float, default=EGO_DISTANCE_M, metavar="M",
         help="boxes that come nearer to the sensor than this are the own vehicle's and left out;"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.operating_point import FALLBACK
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import InferenceResult
@@ -25,7 +25,7 @@ class Timed(NamedTuple):
 class NamedDetector:
     """A detector whose labels index ``classes``, which may not be its own; -1: none of them.
 
-    Boxes nearer than ``ego_distance_m`` to the sensor are left out, see ``detection.ego``.
+    Boxes nearer than ``ego_distance_m`` to the sensor are left out, see ``detection.geometry.ego``.
     """
 
     def __init__(

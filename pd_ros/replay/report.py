@@ -11,8 +11,8 @@ from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_point import OperatingScores
-from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
+from pd_ros.evaluation.operating.report import format_operating_point, operating_point_json
+from pd_ros.evaluation.operating.scores import OperatingScores
 from pd_ros.evaluation.plots.animation import DriveAnimation
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.run import Replay, Scores, clouds_per_s, latency_ms

@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.families import AnyModelConfig
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections, InferenceResult
 from pd_ros.evaluation.kitti.camera import score_kitti
 from pd_ros.evaluation.kitti.report import KittiReport
 from pd_ros.evaluation.kitti.view import CameraView, unlabelled_boxes, within_view
 from pd_ros.evaluation.lidar import ClassScores, GroundTruth, default_iou, evaluate_frames
-from pd_ros.evaluation.operating_point import OperatingScores, score_operating_point
+from pd_ros.evaluation.operating.scores import OperatingScores, score_operating_point
 from pd_ros.evaluation.plots.animation import DriveAnimation
 from pd_ros.evaluation.plots.layers import BirdseyePanel
 from pd_ros.pointcloud.decode import Float32
@@ -82,7 +82,7 @@ def replay(
 
     ``config`` is the detector's; what of its features the source's points do not have is 0.
     ``thresholds`` are those of :class:`Replay`. Boxes on the sensor itself are left out, see
-    ``detection.ego``. ``animation`` gets a frame for each cloud.
+    ``detection.geometry.ego``. ``animation`` gets a frame for each cloud.
     """
     result = Replay({}, {}, [], [], thresholds=thresholds)
     every = max(1, source.count // PICTURED_SWEEPS)

@@ -11,7 +11,7 @@ import torch
 from pd_ros.detection.bev.voxelize import inside_range
 from pd_ros.detection.config.names import TIME_LAG
 from pd_ros.detection.device import StageClock
-from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult

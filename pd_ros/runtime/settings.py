@@ -54,7 +54,7 @@ class Settings:
     max_age_s: float  # 0: any
     roi_range: Limits
     ego_box: Limits
-    ego_distance_m: float  # see ``detection.ego``
+    ego_distance_m: float  # see ``detection.geometry.ego``
     tf_timeout_s: float
     max_gap_s: float
     on_tf_error: str  # single_sweep: detect in that sweep alone; drop: answer with no boxes

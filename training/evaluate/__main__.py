@@ -18,10 +18,10 @@ from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
-from pd_ros.evaluation.operating_point import ALL_RANGES
-from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
-from pd_ros.evaluation.platt_scaling import fit_scaling, held_out_reliability
-from pd_ros.evaluation.reliability import Reliability, measure_reliability
+from pd_ros.evaluation.operating.platt_scaling import fit_scaling, held_out_reliability
+from pd_ros.evaluation.operating.reliability import Reliability, measure_reliability
+from pd_ros.evaluation.operating.report import format_operating_point, operating_point_json
+from pd_ros.evaluation.operating.scores import ALL_RANGES
 from pd_ros.pointcloud.training_statistics import expected_clouds
 from pd_ros.process.run_command import command_parser, run_command
 from training.config.run import SourceConfig

@@ -14,7 +14,7 @@ from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import make_batch, make_decoder
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import MIN_POINTS
-from pd_ros.evaluation.operating_point import (
+from pd_ros.evaluation.operating.scores import (
     ALL_RANGES,
     OperatingScores,
     choose_thresholds,

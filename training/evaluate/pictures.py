@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from pd_ros.detection.operating_point import above_thresholds
+from pd_ros.evaluation.operating.worst_boxes import Mistake, nearest_misses, surest_ghosts
 from pd_ros.evaluation.plots.crops import Crop, save_crops
 from pd_ros.evaluation.plots.layers import FOUND, IMAGINED, MISSED, Layer
-from pd_ros.evaluation.worst_boxes import Mistake, nearest_misses, surest_ghosts
 from training.datasets.frame import Frames
 from training.evaluate.scoring import ScoredSweeps
 

@@ -19,14 +19,14 @@ from pd_ros.evaluation.lidar import (
     default_iou,
     evaluate_frames,
 )
-from pd_ros.evaluation.operating_point import (
+from pd_ros.evaluation.operating.platt_scaling import fit_scaling
+from pd_ros.evaluation.operating.reliability import Reliability, measure_reliability
+from pd_ros.evaluation.operating.scores import (
     ALL_RANGES,
     OperatingScores,
     choose_thresholds,
     score_operating_point,
 )
-from pd_ros.evaluation.platt_scaling import fit_scaling
-from pd_ros.evaluation.reliability import Reliability, measure_reliability
 from training.config.run import SourceConfig, TrainConfig
 from training.datasets.file_lists import drives_of
 from training.datasets.frame import Float32, Frame, Frames

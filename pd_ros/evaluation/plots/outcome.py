@@ -1,6 +1,6 @@
 """Sort the boxes of one cloud into found, missed, imagined and wrong, to draw and to count them.
 
-The rules are those of ``evaluation/operating_point.py``.
+The rules are those of ``evaluation/operating/scores.py``.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from torch import Tensor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import pair_boxes
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import touch_objects
+from pd_ros.evaluation.operating.scores import touch_objects
 
 
 class Outcome(NamedTuple):

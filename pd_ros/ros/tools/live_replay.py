@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
-from pd_ros.evaluation.operating_report import format_operating_point
+from pd_ros.evaluation.operating.report import format_operating_point
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command

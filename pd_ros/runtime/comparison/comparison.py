@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pd_ros.detection.ego import EGO_DISTANCE_M, on_sensor
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M, on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from small_model import HOSTILE, small_config, write_hostile
 from visualization_msgs.msg import Marker
 
-from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.runtime.diagnostics.status import Level
 

@@ -12,8 +12,8 @@ from small_model import small_config
 from pd_ros.detection.bev.voxelize import inside_range
 from pd_ros.detection.boxes import points_in_boxes
 from pd_ros.detection.checkpoint import save_checkpoint
-from pd_ros.detection.ego import on_sensor
 from pd_ros.detection.families import build_model
+from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.types import Clipped, Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
 from pd_ros.pointcloud.layout import CloudField, CloudLayout

@@ -4,7 +4,7 @@ import pytest
 import torch
 from default_settings import default_comparison, default_settings, default_startup
 
-from pd_ros.detection.ego import EGO_DISTANCE_M
+from pd_ros.detection.geometry.ego import EGO_DISTANCE_M
 from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.decode import AS_IT_IS
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS

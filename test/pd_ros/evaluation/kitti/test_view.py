@@ -7,7 +7,7 @@ from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti.camera import Calibration
 from pd_ros.evaluation.kitti.view import CameraView, in_regions, seen_in_view, within_view
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import score_operating_point
+from pd_ros.evaluation.operating.scores import score_operating_point
 
 # At the LiDAR, 700 pixels a metre at 1 m, its middle at (600, 180) of 1200 x 360 pixels.
 PROJECTION = np.array([[700.0, 0, 600, 0], [0, 700, 180, 0], [0, 0, 1, 0]])

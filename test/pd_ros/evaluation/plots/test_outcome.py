@@ -4,7 +4,7 @@ import torch
 
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import ALL_RANGES, score_operating_point
+from pd_ros.evaluation.operating.scores import ALL_RANGES, score_operating_point
 from pd_ros.evaluation.plots.layers import BirdseyePanel, box_layers, headline
 from pd_ros.evaluation.plots.outcome import sort_boxes
 

@@ -11,7 +11,7 @@ from default_settings import default_comparison
 from small_recording import STORE, cloud_message, cloud_points
 
 from pd_ros.detection.checkpoint import add_to_record
-from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import GroundTruth

@@ -189,7 +189,7 @@ REAL = {
 @pytest.mark.parametrize("name", REAL, ids=lambda name: name.split("/")[-1][:8])
 def test_real_clouds_against_the_simulated_sensor(data_dir, name) -> None:
     level, text = REAL[name]
-    layout, data, _ = read_raw(data_dir / name)
+    layout, data, *_ = read_raw(data_dir / name)
     model_input = MODEL_INPUT._replace(expected=expected_clouds({}))
     found = verdict(examine_cloud(layout, data, model_input, DecodeOptions()))
     assert found[0] == level

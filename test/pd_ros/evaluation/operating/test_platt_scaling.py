@@ -6,8 +6,8 @@ import torch
 from pd_ros.detection.score_calibration import calibrate_scores
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.platt_scaling import fit_scaling, held_out_reliability
-from pd_ros.evaluation.reliability import measure_reliability
+from pd_ros.evaluation.operating.platt_scaling import fit_scaling, held_out_reliability
+from pd_ros.evaluation.operating.reliability import measure_reliability
 
 CLASSES = ("car", "pedestrian")
 

@@ -4,7 +4,7 @@ import torch
 
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.worst_boxes import nearest_misses, surest_ghosts
+from pd_ros.evaluation.operating.worst_boxes import nearest_misses, surest_ghosts
 
 CLASSES = ("car", "pedestrian")
 

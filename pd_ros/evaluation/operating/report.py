@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from pd_ros.evaluation.operating_point import ALL_RANGES, OperatingScores
+from pd_ros.evaluation.operating.scores import ALL_RANGES, OperatingScores
 
 _SHARES = ("recall", "precision", "ghosts_per_frame")
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.agreement import pair_boxes
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import touch_objects
+from pd_ros.evaluation.operating.scores import touch_objects
 
 
 class Mistake(NamedTuple):

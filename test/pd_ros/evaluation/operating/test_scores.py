@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from pd_ros.detection.types import Detections
-from pd_ros.evaluation.box_errors import box_differences, summarise_errors
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.operating_point import choose_thresholds, score_operating_point
-from pd_ros.evaluation.operating_report import format_operating_point, operating_point_json
-from pd_ros.evaluation.reliability import measure_reliability
+from pd_ros.evaluation.operating.box_errors import box_differences, summarise_errors
+from pd_ros.evaluation.operating.reliability import measure_reliability
+from pd_ros.evaluation.operating.report import format_operating_point, operating_point_json
+from pd_ros.evaluation.operating.scores import choose_thresholds, score_operating_point
 
 CLASSES = ("car", "pedestrian")
 CAR, WALKER = (4.0, 2.0, 1.5), (1.0, 1.0, 1.8)

@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from pd_ros.detection.score_calibration import ClassScaling, PlattScaling, calibrate_scores
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import GroundTruth
-from pd_ros.evaluation.reliability import Reliability, judge_boxes, measure_reliability
+from pd_ros.evaluation.operating.reliability import Reliability, judge_boxes, measure_reliability
 
 _TEMPERATURES = (0.05, 20.0)  # what a class of few boxes may get
 _NEAREST = 1e-6  # to 0 and 1 that a score is taken for

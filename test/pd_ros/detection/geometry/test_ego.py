@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import pd_ros
-from pd_ros.detection.ego import on_sensor
+from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.recordings.cloud_files import read_cloud
 

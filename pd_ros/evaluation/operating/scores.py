@@ -18,9 +18,9 @@ from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement import pair_boxes
-from pd_ros.evaluation.box_errors import BoxErrors, box_differences, summarise_errors
 from pd_ros.evaluation.lidar import GroundTruth, class_frames, frame_overlaps, loose_iou
 from pd_ros.evaluation.matching import Floats, best_threshold, precision_curve
+from pd_ros.evaluation.operating.box_errors import BoxErrors, box_differences, summarise_errors
 
 ALL_RANGES = "all"
 GHOSTS_PER_FRAME = 0.5  # that a class may have at a threshold chosen for it
