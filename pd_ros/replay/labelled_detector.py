@@ -25,7 +25,7 @@ class Timed(NamedTuple):
 class NamedDetector:
     """A detector whose labels index ``classes``, which may not be its own; -1: none of them.
 
-    Boxes nearer than ``ego_distance_m`` to the sensor are left out, see ``detection.geometry.ego``.
+    Boxes nearer than ``ego_distance_m`` to the sensor are left out: ``detection.geometry.ego``.
     """
 
     def __init__(
