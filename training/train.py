@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
             _LOG.info("stopped and saved; the same command goes on")
         raise
     if not options.dry_run and world.is_first:
-        _LOG.info("checkpoint: %s", config.out / "model.safetensors")
+        _LOG.info("checkpoint: %s", Path(config.out) / "model.safetensors")
     if options.json and world.is_first:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 
