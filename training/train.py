@@ -65,8 +65,11 @@ def _run(options: argparse.Namespace) -> None:
             kept = options.keep_batches
             figures = dry_run(config, world) if options.dry_run else train(config, world, kept)
     except KeyboardInterrupt:
-        _LOG.info("stopped; the same command goes on from what is saved")
+        if not options.dry_run:  # which saves nothing
+            _LOG.info("stopped; the same command goes on from what is saved")
         raise
+    if not options.dry_run and world.is_first:
+        _LOG.info("checkpoint: %s", Path(config.out) / "model.safetensors")
     if options.json and world.is_first:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 

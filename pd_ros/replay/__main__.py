@@ -126,11 +126,11 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--model", type=Path, required=True,
-        help="checkpoint (.safetensors), or the name of one that ships: sim_student, ..."
+        help="checkpoint (.safetensors), sim_student, sim_teacher, real_student or real_teacher",
     )  # fmt: skip
     add(
         "--points", type=Path, required=True,
-        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
+        help="recording (rosbag2 folder, .mcap, .db3, .bag), .bin, .npz, .npy, .pcd or a folder",
     )  # fmt: skip
     add("--out", type=Path, required=True, help="folder for detections.json and report.json")
     add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
