@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -84,6 +84,7 @@ class RecordingSource:
     count: int
     intensity_scale: float
     truth: Mapping[int, NamedBoxes]  # by header stamp in nanoseconds; empty: not labelled
+    views: Mapping[int, CameraView] = field(default_factory=dict)  # by stamp, where not all was
     label_folder: None = None
     camera: None = None
     extras: tuple[str, ...] = ()  # fields that follow the intensity in the points
@@ -106,7 +107,8 @@ class RecordingSource:
                 seen.add(name)
                 points, truth = self.decode(message, name), self.truth.get(stamp)
                 warned = warned or self.warn_of_frames(stamp, message.header.frame_id)
-                yield Sweep(str(name), points, truth, received_ns, message.header.frame_id)
+                view, frame_id = self.views.get(stamp), message.header.frame_id
+                yield Sweep(str(name), points, truth, received_ns, frame_id, view)
             if not seen:
                 raise ValueError(recording.empty(self.topic))
         if self.truth and not seen & self.truth.keys():

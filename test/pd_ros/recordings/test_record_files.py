@@ -39,6 +39,15 @@ def test_clouds_and_labels_are_the_same(folder: FolderSource, tmp_path: Path) ->
     assert recorded.truth.keys() == set(stamps[:2])
 
 
+def test_what_a_camera_saw_is_kept(folder: FolderSource, tmp_path: Path) -> None:
+    projection = {"P2": np.eye(3, 4), "T_velo_to_rect": np.eye(4), "image_wh": np.array([9, 9])}
+    boxes = {"boxes": BOX, "cls": np.array([0], np.int8)}
+    np.savez(folder.files[0], points=cloud_points(50), **boxes, **projection)
+    recorded = record_files(folder, tmp_path / "clouds.mcap")
+    seen = [sweep.view is not None for sweep in recorded.sweeps()]
+    assert seen == [sweep.view is not None for sweep in folder.sweeps()] == [True, False, False]
+
+
 def test_a_cloud_that_cannot_be_read_leaves_no_recording(
     folder: FolderSource, tmp_path: Path
 ) -> None:
