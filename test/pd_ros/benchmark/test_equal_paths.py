@@ -106,10 +106,10 @@ def test_bf16_is_as_accurate(path, backend, data_dir) -> None:
     A single one of them moves further if one box decides whether another of its 40 recalls is
     reached, and the 12 cyclists' by 3 for each.
     """
-    folder = data_dir / "corpus/kitti_object_dev"
+    folder = data_dir / "corpus"
     if not folder.is_dir():
-        pytest.skip("PD_ROS_DATA holds no corpus/kitti_object_dev")
-    source = SourceConfig(path=str(folder))
+        pytest.skip("PD_ROS_DATA holds no corpus")
+    source = SourceConfig(path=str(folder), files="splits.json#dev")
     plain = PlainPredictor(load_checkpoint(path), CPU)
     fast = Predictor(load_checkpoint(path), CPU, torch.bfloat16, backend)
     ways = (lambda points: plain(torch.from_numpy(points)), fast)
