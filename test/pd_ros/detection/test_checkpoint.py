@@ -93,8 +93,8 @@ def test_truncated_file(written, keep) -> None:
     [
         ({"format": None}, "expected a pd_ros checkpoint"),
         ({"version": str(FORMAT_VERSION + 1)}, "update pd_ros"),
-        ({"version": "x"}, r"metadata is damaged \(version: expected a whole number, got 'x'"),
-        ({"version": "-1"}, r"metadata is damaged \(version"),
+        ({"version": "x"}, "metadata is damaged (version: expected a whole number, got 'x'"),
+        ({"version": "-1"}, "metadata is damaged (version"),
         ({"config": "{"}, "metadata is damaged"),
         ({"training": None}, "metadata is damaged"),
         ({"config": json.dumps({"name": "x"})}, "classes"),
