@@ -114,7 +114,7 @@ def start(config: TrainConfig, world: World, kept: Path | None = None) -> Starte
     scheduler = make_scheduler(optimizer, config.schedule, len(sampler))
     clouds = None
     if world.is_first:
-        for line in odd_intensities(parts.frames, config, parts.network):
+        for line in odd_intensities(config, parts.network):
             _LOG.warning("%s", line)
         clouds = measure_clouds(parts.frames, config, parts.network)
     run = Run(

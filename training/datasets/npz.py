@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pd_ros.evaluation.kitti.view import CameraView
-from pd_ros.pointcloud.decode import usable_points
 from pd_ros.recordings.cloud_files import NPZ_ERRORS, zip_of_arrays
 from pd_ros.recordings.label_names import CLASSES, LABELLED, class_numbers
 from pd_ros.recordings.npz_view import read_npz_view
@@ -68,15 +67,13 @@ def read_frame(
 ) -> Frame:
     """Read one ``.npz`` sweep; ``labels`` are those of ``FILE_CLASSES`` in their order.
 
-    Points that are not finite and null returns are left out, as in :func:`decode_points`.
-
     ``with_labels`` False: nobody said what is in it, whatever boxes it holds. Raises
     ``ValueError`` that names the file for one that is missing, damaged or not a sweep.
     """
     names = ("points", "boxes", "cls", "num_points", LABELLED)
     (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
     _check_shape(path, "points", points, (len(points) if points.ndim else 0, 4))
-    points = usable_points(points.astype(np.float32))
+    points = points.astype(np.float32)
     if not (labelled and with_labels):
         return without_labels(points)
     count = numbers.size

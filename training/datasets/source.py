@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pd_ros.pointcloud.decode import usable_points
 from training.config.base import Format
 from training.config.run import SourceConfig
 from training.datasets.class_map import ClassMap, map_classes
@@ -62,9 +63,15 @@ READERS: Mapping[Format, Reader] = {
 
 
 def open_source(
-    source: SourceConfig, classes: Sequence[str], features: Sequence[str] = ("intensity",)
+    source: SourceConfig,
+    classes: Sequence[str],
+    features: Sequence[str] = ("intensity",),
+    as_read: bool = False,
 ) -> Frames:
     """Open a source for a model of these classes and point features.
+
+    Points that are no echoes are left out, see ``pd_ros.pointcloud.decode.usable_points``;
+    ``as_read`` keeps them, for those who judge the data.
 
     Raises ``ValueError`` for data that is missing, that lacks a feature, or that has nothing of
     the model's classes.
@@ -79,14 +86,17 @@ def open_source(
     columns = (0, 1, 2, *(3 + given.index(name) for name in features))
     known = reader.known(classes)
     names = map_classes(known, classes, source.class_map, source.path, reader.closed)
-    return _FittedFrames(reader.open(source, names), source, columns)
+    return _FittedFrames(reader.open(source, names), source, columns, as_read)
 
 
 class _FittedFrames:
     """A reader's sweeps as source and model want them: how many, how high, which columns."""
 
-    def __init__(self, frames: Frames, source: SourceConfig, columns: tuple[int, ...]) -> None:
+    def __init__(
+        self, frames: Frames, source: SourceConfig, columns: tuple[int, ...], as_read: bool
+    ) -> None:
         self._frames = frames
+        self._as_read = as_read
         self._count = min(len(frames), source.limit or len(frames))
         self._columns = columns
         self._shift_m = np.float32(source.z_shift_m)
@@ -96,7 +106,8 @@ class _FittedFrames:
 
     def __getitem__(self, index: int) -> Frame:
         frame = self._frames[index]
-        points, boxes = frame.points, frame.boxes
+        points = frame.points if self._as_read else usable_points(frame.points)
+        boxes = frame.boxes
         if self._columns != tuple(range(points.shape[1])):
             points = points[:, self._columns]
         if self._shift_m:

@@ -43,7 +43,7 @@ def survey_source(
     """
     counts = np.zeros((len(classes) + 1, len(RANGES_M) - 1, 3), dtype=np.int64)
     try:
-        frames = open_source(source, classes, features)
+        frames = open_source(source, classes, features, as_read=True)
     except ValueError as error:
         return Survey(source, None, (), 0, counts, (str(error),), ())
     problems: list[str] = []

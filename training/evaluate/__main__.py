@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> None:
     predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
     classes, scaling = predictor.config.classes, predictor.scaling
     frames = open_source(source, classes, predictor.config.features)
-    _look_at_clouds(source.title, frames, predictor)
+    _look_at_clouds(source, predictor)
     raw = detect_source(
         lambda points: predictor.infer_uncalibrated(points).detections,
         predictor.config, source, MIN_POINTS,
@@ -120,12 +120,13 @@ def _run(options: argparse.Namespace) -> None:
         _draw(options.pictures, sweeps, frames, scores)
 
 
-def _look_at_clouds(title: str, frames: Frames, predictor: Predictor) -> None:
+def _look_at_clouds(source: SourceConfig, predictor: Predictor) -> None:
     """Print what differs between the first clouds and those of the training."""
     config = predictor.config
+    frames = open_source(source, config.classes, config.features, as_read=True)
     expected = expected_clouds(predictor.training, predictor.where)
     clouds = (frames[i] for i in range(len(frames)))
-    remarks = remarks_on(title, clouds, config.features, config.range_m, expected)
+    remarks = remarks_on(source.title, clouds, config.features, config.range_m, expected)
     sys.stdout.writelines(f"{line}\n" for line in remarks)
 
 

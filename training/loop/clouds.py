@@ -11,13 +11,12 @@ from pd_ros.pointcloud.training_statistics import CloudRecord, expected_clouds, 
 from training.batches.loader import TrainingFrames
 from training.config.run import TrainConfig
 from training.datasets.first_look import remarks_on, xyzi
+from training.datasets.source import open_source
 
 _MEASURED = 40  # sweeps
 
 
-def odd_intensities(
-    frames: TrainingFrames, config: TrainConfig, model: AnyModelConfig
-) -> list[str]:
+def odd_intensities(config: TrainConfig, model: AnyModelConfig) -> list[str]:
     """What is odd about the intensities of the sources, one line each; mostly nothing.
 
     Where the ground lies and how many points there are is what a network is to learn.
@@ -25,8 +24,9 @@ def odd_intensities(
     if "intensity" not in model.features:
         return []
     lines = []
-    for number, source in enumerate(config.data):
-        sweeps = (frames.plain(number, i) for i in range(frames.sizes[number]))
+    for source in config.data:
+        frames = open_source(source, model.classes, model.features, as_read=True)
+        sweeps = (frames[i] for i in range(len(frames)))
         lines += remarks_on(
             source.title,
             sweeps,

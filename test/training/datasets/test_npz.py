@@ -7,7 +7,7 @@ import torch
 from pd_ros.evaluation.kitti.view import in_regions
 from training.config.run import SourceConfig
 from training.datasets.frame import split_labels
-from training.datasets.npz import read_frame
+from training.datasets.npz import FILE_CLASSES, read_frame
 from training.datasets.source import open_source
 from training.evaluate.scoring import to_ground_truth
 
@@ -59,8 +59,10 @@ def test_points_that_are_no_echoes_are_left_out(tmp_path: Path) -> None:
     ]
     write_sweep(tmp_path / "a.npz", points=np.array(points, np.float32))
     for labelled in (True, False):
-        frame = read_frame(tmp_path / "a.npz", with_labels=labelled)
+        source = SourceConfig(path=str(tmp_path), labelled=labelled)
+        frame = open_source(source, FILE_CLASSES)[0]
         assert frame.points.tolist() == [[5, 1, -1, 0], [7, 7, 0, 1]]
+        assert len(open_source(source, FILE_CLASSES, as_read=True)[0].points) == len(points)
 
 
 def test_class_numbers_that_nobody_knows_are_ignored(tmp_path: Path) -> None:
