@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--threshold",
         type=float,
-        help="score of the operating point for all classes; without it that of the highest F1",
+        help="score of the operating point for all classes; -1: the checkpoint's own, as the node"
+        " uses it; without it that of the highest F1",
     )
     parser.add_argument(
         "--keep-operating-point",
@@ -102,7 +103,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.keep_operating_point:
         scaling = fit_scaling(raw.truth, raw.found, classes, source.title)
     sweeps = raw.calibrated(scaling, classes)
-    scores = score_sweeps(sweeps, classes, options.threshold)
+    scores = score_sweeps(sweeps, classes, _given(options.threshold, predictor))
     calibration = _Calibration(
         measure_reliability(raw.truth, raw.found, classes),
         held_out_reliability(raw.truth, raw.found, classes, raw.drives),
@@ -118,6 +119,13 @@ def _run(options: argparse.Namespace) -> None:
         _write_json(options.json, scores, calibration, gap)
     if options.pictures:
         _draw(options.pictures, sweeps, frames, scores)
+
+
+def _given(threshold: float | None, predictor: Predictor) -> tuple[float, ...] | None:
+    """Return the thresholds asked for, one for each class; None: those of the highest F1."""
+    if threshold is None:
+        return None
+    return predictor.thresholds if threshold < 0 else (threshold,) * len(predictor.thresholds)
 
 
 def _look_at_clouds(source: SourceConfig, predictor: Predictor) -> None:
@@ -159,11 +167,9 @@ def _source(options: argparse.Namespace) -> SourceConfig:
 
 
 def _format(scores: Scores, threshold: float | None, calibration: _Calibration) -> str:
-    chosen = (
-        "the one given"
-        if threshold is not None
-        else "highest F1 on these very sweeps, at most 0.5 ghosts a frame"
-    )
+    chosen = "highest F1 on these very sweeps, at most 0.5 ghosts a frame"
+    if threshold is not None:
+        chosen = "the checkpoint's own" if threshold < 0 else "the one given"
     lines = [
         f"strict\n{format_table(scores.strict)}",
         f"loose\n{format_table(scores.loose)}",

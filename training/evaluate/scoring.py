@@ -88,23 +88,23 @@ def score_source(
     config: AnyModelConfig,
     source: SourceConfig,
     min_points: int,
-    threshold: float | None = None,
+    given: Sequence[float] | None = None,
 ) -> Scores:
-    """Score all sweeps of a source; without a threshold at those of the highest F1 there."""
+    """Score all sweeps of a source, as ``score_sweeps`` does."""
     sweeps = detect_source(detect, config, source, min_points)
-    return score_sweeps(sweeps, config.classes, threshold)
+    return score_sweeps(sweeps, config.classes, given)
 
 
 def score_sweeps(
-    sweeps: ScoredSweeps, classes: Sequence[str], threshold: float | None = None
+    sweeps: ScoredSweeps, classes: Sequence[str], given: Sequence[float] | None = None
 ) -> Scores:
-    """Score sweeps; without a threshold at those of the highest F1 there."""
+    """Score sweeps at the thresholds ``given``, one for each class, or of the highest F1 there."""
     truth, found, _ = sweeps
     strict = default_iou(classes)
     loose = {name: _LOOSE_IOU.get(name, strict[name]) for name in classes}
     thresholds = choose_thresholds(truth, found, classes)
-    if threshold is not None:
-        thresholds = dict.fromkeys(classes, threshold)
+    if given is not None:
+        thresholds = dict(zip(classes, given, strict=True))
     return Scores(
         evaluate_frames(truth, found, classes, strict),
         evaluate_frames(truth, found, classes, loose),

@@ -79,6 +79,9 @@ def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None
     shared = ["--model", str(path), "--data", frames, "--device", "cpu"]
     assert evaluate([*shared, "--threshold", "0.25", "--json", str(tmp_path / "a.json")]) == 0
     assert read_operating_point(load_checkpoint(path).training, "run") == point
+    assert evaluate([*shared, "--threshold", "-1", "--json", str(tmp_path / "own.json")]) == 0
+    own = json.loads((tmp_path / "own.json").read_text())["operating_point"]
+    assert own["car"]["all"]["threshold"] == point.classes["car"].threshold
     pictures = tmp_path / "pictures"
     kept_with = ["--threshold", "0.25", "--keep-operating-point", "--pictures", str(pictures)]
     assert evaluate([*shared, *kept_with]) == 0
