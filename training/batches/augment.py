@@ -15,12 +15,20 @@ def augment(frame: Frame, config: AugmentConfig, rng: Generator) -> Frame:
         _flip_left_right(frame)
     if config.flip_y and rng.random() < 0.5:
         _flip_front_back(frame)
-    turn(frame, rng.uniform(-config.rotation_rad, config.rotation_rad))
+    _rotate(frame, rng.uniform(-config.rotation_rad, config.rotation_rad))
     _scale(frame, rng.uniform(1 - config.scale, 1 + config.scale))
     _shift_z(frame, rng.uniform(-config.shift_z_m, config.shift_z_m))
     _change_intensity(frame, config, rng)
     frame = frame._replace(boxes=moving[:, :7].copy(), velocities=moving[:, 7:].copy())
     return _drop_points(frame, config, rng)
+
+
+def turned(frame: Frame, angle_rad: float) -> Frame:
+    """Return a frame turned about the sensor; the input stays as it is."""
+    moving = np.column_stack((frame.boxes, frame.all_velocities()))
+    frame = frame._replace(points=frame.points.copy(), boxes=moving)
+    _rotate(frame, angle_rad)
+    return frame._replace(boxes=moving[:, :7].copy(), velocities=moving[:, 7:].copy())
 
 
 def wrap(angle_rad: np.ndarray) -> np.ndarray:
@@ -43,8 +51,7 @@ def _flip_front_back(frame: Frame) -> None:
     frame.boxes[:, 6] = wrap(np.pi - frame.boxes[:, 6])
 
 
-def turn(frame: Frame, angle_rad: float) -> None:
-    """Turn a frame about the sensor, in place; its ``boxes`` have velocities behind: [M, 9]."""
+def _rotate(frame: Frame, angle_rad: float) -> None:
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
     turn = np.array([[cos, sin], [-sin, cos]], dtype=np.float32)  # row vectors
     frame.points[:, :2] = frame.points[:, :2] @ turn

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.batches.augment import turn
+from training.batches.augment import turned
 from training.datasets.frame import Frame
 
 
@@ -18,18 +18,11 @@ def join_views(views: Sequence[Frame]) -> Frame:
     """
     if not all(view.labelled for view in views):
         raise ValueError("views to join: expected labelled sweeps, got one without labels")
-    turned = [_turned(view, 2 * np.pi * i / len(views)) for i, view in enumerate(views)]
+    around = [turned(view, 2 * np.pi * i / len(views)) for i, view in enumerate(views)]
     return Frame(
-        np.concatenate([view.points for view in turned]),
-        np.concatenate([view.boxes for view in turned]),
-        np.concatenate([view.labels for view in turned]),
-        np.concatenate([view.num_points for view in turned]),
-        np.concatenate([view.all_velocities() for view in turned]),
+        np.concatenate([view.points for view in around]),
+        np.concatenate([view.boxes for view in around]),
+        np.concatenate([view.labels for view in around]),
+        np.concatenate([view.num_points for view in around]),
+        np.concatenate([view.all_velocities() for view in around]),
     )
-
-
-def _turned(view: Frame, angle_rad: float) -> Frame:
-    moving = np.column_stack((view.boxes, view.all_velocities()))
-    view = view._replace(points=view.points.copy(), boxes=moving)
-    turn(view, angle_rad)
-    return view._replace(boxes=moving[:, :7].copy(), velocities=moving[:, 7:].copy())

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from pd_ros.detection.boxes import bev_iou
-from training.batches.augment import turn
+from training.batches.augment import turned
 from training.batches.occlusion import hide
 from training.config.run import AugmentConfig
 from training.datasets.frame import Float32, Frame
@@ -132,10 +132,11 @@ class _Scene:
 
 def _turned(item: StoredObject, angle_rad: float) -> StoredObject:
     """The object as the sensor sees it in another direction."""
-    moving = np.concatenate((item.box, item.velocity))[None]
-    frame = Frame(item.points.copy(), moving, np.array([item.label]), np.array([len(item.points)]))
-    turn(frame, angle_rad)
-    return item._replace(points=frame.points, box=moving[0, :7], velocity=moving[0, 7:])
+    labels, counts = np.array([item.label]), np.array([len(item.points)])
+    alone = Frame(item.points, item.box[None], labels, counts, item.velocity[None])
+    frame = turned(alone, angle_rad)
+    velocities = frame.all_velocities()
+    return item._replace(points=frame.points, box=frame.boxes[0], velocity=velocities[0])
 
 
 def _ground_under(points: Float32, box: Float32) -> float | None:
