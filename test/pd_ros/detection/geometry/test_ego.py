@@ -1,12 +1,10 @@
 """Boxes on the sensor itself, and those that only come near."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
-import pd_ros
 from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
 from pd_ros.recordings.cloud_files import read_cloud
@@ -43,14 +41,16 @@ def test_who_carries_the_sensor(box, own) -> None:
 
 
 def test_the_car_that_carries_a_real_sensor_is_found_and_left_out(data_dir) -> None:
-    """KITTI's sensor sees its own roof."""
-    path = data_dir / "kitti_raw_0005/velodyne/0000000137.bin"
-    weights = Path(pd_ros.__file__).parent / "weights" / "sim_student.safetensors"
-    found = Predictor.from_checkpoint(weights, "cpu")(read_cloud(path, 1.0).points)
-    found = found.select(found.scores >= 0.3)
-    own = on_sensor(found.boxes)
-    assert 1 <= own.sum() <= 3 < len(own)
-    assert (found.boxes[own, :2].norm(dim=1) < 2.5).all()
+    """KITTI's sensor sees its own roof; how sure a network is of that changes with its weights."""
+    predict = Predictor.from_checkpoint("sim_student", "cpu")
+    own_boxes = 0
+    for path in sorted((data_dir / "kitti_raw_0005/velodyne").glob("*.bin"))[:6]:
+        found = predict(read_cloud(path, 1.0).points)
+        own = on_sensor(found.boxes)
+        assert own.sum() < len(own) / 4
+        assert (found.boxes[own, :2].norm(dim=1) < 3).all()
+        own_boxes += int(own.sum())
+    assert own_boxes >= 6
 
 
 def test_no_boxes_and_a_larger_distance() -> None:
