@@ -1,5 +1,6 @@
 """The fast path finds what the plain path finds: shipped weights, real and simulated sweeps."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,23 +40,56 @@ def real_sweeps(data_dir):
     files = sorted((data_dir / "kitti_raw_0005/velodyne").glob("*.bin"))
     if not files:
         pytest.skip("PD_ROS_DATA holds no kitti_raw_0005")
-    return [torch.from_numpy(read_cloud(file, 1.0).points) for file in files]
+    return files
+
+
+# What no backend changes is computed once.
+@cache
+def plain_path(path):
+    return PlainPredictor(load_checkpoint(path), CPU)
+
+
+@cache
+def plain_candidates(path, sweep):
+    return plain_path(path).candidates(points_of(sweep))
+
+
+@cache
+def plain_car_ap(path, folder):
+    plain = plain_path(path)
+    return car_ap(lambda points: plain(torch.from_numpy(points)), plain.config, folder)
+
+
+@cache
+def points_of(sweep):
+    """Of a file, or of the simulated scene of that number."""
+    real = isinstance(sweep, Path)
+    points = read_cloud(sweep, 1.0).points if real else simulate_frame(sweep, HDL_64E).points
+    return torch.from_numpy(points)
 
 
 def both_ways(path, sweeps, precision, backend):
     """What either path finds in each sweep, and how far they agree."""
-    plain = PlainPredictor(load_checkpoint(path), CPU)
+    plain = plain_path(path)
     fast = Predictor(load_checkpoint(path), CPU, precision, backend)
     found, each = [], []
     for sweep in sweeps:
-        candidates = plain.candidates(sweep)
-        uncalibrated = fast.infer_uncalibrated(sweep).detections
+        candidates = plain_candidates(path, sweep)
+        uncalibrated = fast.infer_uncalibrated(points_of(sweep)).detections
         found.append((plain.suppress(candidates), uncalibrated))
         nms_iou = plain.config.decode.nms_iou_threshold
         each.append(agreement(*found[-1], candidates, nms_iou))
     total = PathAgreement(*np.sum(each, axis=0))
     assert total.boxes > 0
     return found, total
+
+
+def car_ap(detect, config, folder):
+    """From above and in 3D, at both overlaps."""
+    source = SourceConfig(path=str(folder), files="splits.json#dev")
+    table = score_source(detect, config, source, MIN_POINTS)
+    cars = [rows["car"] for rows in (table.strict, table.loose)]
+    return [(row.ap_bev_r40, row.ap_3d_r40) for row in cars]
 
 
 def check_fp32(path, sweeps, backend):
@@ -77,7 +111,7 @@ def test_fp32_on_real_sweeps(path, backend, real_sweeps) -> None:
 
 @weights
 def test_fp32_on_a_simulated_sweep(path, backend) -> None:
-    check_fp32(path, [torch.from_numpy(simulate_frame(5, HDL_64E).points)], backend)
+    check_fp32(path, [5], backend)
 
 
 @needs_bf16
@@ -92,8 +126,7 @@ def test_bf16_on_real_sweeps(path, backend, real_sweeps) -> None:
 @needs_bf16
 @weights
 def test_bf16_on_a_simulated_sweep(path, backend) -> None:
-    sweep = torch.from_numpy(simulate_frame(5, HDL_64E).points)
-    _, total = both_ways(path, [sweep], torch.bfloat16, backend)
+    _, total = both_ways(path, [5], torch.bfloat16, backend)
     assert total.lost == total.tied
     assert total.lost <= 0.03 * total.boxes
 
@@ -109,12 +142,7 @@ def test_bf16_is_as_accurate(path, backend, data_dir) -> None:
     folder = data_dir / "corpus"
     if not folder.is_dir():
         pytest.skip("PD_ROS_DATA holds no corpus")
-    source = SourceConfig(path=str(folder), files="splits.json#dev")
-    plain = PlainPredictor(load_checkpoint(path), CPU)
     fast = Predictor(load_checkpoint(path), CPU, torch.bfloat16, backend)
-    ways = (lambda points: plain(torch.from_numpy(points)), fast)
-    tables = [score_source(way, plain.config, source, MIN_POINTS) for way in ways]
-    cars = [[rows["car"] for rows in (table.strict, table.loose)] for table in tables]
-    plain_ap, fast_ap = ([(row.ap_bev_r40, row.ap_3d_r40) for row in rows] for rows in cars)
+    plain_ap, fast_ap = plain_car_ap(path, folder), car_ap(fast, fast.config, folder)
     assert np.mean(plain_ap) > 40
     assert abs(np.mean(fast_ap) - np.mean(plain_ap)) < 0.3
