@@ -208,6 +208,14 @@ class TrainConfig(FrozenConfig):
     licence: str = "Apache-2.0"  # of the weights; data may restrict it
     store: Literal["fp32", "fp16"] = "fp16"  # weight matrices of the checkpoint
     save_every_steps: PositiveInt = 200
+    # What model.safetensors holds: the last epoch, or that of the highest f1 on validation.
+    keep: Literal["last", "best"] = "last"
+
+    @model_validator(mode="after")
+    def _best_needs_validation(self) -> Self:
+        if self.keep == "best" and not self.validation:
+            raise ValueError("keep: best is chosen on validation, and that names no source")
+        return self
 
     @model_validator(mode="after")
     def _one_cycle_has_steps(self) -> Self:

@@ -163,11 +163,13 @@ def validate(
 ) -> Validation:
     """Score a network on each validation source of a run, if it names any.
 
-    Figures are named ``SOURCE/CLASS/bev_0.7`` (AP in percent), ``.../ghosts_per_frame`` and so on.
+    Figures are named ``SOURCE/CLASS/bev_0.7`` (AP in percent), ``.../ghosts_per_frame`` and so on;
+    ``f1`` is the mean over sources and classes at their operating points.
     """
     model.eval()
     figures: dict[str, float] = {}
     point = scaling = None
+    points: list[OperatingScores] = []
     for source in config.validation:
         sweeps = _detect_with(model, network, source, device, config.min_points)
         if scaling is None:
@@ -176,6 +178,9 @@ def validate(
         point = point or to_operating_point(scores, source.title)
         for name in network.classes:
             figures |= {f"{source.title}/{name}/{k}": v for k, v in _figures(scores, name)}
+            points.append(scores.operating_point[name][ALL_RANGES])
+    if points:
+        figures["f1"] = round(sum(_f1(point) for point in points) / len(points), 4)
     return Validation(figures, point, scaling)
 
 
@@ -187,6 +192,11 @@ def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
     point = scores.operating_point[name][ALL_RANGES]
     for key in ("threshold", "recall", "precision", "ghosts_per_frame"):
         yield key, round(getattr(point, key), 3)
+
+
+def _f1(point: OperatingScores) -> float:
+    both = point.precision + point.recall
+    return 2 * point.precision * point.recall / both if both > 0 else 0.0
 
 
 def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:

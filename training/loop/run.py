@@ -13,7 +13,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.families import AnyModel, AnyModelConfig
 from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
@@ -39,6 +39,7 @@ from training.loop.tensorboard import Events
 from training.norm import freeze_statistics
 
 _LOG = logging.getLogger("training.loop.run")
+MODEL = "model.safetensors"  # what a run leaves in its folder
 
 
 def learnt_parameters(model: nn.Module, distiller: Distiller | None) -> list[nn.Parameter]:
@@ -235,7 +236,19 @@ class Run:
             record["started_from"] = self.origin
         if self.clouds is not None:
             record[CLOUD_KEY] = self.clouds.model_dump()
-        store = torch.float16 if self.config.store == "fp16" else torch.float32
-        save_checkpoint(self.out / "model.safetensors", whole, self.model_config, record, store)
+        if self._is_kept(figures):
+            store = torch.float16 if self.config.store == "fp16" else torch.float32
+            save_checkpoint(self.out / MODEL, whole, self.model_config, record, store)
         self.save(Progress(progress.epoch + 1, 0))
         return figures
+
+    def _is_kept(self, figures: dict[str, object]) -> bool:
+        """Whether the epoch just scored is what ``model.safetensors`` is to hold."""
+        path = self.out / MODEL
+        if self.config.keep == "last" or figures["epoch"] == 1 or not path.exists():
+            return True
+        before = load_checkpoint(path).training
+        if cast("float", figures["f1"]) >= cast("float", before["f1"]):
+            return True
+        _LOG.info("%s stays that of epoch %s (f1 %s)", path, before["epoch"], before["f1"])
+        return False
