@@ -71,6 +71,11 @@ def make_target_assigner(
     return objective_of(config).assigner(config, box_radius, shared_cells)
 
 
+def compares_maps(network: AnyModelConfig) -> bool:
+    """Whether distillation compares maps of such networks, which need not see the same points."""
+    return objective_of(network).compared == _MAPS
+
+
 def same_input(one: AnyModelConfig, other: AnyModelConfig) -> bool:
     """Whether two networks are given the same of the same clouds."""
     mine, theirs = (objective_of(each) for each in (one, other))
