@@ -62,9 +62,9 @@ class AnchorRegressionConfig(MethodConfig):
 class LabelConfig(FrozenConfig):
     """Label KD: the teacher's boxes are labels, too.
 
-    ``released`` puts them before the ground truth without suppression, and a cell may learn
-    several boxes. ``safe`` puts the ground truth first, suppresses boxes that overlap, and leaves
-    out those of a cell that is already taken.
+    ``released`` puts them before the ground truth without suppression (an anchor head's: after
+    its own), and a cell may learn several boxes. ``safe`` puts the ground truth first, suppresses
+    boxes that overlap, and leaves out those of a cell that is already taken.
     """
 
     variant: Literal["released", "safe"] = "released"
