@@ -37,9 +37,14 @@ class RankDistributionConfig(MethodConfig):
 
 
 class RegressionConfig(MethodConfig):
-    """L1 of box maps at ground-truth centres."""
+    """L1 of box maps at ground-truth centres, or wherever the student learns a box.
+
+    The second is more where ``loss.box_radius`` is not 0: cells around a centre count by a
+    Gaussian.
+    """
 
     weight: Weight = 0.2
+    cells: Literal["centres", "learnt"] = "centres"
     code_weights: CodeWeights = (1,) * 8
 
 
