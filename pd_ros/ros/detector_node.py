@@ -39,6 +39,7 @@ _STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end
 _TOPICS = {
     TOPIC: CLOUD_TYPE,
     "detections": "vision_msgs/msg/Detection3DArray",
+    "~/objects": "autoware_perception_msgs/msg/DetectedObjects",
     "~/markers": "visualization_msgs/msg/MarkerArray",
     "~/transition_event": "lifecycle_msgs/msg/TransitionEvent",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from pd_ros.detection.bev.voxelize import inside_range
+from pd_ros.detection.box_errors import ExpectedErrors
 from pd_ros.detection.config.names import TIME_LAG
 from pd_ros.detection.device import StageClock
 from pd_ros.detection.geometry.ego import on_sensor
@@ -21,7 +22,7 @@ from pd_ros.pointcloud.features import extra_fields, missing_fields, model_colum
 from pd_ros.runtime.model_loading import model_sweeps
 from pd_ros.runtime.placed_boxes import count_points, move_detections
 from pd_ros.runtime.roi import OFF, crop, thin_out
-from pd_ros.runtime.settings import Settings, StartupParameters
+from pd_ros.runtime.settings import VISION_MSGS, Settings, StartupParameters
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.runtime.sweeps import PlacedSweep, SweepBuffer, with_age
 from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, inverse, move_points
@@ -52,6 +53,9 @@ class DetectionPipeline:
     ) -> None:
         self.predictor = predictor
         self._startup = startup
+        asked = startup.message != VISION_MSGS  # which has no room for them
+        classes = predictor.config.classes
+        self._expect = ExpectedErrors(predictor.box_errors, classes) if asked else None
         self._transforms = transforms
         self._statistics = statistics
         self._say = say
@@ -83,6 +87,8 @@ class DetectionPipeline:
         stages_ms = {"decode": decode_ms, **detect_ms}
         found = self._without_own(result.detections, moved, settings)
         found = self._select(found, points, settings)
+        if self._expect is not None:
+            found = self._expect(found)
         if moved is not None:
             found = move_detections(found, inverse(moved))
         return self._in_output_frame(found, cloud.header, settings, stages_ms)
