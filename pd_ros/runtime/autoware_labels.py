@@ -1,5 +1,6 @@
 """What Autoware calls the classes of a model: labels of ``ObjectClassification``."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -39,3 +40,17 @@ def label_of(name: str) -> Label:
     key = name.lower().replace(" ", "_").replace("-", "_")
     own = Label.__members__.get(key.upper(), Label.UNKNOWN)
     return _OTHER_NAMES.get(key, own)
+
+
+def describe_labels(classes: Sequence[str], names: Sequence[str], labels: Sequence[int]) -> str:
+    """Say what the classes of a model are for Autoware; of those that have a name on the topics.
+
+    All are of one length. What Autoware does not know is said with what to do.
+    """
+    rows = [row for row in zip(classes, names, map(Label, labels), strict=True) if row[1]]
+    said = ", ".join(f"{name.lower()} is {label.name}" for name, _, label in rows)
+    unknown = [name.lower() for name, _, label in rows if label is Label.UNKNOWN]
+    if not unknown:
+        return f"for Autoware {said}"
+    advice = ", ".join(f"postprocess.class_map.{name}" for name in unknown)
+    return f"for Autoware {said}; give what is UNKNOWN the name of a label by {advice}"
