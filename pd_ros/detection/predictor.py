@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pd_ros.detection.box_errors import read_box_errors
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
@@ -37,7 +36,6 @@ class Predictor:
         self.precision = precision
         self.thresholds = checkpoint.thresholds()  # by class
         self.scaling = read_scaling(self.training, self.where)  # None: scores as the network's
-        self.box_errors = read_box_errors(self.training, self.where)  # None: not measured
         self._inference = make_inference(checkpoint.model, self.config, device, precision, backend)
 
     @classmethod

@@ -1,8 +1,5 @@
 """Publishes what was found: boxes for programs, markers for people."""
 
-from importlib import import_module
-from typing import Any
-
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from std_msgs.msg import Header
@@ -11,7 +8,7 @@ from visualization_msgs.msg import MarkerArray
 
 from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.cdr import CloudHeader
-from pd_ros.ros.messages import marker_array
+from pd_ros.ros.messages import import_detected_objects, marker_array
 from pd_ros.runtime.autoware_cdr import detected_objects_cdr
 from pd_ros.runtime.detection_cdr import detection_array_cdr
 from pd_ros.runtime.settings import AUTOWARE, VISION_MSGS, Settings
@@ -54,19 +51,6 @@ class DetectionPublisher:
         for publisher in (self._detections, self._objects, self._markers):
             if publisher is not None:
                 self._node.destroy_publisher(publisher)
-
-
-def import_detected_objects() -> Any:
-    """Return the class of ``DetectedObjects``; ``ValueError`` where its package is missing."""
-    try:
-        return import_module("autoware_perception_msgs.msg").DetectedObjects
-    except ImportError as error:
-        raise ValueError(
-            "output.message: autoware and both need the package autoware_perception_msgs, which"
-            f" cannot be imported ({error}); source Autoware's workspace, install"
-            " ros-jazzy-autoware-perception-msgs or, where ROS comes from wheels, run"
-            " packaging/environment.sh; or leave it at vision_msgs"
-        ) from None
 
 
 def _message(header: CloudHeader) -> Header:

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from pd_ros.detection.bev.voxelize import inside_range
-from pd_ros.detection.box_errors import ExpectedErrors
 from pd_ros.detection.config.names import TIME_LAG
 from pd_ros.detection.device import StageClock
 from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
+from pd_ros.evaluation.operating.expected_errors import ExpectedErrors
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
@@ -54,8 +54,7 @@ class DetectionPipeline:
         self.predictor = predictor
         self._startup = startup
         asked = startup.message != VISION_MSGS  # which has no room for them
-        classes = predictor.config.classes
-        self._expect = ExpectedErrors(predictor.box_errors, classes) if asked else None
+        self._expect = ExpectedErrors.of(predictor) if asked else None
         self._transforms = transforms
         self._statistics = statistics
         self._say = say

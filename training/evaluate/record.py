@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 
-from pd_ros.detection.box_errors import KEY as ERRORS_KEY
-from pd_ros.detection.box_errors import MeasuredErrors, RangeErrors
 from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.detection.score_calibration import PlattScaling
 from pd_ros.evaluation import distance_bins as distance
+from pd_ros.evaluation.operating.expected_errors import KEY as ERRORS_KEY
+from pd_ros.evaluation.operating.expected_errors import MeasuredErrors, RangeErrors
 from pd_ros.evaluation.operating.scores import ALL_RANGES, OperatingScores
 
 LEAST_PAIRS = 8  # of fewer, a deviation is off by more than a quarter (1 / sqrt(2 n))

@@ -8,8 +8,6 @@ import torch
 from small_model import save_eager_model
 from small_run import write_run
 
-from pd_ros.detection.box_errors import KEY as ERRORS_KEY
-from pd_ros.detection.box_errors import read_box_errors
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
 from pd_ros.detection.operating_point import (
     FALLBACK,
@@ -21,6 +19,8 @@ from pd_ros.detection.operating_point import (
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.detection.score_calibration import read_scaling
+from pd_ros.evaluation.operating.expected_errors import KEY as ERRORS_KEY
+from pd_ros.evaluation.operating.expected_errors import read_box_errors
 from pd_ros.replay.labelled_detector import NamedDetector
 from training.evaluate.__main__ import main as evaluate
 from training.train import main as train

@@ -18,10 +18,10 @@ from node_here import POINTS, active, node_here, set_parameter
 from rclpy.lifecycle import TransitionCallbackReturn
 from small_model import save_eager_model, small_config
 
-from pd_ros.detection.box_errors import KEY
 from pd_ros.detection.checkpoint import add_to_record
 from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.predictor import Predictor
+from pd_ros.evaluation.operating.expected_errors import KEY
 
 NAMESPACE = f"/test_autoware_{os.getpid()}"
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE

@@ -60,7 +60,9 @@ def make_node(context):
         node.destroy_node()
 
 
-PLAIN = default_settings(score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"))
+PLAIN = default_settings(
+    score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"), autoware_labels=(1, 7)
+)
 
 
 def change(node, **values):
@@ -92,6 +94,7 @@ def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
     expected = default_settings(
         decoding=DecodeOptions(scale=0.5),
         names=("car", "pedestrian"),
+        autoware_labels=(1, 7),
         score_thresholds=((0.6,), (0.3,)),
         markers=False,
     )

@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pd_ros.detection.box_errors import (
+from pd_ros.detection.types import Detections
+from pd_ros.evaluation.lidar import GroundTruth
+from pd_ros.evaluation.operating.expected_errors import (
     KEY,
     ExpectedErrors,
     MeasuredErrors,
     RangeErrors,
     read_box_errors,
 )
-from pd_ros.detection.types import Detections
-from pd_ros.evaluation.lidar import GroundTruth
 from pd_ros.evaluation.operating.scores import score_operating_point
 from training.evaluate.record import LEAST_PAIRS, to_box_errors
 

@@ -10,6 +10,7 @@ import torch
 from pydantic import AfterValidator, Field
 
 from pd_ros.detection.config.base import FrozenConfig, parse_config
+from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 
 KEY = "box_errors"  # in the checkpoint's training record
@@ -67,6 +68,11 @@ class ExpectedErrors:
             for each in known.get(name, ()):  # the later ones overwrite, from where they begin
                 rms = (each.along_m, each.across_m, each.up_m, each.yaw_rad)
                 self._variances[label, starts.index(each.from_m) :] = torch.tensor(rms).square()
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> "ExpectedErrors":
+        """Those of its checkpoint; ``ValueError`` that names it for a damaged record."""
+        return cls(read_box_errors(predictor.training, predictor.where), predictor.config.classes)
 
     def __call__(self, found: Detections) -> Detections:
         """Return boxes with ``variances``; labels index the classes. No boxes give none.
