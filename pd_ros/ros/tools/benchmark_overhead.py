@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,7 @@ from pd_ros.ros.tools.benchmark_delivery import large_cloud
 from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
 from pd_ros.runtime.parameters.specs import SPECS, class_specs
 from pd_ros.runtime.pipeline import DetectionPipeline
-from pd_ros.runtime.settings import AUTOWARE, VISION_MSGS
+from pd_ros.runtime.settings import MESSAGES, VISION_MSGS
 from pd_ros.runtime.statistics import Statistics
 
 _KINDS = ("f4", "i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
@@ -65,9 +64,7 @@ def _run(options: argparse.Namespace) -> None:
     rclpy.init(args=[])
     try:
         node = Node("overhead_benchmark")
-        ways = {"pd_ros": our_way(node, VISION_MSGS), "read_points": peers_way(node)}
-        if find_spec("autoware_perception_msgs") is not None:
-            ways["autoware"] = our_way(node, AUTOWARE)
+        ways = {"pd_ros": our_way(node, options.message), "read_points": peers_way(node)}
         rows = [row for points in options.points for row in measure(points, ways, options.rounds)]
     finally:
         rclpy.try_shutdown()
@@ -166,6 +163,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--points", type=int, nargs="+", default=(120_000, 250_000), help="in each cloud")
+    add("--message", default=VISION_MSGS, choices=MESSAGES, help="what this node publishes")
     add("--rounds", type=int, default=100, help="how often each way is timed")
     add("--json", type=Path, metavar="FILE", help="write the table here as well")
     return parser.parse_args(arguments)
