@@ -9,8 +9,8 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-# Where test modules run beside each other (pytest-xdist), each process has a ROS domain of its own,
-# so that nobody hears another's clouds, and a core.
+# Where test modules run beside each other (pytest-xdist), each process has a core and a ROS domain
+# of its own, so that nobody hears another's clouds.
 if "PYTEST_XDIST_WORKER" in os.environ:
     _worker = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
     _domain = int(os.environ.get("ROS_DOMAIN_ID") or 0)

@@ -26,6 +26,10 @@ class Detections(NamedTuple):
     scores: Tensor  # [D] float32 in [0, 1]
     labels: Tensor  # [D] int64, index into the model's class names
     velocities: Tensor | None = None  # [D, 2] along x and y, m/s; None: the model tells none
+    facing: Tensor | None = None  # [D] probability, 0.5 to 1, that front is front; None: not told
+    # [D, 4] mean square errors to expect: along, across and up of the centre (m²), yaw (rad²); NaN
+    # where they are not known; None: nobody asked, see ``ExpectedErrors``
+    variances: Tensor | None = None
 
     @classmethod
     def empty(cls) -> "Detections":
@@ -41,8 +45,7 @@ class Detections(NamedTuple):
         return self._each(Tensor.cpu)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Detections":
-        velocities = None if self.velocities is None else change(self.velocities)
-        return Detections(change(self.boxes), change(self.scores), change(self.labels), velocities)
+        return Detections._make(None if field is None else change(field) for field in self)
 
 
 class Clipped(NamedTuple):

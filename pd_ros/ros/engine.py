@@ -72,7 +72,7 @@ class Engine:
             predictor, file, statistics, self._timings, tf, self._ros_time, startup.sensor_frame
         )
         value = node.get_parameter
-        self._publisher = DetectionPublisher(node, value("output.depth").value)
+        self._publisher = DetectionPublisher(node, value("output.depth").value, startup.message)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         period_s = value("diagnostics.period").value
         self._timer = steady_timer(node, period_s, self._publish_diagnostics)
@@ -174,9 +174,7 @@ class Engine:
     def _publish(self, arrival: Arrival, answer: PipelineResult, settings: Settings) -> None:
         began_s = time.monotonic()
         header = arrival.cloud.header._replace(frame_id=answer.frame_id)
-        boxes = self._publisher.publish(
-            header, answer.detections, settings.names, settings.markers
-        )
+        boxes = self._publisher.publish(header, answer.detections, settings)
         now_s = time.monotonic()
         latency_ms = 1000 * (now_s - arrival.arrived_s)
         self._statistics.answer(latency_ms, boxes)

@@ -15,13 +15,14 @@ from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
+from pd_ros.evaluation.operating.expected_errors import ExpectedErrors
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
 from pd_ros.runtime.model_loading import model_sweeps
 from pd_ros.runtime.placed_boxes import count_points, move_detections
 from pd_ros.runtime.roi import OFF, crop, thin_out
-from pd_ros.runtime.settings import Settings, StartupParameters
+from pd_ros.runtime.settings import VISION_MSGS, Settings, StartupParameters
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.runtime.sweeps import PlacedSweep, SweepBuffer, with_age
 from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, inverse, move_points
@@ -52,6 +53,8 @@ class DetectionPipeline:
     ) -> None:
         self.predictor = predictor
         self._startup = startup
+        asked = startup.message != VISION_MSGS  # which has no room for them
+        self._expect = ExpectedErrors.of(predictor) if asked else None
         self._transforms = transforms
         self._statistics = statistics
         self._say = say
@@ -83,6 +86,8 @@ class DetectionPipeline:
         stages_ms = {"decode": decode_ms, **detect_ms}
         found = self._without_own(result.detections, moved, settings)
         found = self._select(found, points, settings)
+        if self._expect is not None:
+            found = self._expect(found)
         if moved is not None:
             found = move_detections(found, inverse(moved))
         return self._in_output_frame(found, cloud.header, settings, stages_ms)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals
     from pd_ros.detection.types import Detections
 
 DROP = "drop"  # in place of a class' new name
+VISION_MSGS, AUTOWARE, BOTH = MESSAGES = ("vision_msgs", "autoware", "both")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class StartupParameters:
     sweeps_count: int  # -1: as in training
     fixed_frame: str
     output_frame_id: str  # empty: the cloud's own
+    message: str  # one of MESSAGES
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class Settings:
     max_detections: int
     min_points_in_box: int
     names: tuple[str, ...]  # what each class is called on the topics; empty: not published
+    autoware_labels: tuple[
+        int, ...
+    ]  # of each class, by what it is called; see ``autoware_labels``
     markers: bool
     diagnostics: DiagnosticLimits
 

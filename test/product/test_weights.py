@@ -9,7 +9,9 @@ import torch
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import load_config
 from pd_ros.detection.predictor import Predictor
+from pd_ros.evaluation.distance_bins import STARTS_M
 from pd_ros.evaluation.lidar import MIN_POINTS
+from pd_ros.evaluation.operating.expected_errors import read_box_errors
 from pd_ros.recordings.sources import open_source
 from pd_ros.replay.run import Scores, replay, score
 from training.config.run import SourceConfig, TrainConfig
@@ -30,6 +32,16 @@ def test_the_record_says_how_they_were_trained(name) -> None:
     assert isinstance(run["seed"], int)
     assert record["epoch"] == run["schedule"]["epochs"]
     assert ("KITTI" in record["licence"]) == name.startswith("real")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_errors_of_their_cars_are_known_at_every_distance(name) -> None:
+    """For a tracker: whoever replaces weights has to measure them, see docs/node/autoware.md."""
+    errors = read_box_errors(load_checkpoint(WEIGHTS / f"{name}.safetensors").training, name)
+    assert errors is not None
+    cars = errors.classes["car"]
+    assert tuple(each.from_m for each in cars) == STARTS_M
+    assert all(each.pairs > 20 and 0.05 < each.along_m < 0.6 for each in cars)
 
 
 def test_all_together_are_small() -> None:

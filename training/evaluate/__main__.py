@@ -14,9 +14,7 @@ from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
 from pd_ros.detection.config.base import parse_config
-from pd_ros.detection.operating_point import KEY as POINT_KEY
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
 from pd_ros.evaluation.operating.platt_scaling import fit_scaling, held_out_reliability
 from pd_ros.evaluation.operating.reliability import Reliability, measure_reliability
@@ -30,12 +28,12 @@ from training.datasets.frame import Frames
 from training.datasets.source import open_source
 from training.evaluate.norm_gap import NormGap, format_norm_gap, measure_norm_gap
 from training.evaluate.pictures import draw_mistakes
+from training.evaluate.record import record_entries
 from training.evaluate.scoring import (
     ScoredSweeps,
     Scores,
     detect_source,
     score_sweeps,
-    to_operating_point,
 )
 
 _LOG = logging.getLogger("training.evaluate")
@@ -66,8 +64,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep-operating-point",
         action="store_true",
-        help="calibrate the scores on these sweeps, and write that and the thresholds into the"
-        " checkpoint, for all that run it",
+        help="calibrate the scores on these sweeps, and write that, the thresholds and the errors"
+        " of the boxes into the checkpoint, for all that run it",
     )
     parser.add_argument(
         "--pictures",
@@ -112,8 +110,7 @@ def _run(options: argparse.Namespace) -> None:
     sys.stdout.write(_format(scores, options.threshold, calibration))
     sys.stdout.writelines(f"{line}\n" for line in format_norm_gap(gap))
     if scaling is not None and options.keep_operating_point:
-        point = to_operating_point(scores, source.title)
-        kept = {POINT_KEY: point.model_dump(), SCALING_KEY: scaling.model_dump()}
+        kept = record_entries(scores.operating_point, scaling, source.title)
         add_to_record(options.model, kept)
     if options.json:
         _write_json(options.json, scores, calibration, gap)

@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.families import AnyModel, AnyModelConfig, make_batch, make_decoder
-from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
 from pd_ros.detection.score_calibration import PlattScaling, calibrate_scores
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti.view import within_view
@@ -31,6 +30,7 @@ from training.config.run import SourceConfig, TrainConfig
 from training.datasets.file_lists import drives_of
 from training.datasets.frame import Float32, Frame, Frames
 from training.datasets.source import open_source
+from training.evaluate.record import record_entries
 
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
 
@@ -113,20 +113,6 @@ def score_sweeps(
     )
 
 
-def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
-    """Return what a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
-    points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
-    kept = ("precision", "recall", "ghosts_per_frame")
-    classes = {
-        name: ClassPoint(
-            threshold=round(point.threshold, 6),  # scores of weak classes lie close together
-            **{key: round(getattr(point, key), 4) for key in kept},
-        )
-        for name, point in points.items()
-    }
-    return OperatingPoint(data=data, classes=classes)
-
-
 def _detect_with(
     model: AnyModel,
     config: AnyModelConfig,
@@ -150,12 +136,11 @@ def _detect_with(
 class Validation(NamedTuple):
     """What an epoch is worth: figures by name, and what a checkpoint keeps of its first source.
 
-    Both are None where a run names no validation.
+    Both are empty where a run names no validation.
     """
 
     figures: dict[str, float]
-    operating_point: OperatingPoint | None
-    scaling: PlattScaling | None  # of the scores; the operating point's are calibrated
+    kept: dict[str, object]  # see ``record_entries``
 
 
 def validate(
@@ -168,20 +153,21 @@ def validate(
     """
     model.eval()
     figures: dict[str, float] = {}
-    point = scaling = None
+    kept: dict[str, object] = {}
+    scaling: PlattScaling | None = None
     points: list[OperatingScores] = []
     for source in config.validation:
         sweeps = _detect_with(model, network, source, device, config.min_points)
         if scaling is None:
             scaling = fit_scaling(sweeps.truth, sweeps.found, network.classes, source.title)
         scores = score_sweeps(sweeps.calibrated(scaling, network.classes), network.classes)
-        point = point or to_operating_point(scores, source.title)
+        kept = kept or record_entries(scores.operating_point, scaling, source.title)
         for name in network.classes:
             figures |= {f"{source.title}/{name}/{k}": v for k, v in _figures(scores, name)}
             points.append(scores.operating_point[name][ALL_RANGES])
     if points:
         figures["f1"] = round(sum(_f1(point) for point in points) / len(points), 4)
-    return Validation(figures, point, scaling)
+    return Validation(figures, kept)
 
 
 def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:

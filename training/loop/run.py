@@ -15,8 +15,6 @@ from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.families import AnyModel, AnyModelConfig
-from pd_ros.detection.operating_point import KEY as POINT_KEY
-from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import CloudRecord
 from training.batches.collate import Batch, move_batch
@@ -228,10 +226,7 @@ class Run:
         _LOG.info("%s", json.dumps(figures))
         self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
-        if scored.operating_point is not None:
-            record[POINT_KEY] = scored.operating_point.model_dump()
-        if scored.scaling is not None:
-            record[SCALING_KEY] = scored.scaling.model_dump()
+        record.update(scored.kept)
         if self.origin:
             record["started_from"] = self.origin
         if self.clouds is not None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.pointcloud.layout import FieldNames
+from pd_ros.runtime.autoware_labels import label_of
 from pd_ros.runtime.comparison.window import AgreementLimits
 from pd_ros.runtime.parameters.rules import numbers_of
 from pd_ros.runtime.parameters.specs import BINS, CLASS_MAP, NMS, THRESHOLD, Spec, Value
@@ -40,6 +41,7 @@ def read_startup(value: Values, default_checkpoint: str) -> StartupParameters:
         sweeps_count=value("sweeps.count"),
         fixed_frame=value("sweeps.fixed_frame"),
         output_frame_id=value("output.frame_id"),
+        message=value("output.message"),
     )
 
 
@@ -62,7 +64,8 @@ def read_settings(value: Values, classes: Sequence[str], chosen: Sequence[float]
         score_thresholds=_read_thresholds(value, classes, chosen),
         max_detections=value("postprocess.max_detections"),
         min_points_in_box=value("postprocess.min_points_in_box"),
-        names=_read_names(value, classes),
+        names=_read_names(value, classes, value("output.class_id_format") == "index"),
+        autoware_labels=tuple(map(label_of, _read_names(value, classes, as_index=False))),
         markers=value("output.markers"),
         diagnostics=DiagnosticLimits(
             timeout_s=value("input.timeout"),
@@ -126,9 +129,9 @@ def _thresholds(value: Any, default: float, bins: int) -> tuple[float, ...]:
     return tuple(own * bins if len(own) == 1 else own)
 
 
-def _read_names(value: Values, classes: Sequence[str]) -> tuple[str, ...]:
+def _read_names(value: Values, classes: Sequence[str], as_index: bool) -> tuple[str, ...]:
     renamed = [value(CLASS_MAP + name.lower()) for name in classes]
-    return published_names(classes, renamed, value("output.class_id_format") == "index")
+    return published_names(classes, renamed, as_index)
 
 
 def _six(values: Sequence[float]) -> Limits:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from pd_ros.pointcloud.decode import INTENSITY_MODES
 from pd_ros.runtime.roi import OFF
+from pd_ros.runtime.settings import MESSAGES
 
 THRESHOLD = "postprocess.score_threshold."
 CLASS_MAP = "postprocess.class_map."
@@ -188,6 +189,11 @@ _POSTPROCESS = (
 )  # fmt: skip
 
 _OUTPUT = (
+    Spec(
+        "output.message", "vision_msgs", "Messages of the boxes. vision_msgs: on detections;"
+        " autoware: autoware_perception_msgs/DetectedObjects on ~/objects, needs that package;"
+        " both.", at_configure=True, choices=MESSAGES,
+    ),
     Spec(
         "output.frame_id", "", "Frame of the published boxes, by tf2 at the cloud's stamp; empty:"
         " the cloud's own.", at_configure=True,

@@ -14,9 +14,7 @@ EPOCHS = {"epochs": 4, "frames_per_epoch": 2, "batch_size": 1}
 def scripted_f1(monkeypatch):
     """Validation that finds the second epoch best, and the last no worse than the third."""
     f1 = iter((0.2, 0.6, 0.4, 0.4))
-    monkeypatch.setattr(
-        "training.loop.run.validate", lambda *_: Validation({"f1": next(f1)}, None, None)
-    )
+    monkeypatch.setattr("training.loop.run.validate", lambda *_: Validation({"f1": next(f1)}, {}))
 
 
 @pytest.mark.parametrize(("keep", "epoch"), [("last", 4), ("best", 2)])
