@@ -14,6 +14,7 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
+from pd_ros.process.memory import imports_without_gc
 from pd_ros.ros.cloud_subscription import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
@@ -64,7 +65,11 @@ class ComparisonNode(Node):
 
     def begin(self) -> bool:
         """Load the teacher, listen and compare. Raises ``ValueError`` for a bad teacher."""
-        from pd_ros.runtime.comparison.engine import ComparisonEngine, lower_priority  # noqa: PLC0415
+        with imports_without_gc():
+            from pd_ros.runtime.comparison.engine import (  # noqa: PLC0415
+                ComparisonEngine,
+                lower_priority,
+            )
 
         lower_priority(self._value("process.nice"), self._value("process.threads"))
         self.engine = ComparisonEngine(read_comparison(values_of(self), str(DEFAULT_TEACHER)))

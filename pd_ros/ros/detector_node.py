@@ -13,7 +13,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pd_ros.process.memory import give_back_memory
+from pd_ros.process.memory import give_back_memory, imports_without_gc
 from pd_ros.ros.cloud_subscription import TOPIC
 from pd_ros.ros.execution.guarded_executor import Report, describe_failure, subscription_name
 from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
@@ -140,8 +140,9 @@ class DetectorNode(CheckedLifecycleNode):
         return _SUCCESS
 
     def _configure(self) -> None:
-        from pd_ros.ros.engine import Engine  # noqa: PLC0415
-        from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
+        with imports_without_gc():
+            from pd_ros.ros.engine import Engine  # noqa: PLC0415
+            from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
 
         startup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
         predictor = load_detector(startup)
