@@ -27,6 +27,7 @@ from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.runtime.parameters.read import read_agreement_limits, read_comparison
 from pd_ros.runtime.parameters.rules import check_names
+from pd_ros.runtime.parameters.specs import Z_OFFSET
 from pd_ros.runtime.statistics import Throttle
 
 DEFAULT_TEACHER = Path(__file__).parents[1] / "weights" / "sim_teacher.safetensors"
@@ -153,6 +154,9 @@ class ComparisonNode(Node):
             cloud = deserialize_message(pair.cloud, PointCloud2)
             answer = deserialize_message(pair.answer, Detection3DArray)
             comparison = self.engine.compare(cloud, answer)
+            if comparison is None:
+                self._log_offset()
+                return
             self._counter.compared(1000 * (time.monotonic() - started_s))
             self._comparison.publish(comparison_array(cloud.header, comparison.table))
             if self._value("output.markers") and self._markers.get_subscription_count():
@@ -161,6 +165,12 @@ class ComparisonNode(Node):
             self.engine.keep(pair, cloud.header.frame_id, comparison)
         finally:
             self._busy_since_s = None
+
+    def _log_offset(self) -> None:
+        """Log the offset of the ground once it is settled."""
+        auto = self.engine.auto_offset
+        if auto is not None and auto.offset_m is not None:
+            self.get_logger().info(f"{Z_OFFSET}: {auto.text}")
 
     def _report(self, error: BaseException) -> None:
         if not self.context.ok():
@@ -182,8 +192,12 @@ class ComparisonNode(Node):
         status = diagnostic_status(
             f"{status_name(self)}: comparison", self._answers.topic_name,
             bytes([health.level.value]), health.text,
-            health.values | {"recorded clouds": self.engine.recorded},
+            health.values | self._offset_value() | {"recorded clouds": self.engine.recorded},
         )  # fmt: skip
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _offset_value(self) -> dict[str, object]:
+        auto = self.engine.auto_offset
+        return {} if auto is None else {Z_OFFSET: auto.text}

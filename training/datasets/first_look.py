@@ -21,14 +21,18 @@ def remarks_on(
     range_m: tuple[float, float, float, float, float, float],
     expected: Expected,
     only: Collection[str] = (),
+    z_offset_name: str = "z_shift_m",
 ) -> list[str]:
     """Findings about the first frames, one line each, as the node and ``inspect_cloud`` have them.
 
     Each is said once, of the first frame that has it. ``features``: what follows x, y, z in the
-    points; ``only``: names of the findings that are wanted, all where there are none. None where
+    points; ``only``: names of the findings that are wanted, all where there are none;
+    ``z_offset_name``: what a data set's offset is called, by default in a run's YAML. None where
     all is well.
     """
-    preprocessing = Preprocessing("intensity", "intensity" in features)
+    preprocessing = Preprocessing(
+        "intensity", "intensity" in features, z_offset_name=z_offset_name
+    )
     lines: dict[str, str] = {}
     for frame in islice(frames, _LOOKED_AT):
         content = measure_cloud(xyzi(frame.points, features), range_m)
