@@ -3,7 +3,7 @@
 In a narrow slice of azimuth each laser leaves a few points of one elevation, so the clusters of
 elevations in it are the rings that had an echo there. That holds also for lasers that do not start
 in one point. In a cloud that was moved to a vehicle's frame the sensor is somewhere above the
-origin: the height from which elevations are clusters most clearly is taken. Where all lasers start
+origin: the height from which elevations gather most is taken. Where all lasers start
 in one point, the elevations of the whole cloud are clusters, too, and rings show that have an echo
 in some directions only.
 """
@@ -31,7 +31,8 @@ _SCATTERED = 0.75  # clusters of those that scattered points would give; rings h
 _LIKE = 1.5  # rings that differ by less may be the same sensor's: some have no echo
 _EVERY = 4  # one of so many wide slices is enough
 _LOW_M = 1.0  # an origin nearer to the ground may be the vehicle's, with the sensor above it
-_LIFTS_M = np.arange(0.5, 3.01, 0.25)
+_LIFTS_M = np.arange(0.4, 3.01, 0.1)
+_SECTOR_DEG = 5.0  # seen from a sensor that is not above the origin, rings are level in it
 
 
 class Beams(NamedTuple):
@@ -106,13 +107,23 @@ def _from_sensor(echoes: _Float, azimuth: _Float, ground_m: float | None) -> _Fl
     """Elevations in degrees, from the height at which the sensor seems to be."""
     if ground_m is None or ground_m < -_LOW_M:
         return _elevation(echoes, 0.0)
-    few = np.floor((azimuth + 180) / _WIDE_DEG) % (2 * _EVERY) == 0
+    heights_m = (ground_m + _LIFTS_M).tolist()
+    if ground_m < -_LIFTS_M[0]:  # the origin itself may be the sensor
+        heights_m.insert(0, 0.0)
+    sector = np.floor((azimuth + 180) / _SECTOR_DEG).astype(np.int64)
 
-    def scattered(lift_m: float) -> float:
-        elevation = _elevation(echoes[few], lift_m)
-        return _clusters(elevation, azimuth[few], _WIDE_DEG, _FINE_GAP_DEG).scattered
+    def peaks(lift_m: float) -> float:
+        return _peaks(_elevation(echoes, lift_m), sector)
 
-    return _elevation(echoes, min((0.0, *(ground_m + _LIFTS_M).tolist()), key=scattered))
+    return _elevation(echoes, max(heights_m, key=peaks))
+
+
+def _peaks(elevation: _Float, sector: NDArray[np.int64]) -> float:
+    """How far elevations gather in each sector within their degree; 1: they do not at all."""
+    bins = sector * 1800 + ((elevation + 90) * 9.999).astype(np.int64)
+    fine = np.bincount(bins, minlength=1800 * (int(sector.max()) + 1))
+    degrees = fine.reshape(-1, 10).sum(axis=1)
+    return float(10 * (fine**2).sum() / (degrees**2).sum())
 
 
 def _elevation(echoes: _Float, lift_m: float) -> _Float:
