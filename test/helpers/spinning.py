@@ -72,9 +72,7 @@ def _scattered(rng: np.random.Generator) -> np.ndarray:
 
 def _unit(elevation: np.ndarray, azimuth: np.ndarray) -> np.ndarray:
     level = np.cos(elevation)
-    return np.column_stack(
-        (level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation))
-    )
+    return np.column_stack((level * np.cos(azimuth), level * np.sin(azimuth), np.sin(elevation)))
 
 
 def _rotation(roll: float, pitch: float) -> np.ndarray:
