@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"--z-offset auto: {min(offsets_m):.2f} to {max(offsets_m):.2f} m\n")
     else:
         offsets_m = [options.z_offset] * len(frames)
-        _look_at_clouds(source, predictor, expected)
+        _look_at_clouds(source, predictor, expected, options.z_offset)
     raw = detect_source(
         lambda points: predictor.infer_uncalibrated(points).detections,
         predictor.config, source, MIN_POINTS, offsets_m,
@@ -152,14 +152,16 @@ def _given(threshold: float | None, predictor: Predictor) -> tuple[float, ...] |
     return predictor.thresholds if threshold < 0 else (threshold,) * len(predictor.thresholds)
 
 
-def _look_at_clouds(source: SourceConfig, predictor: Predictor, expected: Expected) -> None:
+def _look_at_clouds(
+    source: SourceConfig, predictor: Predictor, expected: Expected, z_offset_m: float
+) -> None:
     """Print what differs between the first clouds and those of the training."""
     config = predictor.config
     frames = open_source(source, config.classes, config.features, as_read=True)
     clouds = (frames[i] for i in range(len(frames)))
     remarks = remarks_on(
         source.title, clouds, config.features, config.range_m, expected,
-        z_offset_name="--z-shift",
+        z_offset_m=z_offset_m, z_offset_name="--z-offset",
     )  # fmt: skip
     sys.stdout.writelines(f"{line}\n" for line in remarks)
 
