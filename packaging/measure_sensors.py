@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # the checkout
 
-from pd_ros.pointcloud.beams import measure_beams  # noqa: E402
-from pd_ros.pointcloud.decode import Float32, usable_points  # noqa: E402
-from pd_ros.pointcloud.ground import Ground, find_ground  # noqa: E402
+from pd_ros.pointcloud.beams import measure_beams
+from pd_ros.pointcloud.decode import Float32, usable_points
+from pd_ros.pointcloud.ground import Ground, find_ground
 
 _NEAR_M, _LEAST_POINTS = 20.0, 5
 _MOST = 40  # sweeps of a set, spread over all

@@ -117,7 +117,7 @@ def _run(options: argparse.Namespace) -> None:
         sys.stdout.write(f"--z-offset auto: {min(offsets_m):.2f} to {max(offsets_m):.2f} m\n")
     else:
         offsets_m = [options.z_offset] * len(frames)
-        _look_at_clouds(source, predictor, expected, options.z_offset)
+    _look_at_clouds(source, predictor, expected, offsets_m[0])
     raw = detect_source(
         lambda points: predictor.infer_uncalibrated(points).detections,
         predictor.config, source, MIN_POINTS, offsets_m,
