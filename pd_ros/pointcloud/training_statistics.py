@@ -25,7 +25,7 @@ class BeamsRecord(FrozenConfig):
     def text(self) -> str:
         """Say it to a reader: rings, and from where to where they reach."""
         low, high = round(self.rings[0]), round(self.rings[2])
-        rings = f"{low} to {high}" if low < high else str(high)
+        rings = f"{low} to {high}" if low < high else str(high or "no")
         return f"{rings} rings, {self.lowest_deg[1]:.0f} to {self.highest_deg[1]:.0f} deg"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.ground import ground_height
 
+Z_OFFSET = "input.z_offset"  # the nodes' parameter
 AUTO = "auto"
 CLOUDS = 5  # with points; after them the offset is settled
 LARGEST_M = 10.0

@@ -14,6 +14,7 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
+from pd_ros.pointcloud.z_offset import Z_OFFSET
 from pd_ros.ros.cloud_subscription import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
@@ -27,7 +28,6 @@ from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.parameters.comparison_specs import COMPARISON_SPECS, check_values
 from pd_ros.runtime.parameters.read import read_agreement_limits, read_comparison
 from pd_ros.runtime.parameters.rules import check_names
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 from pd_ros.runtime.statistics import Throttle
 
 DEFAULT_TEACHER = Path(__file__).parents[1] / "weights" / "sim_teacher.safetensors"

@@ -13,7 +13,7 @@ from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.byte_layout import check_bytes
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.pointcloud.layout import CloudError
-from pd_ros.pointcloud.z_offset import AutoOffset
+from pd_ros.pointcloud.z_offset import Z_OFFSET, AutoOffset
 from pd_ros.ros.cloud_subscription import CloudSubscription
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.execution.guarded_executor import Report
@@ -24,7 +24,6 @@ from pd_ros.runtime.diagnostics.silence import RosTime
 from pd_ros.runtime.diagnostics.status import AGE, CALLBACK_FAILED, LATENCY, Health, Level
 from pd_ros.runtime.latest_worker import LatestWorker
 from pd_ros.runtime.model_loading import CheckpointFile, is_lost
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 from pd_ros.runtime.pipeline import DetectionPipeline, PipelineResult
 from pd_ros.runtime.settings import Settings, StartupParameters
 from pd_ros.runtime.statistics import Statistics, Throttle, Timings

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating.report import format_operating_point
-from pd_ros.pointcloud.z_offset import AUTO
+from pd_ros.pointcloud.z_offset import AUTO, Z_OFFSET
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
@@ -56,7 +56,6 @@ from pd_ros.ros.tools.live_player import LivePlayer
 from pd_ros.ros.tools.node_process import node_process, wait_until
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 
 _START_S, _ANSWER_S = 60.0, 3.0
 CLOUDS = "clouds.mcap"  # what a folder of clouds is played as

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from pd_ros.pointcloud.statistics import CloudContent
 from pd_ros.pointcloud.training_statistics import CloudRecord, Expected
-from pd_ros.pointcloud.z_offset import LARGEST_M
+from pd_ros.pointcloud.z_offset import LARGEST_M, Z_OFFSET
 from pd_ros.runtime.diagnostics.status import Level
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 
 _GROUND_TOLERANCE_M = 0.4  # streets slope, and detectors are trained on shifted clouds
 _DIM, _BRIGHT = 0.2, 5.0  # times the training's, of intensities that are still understood
@@ -153,7 +152,7 @@ def _ground(content: CloudContent, record: CloudRecord, preprocessing: Preproces
         return Finding(name, "not found", span, Level.OK, advice)
     off = not low - _GROUND_TOLERANCE_M <= content.ground_m <= high + _GROUND_TOLERANCE_M
     offset = preprocessing.z_offset_m + middle - content.ground_m
-    advice = f"set {preprocessing.z_offset_name} to {offset:.2f}" if off else ""
+    advice = f"set {preprocessing.z_offset_name} to {offset:.2f}, or to auto" if off else ""
     if off and abs(offset) > LARGEST_M:
         advice = "no mounting explains that: metres? is z up? (input.sensor_frame)"
     return Finding(

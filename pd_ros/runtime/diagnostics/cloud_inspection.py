@@ -15,10 +15,10 @@ from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_all, decode_
 from pd_ros.pointcloud.layout import DATATYPES, CloudBytes, CloudError, CloudLayout, used_fields
 from pd_ros.pointcloud.statistics import count_cells, measure_cloud
 from pd_ros.pointcloud.training_statistics import Expected, expected_clouds
+from pd_ros.pointcloud.z_offset import Z_OFFSET
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, Preprocessing, judge_cloud, judge_room
 from pd_ros.runtime.diagnostics.mounting import judge_beams
 from pd_ros.runtime.diagnostics.status import Level
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.transforms import Matrix, move_points
 

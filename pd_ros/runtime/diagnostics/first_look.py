@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from itertools import islice
 
 from pd_ros.pointcloud.decode import DecodeOptions
+from pd_ros.pointcloud.z_offset import Z_OFFSET
 from pd_ros.recordings.sources import Source
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, beams_of, examine_cloud
 from pd_ros.runtime.diagnostics.status import Level
-from pd_ros.runtime.parameters.specs import Z_OFFSET
 
 _MOST_EMPTY = 50  # clouds without points at the beginning
 

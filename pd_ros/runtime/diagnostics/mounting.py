@@ -40,7 +40,8 @@ def judge_beams(beams: Beams, expected: Expected) -> list[Finding]:
     advice = ""
     if _unlike(beams.rings, trained.rings[0], trained.rings[2]):
         seen = f"{beams.rings} rings" if beams.rings else "no rings"
-        advice = f"{seen}, trained on {trained.rings[1]:.0f}: {advise_training()}"
+        known = f"{trained.rings[1]:.0f}" if trained.rings[1] else "none"
+        advice = f"{seen}, trained on {known}: {advise_training()}"
     return [Finding("beams", beams.text, span, Level.OK, advice)]
 
 

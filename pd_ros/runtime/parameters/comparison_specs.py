@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from pd_ros.pointcloud.z_offset import CLOUDS
+from pd_ros.pointcloud.z_offset import CLOUDS, Z_OFFSET
 from pd_ros.runtime.parameters.rules import why_no_number_or_word
-from pd_ros.runtime.parameters.specs import SPECS, Z_OFFSET, Spec
+from pd_ros.runtime.parameters.specs import SPECS, Spec
 
 
 def _spec(

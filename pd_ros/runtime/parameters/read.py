@@ -5,10 +5,10 @@ from typing import Any
 
 from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.pointcloud.layout import FieldNames
-from pd_ros.pointcloud.z_offset import AUTO
+from pd_ros.pointcloud.z_offset import AUTO, Z_OFFSET
 from pd_ros.runtime.comparison.window import AgreementLimits
 from pd_ros.runtime.parameters.rules import numbers_of
-from pd_ros.runtime.parameters.specs import BINS, CLASS_MAP, NMS, THRESHOLD, Z_OFFSET, Spec, Value
+from pd_ros.runtime.parameters.specs import BINS, CLASS_MAP, NMS, THRESHOLD, Spec, Value
 from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.settings import (
     ComparisonSettings,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pd_ros.pointcloud.decode import INTENSITY_MODES
-from pd_ros.pointcloud.z_offset import AUTO, CLOUDS, LARGEST_M
+from pd_ros.pointcloud.z_offset import AUTO, CLOUDS, LARGEST_M, Z_OFFSET
 from pd_ros.runtime.roi import OFF
 
 THRESHOLD = "postprocess.score_threshold."
@@ -13,7 +13,6 @@ BINS = "postprocess.distance_bins"
 NMS = "postprocess.nms_iou_threshold"
 _TAKEN = {"default", "drop"}  # names of no class: all of them, and those not published
 BOXES = ("roi.range", "roi.ego_box")
-Z_OFFSET = "input.z_offset"
 
 Value = bool | int | float | str | tuple[float, ...]
 

@@ -30,6 +30,18 @@ def test_a_pattern_without_rings_and_one_of_more() -> None:
     assert finding.advice.startswith("128 rings, trained on 64: ")
 
 
+def test_a_training_without_rings_expects_none() -> None:
+    spread = (0.0, 0.0, 0.0)
+    record = SIMULATED.model_copy(
+        update={"beams": SIMULATED.beams.model_copy(update={"rings": spread})}
+    )
+    (finding,) = judge_beams(LIVOX, Expected(record, recorded=True))
+    assert finding.expected == "no rings, -24 to 2 deg"
+    assert finding.advice == ""
+    (finding,) = judge_beams(VLP_16, Expected(record, recorded=True))
+    assert finding.advice.startswith("16 rings, trained on none: ")
+
+
 @pytest.mark.parametrize("rings", [52, 64, 71])
 def test_about_as_many_rings_are_fine(rings) -> None:
     (finding,) = judge_beams(VLP_16._replace(rings=rings), RECORDED)
