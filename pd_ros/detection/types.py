@@ -40,6 +40,11 @@ class Detections(NamedTuple):
         """Some of the boxes: ``kept`` is a mask ``[D]`` or indices, in the order wanted."""
         return self._each(lambda field: field[kept])
 
+    def lowered(self, offset_m: float) -> "Detections":
+        """The same where the points were before they were raised by an offset in z."""
+        lift = self.boxes.new_tensor([0, 0, offset_m, 0, 0, 0, 0])
+        return self._replace(boxes=self.boxes - lift)
+
     def cpu(self) -> "Detections":
         """The same in the CPU's memory."""
         return self._each(Tensor.cpu)

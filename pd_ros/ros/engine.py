@@ -13,6 +13,7 @@ from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.byte_layout import check_bytes
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.pointcloud.layout import CloudError
+from pd_ros.pointcloud.z_offset import Z_OFFSET, AutoOffset
 from pd_ros.ros.cloud_subscription import CloudSubscription
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.execution.guarded_executor import Report
@@ -63,7 +64,9 @@ class Engine:
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._on_lost_device = on_lost_device
         self._on_failure = on_failure
-        self.pipeline = DetectionPipeline(predictor, startup, transforms, statistics, self._say)
+        self.pipeline = DetectionPipeline(
+            predictor, startup, transforms, statistics, self._say, self._on_offset
+        )
         tf = "tf2" if transforms else (
             "tf2_ros is not installed" if self.pipeline.joins else "none needed"
         )  # fmt: skip
@@ -206,6 +209,12 @@ class Engine:
         if self._throttle.allows(key, time.monotonic()):
             self._node.get_logger().error(text)
 
+    def _on_offset(self, offset: AutoOffset) -> None:
+        if offset.found:
+            self._node.get_logger().info(f"{Z_OFFSET}: {offset.text}")
+        else:
+            self._node.get_logger().warning(f"{Z_OFFSET}: {offset.text}; set a number")
+
     def _publish_diagnostics(self) -> None:
         if self._subscription is None or self.worker is None:
             return
@@ -232,6 +241,7 @@ class Engine:
                 self.worker.busy_s,
                 self.settings,
                 self.pipeline.model_from_cloud,
+                self.pipeline.auto_offset(self.settings),
             )
         except Exception as error:
             self._on_failure("diagnosis", error)

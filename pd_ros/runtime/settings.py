@@ -52,7 +52,7 @@ class Settings:
     """The parameters that may change while the node runs, as one cloud is processed with them."""
 
     decoding: DecodeOptions
-    z_offset_m: float
+    z_offset_m: float | None  # None: auto, see ``pointcloud.z_offset``
     max_age_s: float  # 0: any
     roi_range: Limits
     ego_box: Limits
@@ -96,7 +96,7 @@ class ComparisonSettings:
     score_threshold: float  # below 0: the checkpoint's own for each class
     classes: str  # "car, truck"; empty: all of the teacher's
     intensity_scale: float
-    z_offset_m: float
+    z_offset_m: float | None  # None: auto
     ego_distance_m: float
     window: int
     record_folder: str  # empty: nothing is kept

@@ -63,20 +63,35 @@ def detect_source(
     config: AnyModelConfig,
     source: SourceConfig,
     min_points: int,
+    offsets_m: Sequence[float] = (),
 ) -> ScoredSweeps:
-    """Detect in all sweeps of a source; what nobody can judge is left out, see ``within_view``."""
+    """Detect in all sweeps of a source; what nobody can judge is left out, see ``within_view``.
+
+    ``offsets_m``: what the points of each sweep are raised by for the detector; none: 0.
+    """
     truth, found = [], []
     frames = open_source(source, config.classes, config.features)
     for i in tqdm(range(len(frames)), desc=f"score {source.title}", leave=False):
         frame = frames[i]
         there = to_ground_truth(frame, min_points, config.range_m)
-        there, judged = within_view(there, detect(frame.points), frame.view)
+        offset_m = offsets_m[i] if offsets_m else 0.0
+        seen = detect(_raised(frame.points, offset_m)).lowered(offset_m)
+        there, judged = within_view(there, seen, frame.view)
         truth.append(there)
         found.append(judged)
-    return ScoredSweeps(truth, found, _drives(source, frames))
+    return ScoredSweeps(truth, found, drives_in(source, frames))
 
 
-def _drives(source: SourceConfig, frames: Frames) -> list[str]:
+def _raised(points: Float32, offset_m: float) -> Float32:
+    if not offset_m:
+        return points
+    points = points.copy()
+    points[:, 2] += offset_m
+    return points
+
+
+def drives_in(source: SourceConfig, frames: Frames) -> list[str]:
+    """Name the drive of each sweep; where the source does not say, its first or second half."""
     if source.drives is None:
         return [str(2 * i // len(frames)) for i in range(len(frames))]
     names = [frames.name(i) for i in range(len(frames))]

@@ -5,6 +5,7 @@ from typing import Any
 
 from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.pointcloud.layout import FieldNames
+from pd_ros.pointcloud.z_offset import AUTO, Z_OFFSET
 from pd_ros.runtime.autoware_labels import label_of
 from pd_ros.runtime.comparison.window import AgreementLimits
 from pd_ros.runtime.parameters.rules import numbers_of
@@ -52,7 +53,7 @@ def read_settings(value: Values, classes: Sequence[str], chosen: Sequence[float]
     """
     return Settings(
         decoding=_read_decoding(value),
-        z_offset_m=value("input.z_offset"),
+        z_offset_m=_read_z_offset(value),
         max_age_s=value("input.max_age"),
         roi_range=_six(value("roi.range")),
         ego_box=_six(value("roi.ego_box")),
@@ -85,7 +86,7 @@ def read_comparison(value: Values, default_checkpoint: str) -> ComparisonSetting
         score_threshold=value("teacher.score_threshold"),
         classes=value("classes"),
         intensity_scale=value("input.intensity.scale"),
-        z_offset_m=value("input.z_offset"),
+        z_offset_m=_read_z_offset(value),
         ego_distance_m=value("postprocess.ego_distance"),
         window=value("window"),
         record_folder=value("record.folder"),
@@ -112,6 +113,11 @@ def _read_decoding(value: Values) -> DecodeOptions:
         offset=value("input.intensity.offset"),
         constant=value("input.intensity.constant"),
     )
+
+
+def _read_z_offset(value: Values) -> float | None:
+    offset = value(Z_OFFSET)
+    return None if offset == AUTO else float(offset)
 
 
 def _read_thresholds(
