@@ -50,12 +50,12 @@ def _run(options: argparse.Namespace) -> str | None:
     rig, mounting = chosen_rig(options), chosen_mounting(options)
     if options.verb == "frames":
         mixture = options.mixture
-        parts = (Part(rig, mounting),) if mixture is None else load_mixture(mixture)
         if mixture is not None and says_sensor(options):
             raise ValueError(
                 "--mixture: expected sensors and mountings in the file alone, got options for them"
                 " as well; write them into the file"
             )
+        parts = (Part(rig, mounting),) if mixture is None else load_mixture(mixture)
         write_frames(options.out, options.count, options.seed, parts, options.workers)
     elif options.verb == "drive":
         write_drive(options.out, options.seconds, options.seed, rig, mounting)
@@ -137,7 +137,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="YAML of sensors with shares and mountings, in place of --sensor and the like",
     )  # fmt: skip
     drive = add_verb(
-        "drive", "a rosbag2 recording of a drive at 10 Hz",
+        "drive", "a rosbag2 recording of a drive at the sensor's rate",
         "--out out/demo/drive.mcap --seconds 20 --seed 7",
     )  # fmt: skip
     drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")

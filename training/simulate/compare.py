@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from pd_ros.recordings.cloud_files import list_clouds, read_cloud
 from training.datasets.frame import Float32
 from training.simulate.bodies.mesh import Float64
-from training.simulate.lidar.rig import Rig, turned
+from training.simulate.lidar.rig import Rig
 from training.simulate.lidar.scan import SpinningScan
-from training.simulate.lidar.sweep import turned_left
+from training.simulate.lidar.sweep import Pose
 
 RANGES_M = (2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 72.0)
 _REACH_M = RANGES_M[-1]  # of x and y: clouds of the other kind may be cut there
@@ -40,9 +40,8 @@ class CloudPlace(NamedTuple):
     def to_sensor(self, points: Float32) -> Float64:
         """x, y, z, intensity ``[N, 4]`` of a real cloud in the sensor's frame."""
         xyz = points[:, :3].astype(np.float64) - (self.x_m, self.y_m, self.z_m)
-        level = turned_left(xyz, -np.radians(self.yaw_deg))
-        level = turned(turned(level, 0, -self.pitch_deg, 0), 0, 0, -self.roll_deg)
-        return np.column_stack((level, points[:, 3]))
+        pose = Pose(np.radians(self.yaw_deg), self.pitch_deg, self.roll_deg)
+        return np.column_stack((pose.to_rig(xyz), points[:, 3]))
 
 
 class Measured(NamedTuple):
@@ -156,9 +155,8 @@ def format_comparison(real: Measured, simulated: Measured, pulses: Pulses) -> st
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _by_groups(
-    pulses: Pulses, *shares: Float64
-) -> list[tuple[float, float, float, float]]:  # fmt: skip
+def _by_groups(pulses: Pulses, *shares: Float64) -> list[tuple[float, float, float, float]]:
+    """Lowest and highest angle of each group of beams, and its share of both kinds."""
     groups = np.array_split(np.arange(len(pulses.counts)), min(_GROUPS, len(pulses.counts)))
     result = []
     for group in groups:

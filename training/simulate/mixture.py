@@ -43,9 +43,9 @@ def load_mixture(path: Path) -> tuple[Part, ...]:
     for number, part in enumerate(load_config(path, MixtureConfig).parts):
         try:
             rig = load_rig(part.sensor)
+            rig = rig if part.rate_hz is None else rig.at_rate(part.rate_hz)
         except ValueError as error:
             raise ValueError(f"{path}: parts.{number}.sensor: {error}") from None
-        rig = rig if part.rate_hz is None else rig.at_rate(part.rate_hz)
         parts.append(Part(rig, part, part.share))
     return tuple(parts)
 

@@ -16,7 +16,6 @@ from pd_ros.detection.config.base import FrozenConfig, by_kind, of_kind
 from training.simulate.bodies.mesh import Float64
 
 MOST_BEAMS = 256
-_MOST_PULSES = 2_000_000  # of one sweep; the densest sensor that is sold fires a quarter million
 _RADIANS = 1.6  # a whole table within it is in radians: no sensor has beams this close together
 Rate = Annotated[float, Field(gt=0, le=1_000)]  # Hz
 Angle = Annotated[float, Field(ge=-90, le=90)]  # degrees
@@ -95,7 +94,6 @@ class SpinningScan(FrozenConfig):
                 f"azimuth_offsets_deg: expected one number per beam ({beams}) or none, got"
                 f" {len(self.azimuth_offsets_deg)}"
             )
-        _refuse_too_many(beams * self.firings_per_turn, f"{beams} beams x {self.firings_per_turn}")
         return self
 
     @property
@@ -109,7 +107,7 @@ class SpinningScan(FrozenConfig):
         return len(self.elevations)
 
     def pulses(self, rate_hz: float) -> int:
-        """Pulses of one sweep; a turn has as many firings at every rate but by ``at_rate``."""
+        """Pulses of one sweep."""
         return self.firings_per_turn * self.rings
 
     def at_rate(self, factor: float) -> "SpinningScan":
@@ -223,14 +221,6 @@ AnyScan = Annotated[
     | Annotated[SwingingScan, of_kind("swinging")],
     by_kind("spinning"),
 ]
-
-
-def _refuse_too_many(pulses: float, what: str) -> None:
-    if pulses > _MOST_PULSES:
-        raise ValueError(
-            f"expected at most {_MOST_PULSES:,} pulses in a sweep, got {pulses:,.0f} ({what});"
-            " correct the rate"
-        )
 
 
 def _unit(azimuth: Float64, elevation: Float64) -> Float64:

@@ -12,7 +12,7 @@ from pd_ros.detection.config.base import FrozenConfig, Name, Probability
 from training.simulate.lidar.scan import AnyScan, Interval, Rays
 
 _FASTEST_HZ = 100.0
-_MOST_PULSES = 2_000_000
+_MOST_PULSES = 2_000_000  # of one sweep; the densest sensor that is sold fires a quarter million
 Range = Annotated[float, Field(ge=0, le=1_000)]  # metres
 
 
@@ -54,11 +54,7 @@ class Sensor(FrozenConfig):
                 f"range_at_10_percent_m: expected a range within range_m ({shortest:g} to"
                 f" {longest:g} m), got {self.range_at_10_percent_m:g}"
             )
-        if (pulses := self.scan.pulses(self.rate_hz)) > _MOST_PULSES:
-            raise ValueError(
-                f"expected at most {_MOST_PULSES:,} pulses in a sweep, got {pulses:,} at"
-                f" {self.rate_hz:g} Hz; correct the rates"
-            )
+        self._refuse_too_many_pulses()
         for start, end in self.blind_deg:
             if not (-360 <= start <= 360 and start < end <= start + 360):
                 raise ValueError(
@@ -88,7 +84,16 @@ class Sensor(FrozenConfig):
                 f"expected a rate over 0 and up to {_FASTEST_HZ:g} Hz, got {rate_hz:g}"
             )
         scan = self.scan.at_rate(rate_hz / self.rate_hz)
-        return self.model_copy(update={"scan": scan, "rate_hz": rate_hz})
+        sensor = self.model_copy(update={"scan": scan, "rate_hz": rate_hz})
+        sensor._refuse_too_many_pulses()
+        return sensor
+
+    def _refuse_too_many_pulses(self) -> None:
+        if (pulses := self.scan.pulses(self.rate_hz)) > _MOST_PULSES:
+            raise ValueError(
+                f"expected at most {_MOST_PULSES:,} pulses in a sweep, got {pulses:,} at"
+                f" {self.rate_hz:g} Hz; correct the rates"
+            )
 
     def brightened(self, factor: float) -> "Sensor":
         """The sensor with another factor on its intensities, on top of its own."""

@@ -61,9 +61,8 @@ def _placed(place: PlaceConfig, rig_file: Path) -> PlacedSensor:
     if place.blind_deg:
         content = sensor.model_dump() | {"blind_deg": sensor.blind_deg + place.blind_deg}
         sensor = parse_config(content, Sensor, f"{rig_file}: sensors: {name}")
-    return PlacedSensor(
-        sensor, place.position_m, place.yaw_deg, place.pitch_deg, place.roll_deg
-    )  # fmt: skip
+    angles = (place.yaw_deg, place.pitch_deg, place.roll_deg)
+    return PlacedSensor(sensor, place.position_m, *angles)
 
 
 def _is_file(name: str) -> bool:

@@ -64,10 +64,10 @@ def sweep_scene(
     in_rig = placed.to_rig(rays.directions)
     in_street = pose.to_street(in_rig)
     position = np.array([placed.position_m])
-    hits = surfaces.scene.cast(pose.to_street(position)[0], in_street)
+    start = pose.to_street(position)[0]
+    hits = surfaces.scene.cast(start, in_street)
     returns = _received(surfaces, hits, rays.ring, placed, look, rng)
     if placed.sensor.returns > 1:
-        start = pose.to_street(position)[0]
         behind = _hits_behind(surfaces, hits, start, in_street, rng)
         more = _received(surfaces, behind, rays.ring, placed, look, rng)
         returns = Returns(*(np.concatenate(both) for both in zip(returns, more, strict=True)))
@@ -107,6 +107,5 @@ def _hits_behind(
     ray, way = hits.ray[passes], hits.distance_m[passes] + _BEYOND_M
     onward = directions[ray]
     behind = surfaces.scene.cast(start + onward * way[:, None], onward)
-    return behind._replace(
-        ray=ray[behind.ray], distance_m=way[behind.ray] + behind.distance_m
-    )  # fmt: skip
+    distance = way[behind.ray] + behind.distance_m
+    return behind._replace(ray=ray[behind.ray], distance_m=distance)

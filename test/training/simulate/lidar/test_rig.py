@@ -103,14 +103,21 @@ def test_to_the_street_and_back_is_where_it_was(yaw, pitch, roll) -> None:
     np.testing.assert_allclose(pose.to_rig(pose.to_street(vectors)), vectors, atol=1e-12)
 
 
-def look(flat, rig: Rig, height: float = 2.0, **tilt: float) -> SimulatedFrame:
-    """A brick car 20 m ahead, seen by a rig."""
+def look(
+    flat, rig: Rig, height: float = 2.0, screen: Mesh | None = None, **tilt: float
+) -> SimulatedFrame:
+    """A brick car 20 m ahead, seen by a rig, maybe through a screen 10 m ahead."""
     nothing = Mesh(np.zeros((0, 3, 3)), np.zeros(0, dtype=np.int64))
     car = Body(block((-2, 2), (-1, 1), (0, 1.5), Material.BRICK), 4.0, 2.0, 1.5)
     actor = Actor("car", car, 20.0, 0.0, 0.0, STANDING, 0.5, 7)
     ego = Actor("ego", Body(nothing, 4.8, 1.8, 1.5), 0.0, 0.0, 0.0, STANDING, 0.5)
     mount = Mount(height, False, **tilt)
-    return observe(Street(flat, ego, (actor,), ()), mount, 0.0, rig, np.random.default_rng(0))
+    actors = [actor]
+    if screen is not None:
+        body = Body(screen, 0.2, 6.0, 3.0)
+        actors.append(Actor("truck", body, 10.0, 0.0, 0.0, STANDING, 0.5, 8))
+    street = Street(flat, ego, tuple(actors), ())
+    return observe(street, mount, 0.0, rig, np.random.default_rng(0))
 
 
 def plane_fit(points: np.ndarray) -> np.ndarray:
@@ -177,9 +184,19 @@ def test_sensors_in_the_ground_or_in_the_sky_are_refused(flat, height, up) -> No
 
 
 def test_a_second_return_comes_from_behind_leaves_and_glass(flat) -> None:
-    twice = EXACT.model_copy(update={"returns": 2})
-    one, two = look(flat, Rig.of(EXACT)), look(flat, Rig.of(twice))
+    twice = Rig.of(EXACT.model_copy(update={"returns": 2}))
+    one, two = look(flat, Rig.of(EXACT)), look(flat, twice)
     np.testing.assert_array_equal(one.points, two.points)  # bricks and roads let nothing through
+    hedge = block((-0.01, 0.01), (-3, 3), (0, 3), Material.LEAF)  # thinner than it is passed by
+    once, again = (look(flat, rig, screen=hedge) for rig in (Rig.of(EXACT), twice))
+    behind = [
+        (sweep.points[:, 0] > 11) & (np.abs(sweep.points[:, 1]) < 1.5)
+        & (np.abs(np.arctan2(sweep.points[:, 2], sweep.points[:, 0])) < 0.1)
+        for sweep in (once, again)
+    ]  # fmt: skip
+    assert behind[0].sum() == 0
+    assert behind[1].sum() > 20
+    assert len(again.points) > len(once.points)
 
 
 def test_hidden_directions_of_a_rig_are_blind(flat) -> None:

@@ -168,6 +168,8 @@ def test_a_faster_head_fires_less_often_in_a_turn() -> None:
     assert len(livox.rays().ring) == 10_000
     with pytest.raises(ValueError, match="over 0 and up to 100 Hz, got 0"):
         fast.at_rate(0.0)
+    with pytest.raises(ValueError, match="at most 2,000,000 pulses in a sweep, got 6,944,000"):
+        fast.at_rate(0.1)
 
 
 def test_a_mid360_covers_its_field_of_view_and_does_not_repeat() -> None:
