@@ -68,8 +68,8 @@ class Rig(NamedTuple):
 
     @property
     def is_single(self) -> bool:
-        """Whether there is one sensor, in the middle of the frame."""
-        return len(self.sensors) == 1 and self.sensors[0].position_m == (0.0, 0.0, 0.0)
+        """Whether there is one sensor, whose frame is the rig's."""
+        return self.sensors == (PlacedSensor(self.sensors[0].sensor),)
 
     def at_rate(self, rate_hz: float) -> "Rig":
         """The rig with all sensors at another rate."""

@@ -170,6 +170,7 @@ def test_a_rig_gives_one_cloud_in_its_frame_whatever_way_its_sensors_look(flat) 
 
 def test_an_upside_down_sensor_sees_the_same_world(flat) -> None:
     placed = PlacedSensor(EXACT, roll_deg=180.0)
+    assert not Rig("upside down", (placed,)).is_single
     sweep = look(flat, Rig("upside down", (placed,)), height=1.0)
     road = np.abs(sweep.points[:, 1]) < 2
     np.testing.assert_allclose(np.median(sweep.points[road, 2]), -1.0, atol=0.05)
