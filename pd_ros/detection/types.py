@@ -74,6 +74,8 @@ class PillarBatch(NamedTuple):
     batch_size: int
     clipped: Clipped  # over all clouds
     layers: Tensor  # [V] int64, height of a voxel counted from below; 0 for pillars
+    # [V] int64, points that lie in each pillar, those it has no room for, too. None: unknown.
+    arrived: Tensor | None = None
 
 
 class HeadMaps(NamedTuple):

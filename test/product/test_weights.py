@@ -1,16 +1,18 @@
 """The weights that ship: where they come from, and that they find what is there."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config.base import load_config
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.recordings.sources import open_source
 from pd_ros.replay.run import Scores, replay, score
-from training.config.run import SourceConfig
+from training.config.run import SourceConfig, TrainConfig
 from training.evaluate.scoring import score_source
 from training.profile.operations import count_operations
 from training.simulate.frames import simulate_frame, write_frame
@@ -69,3 +71,16 @@ def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
     car = score_source(predictor, predictor.config, source, MIN_POINTS).loose["car"]
     assert car.true_positives > 20
     assert car.facing > 0.7
+
+
+def test_the_script_trains_all_that_ships_each_after_what_it_starts_from() -> None:
+    script = Path("packaging/train_weights.sh").read_text()
+    runs = " ".join(re.findall(r"_RUNS=\((.*)\)", script)).split()
+    assert set(NAMES) <= set(runs)
+    assert set(NAMES) == set(" ".join(re.findall(r"_SHIPPED=\((.*)\)", script)).split())
+    done: list[str] = []
+    for run in runs:
+        config = load_config(Path(f"config/train/{run}.yaml"), TrainConfig)
+        needed = {config.initialise_from, config.distill and config.distill.teacher} - {None}
+        assert needed <= {f"runs/{name}/model.safetensors" for name in done}, run
+        done.append(run)
