@@ -16,7 +16,7 @@ from training.config.run import SourceConfig, TrainConfig
 from training.evaluate.scoring import score_source
 from training.profile.operations import count_operations
 from training.simulate.frames import simulate_frame, write_frame
-from training.simulate.lidar.sensor import HDL_64E
+from training.simulate.lidar.sensor_files import load_rig
 
 WEIGHTS = Path("pd_ros/weights")
 NAMES = ("sim_teacher", "sim_student", "real_teacher", "real_student")
@@ -46,7 +46,7 @@ def test_the_student_costs_at_most_a_quarter_of_its_teacher() -> None:
 
 
 def simulated_cloud():
-    return torch.from_numpy(simulate_frame(99, HDL_64E).points)
+    return torch.from_numpy(simulate_frame(99, load_rig("hdl64e")).points)
 
 
 @pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 70.0)])
@@ -66,7 +66,7 @@ def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
     """On simulated sweeps not seen in training; docs/results/accuracy.md has the exact shares."""
     predictor = Predictor.from_checkpoint(WEIGHTS / "sim_student.safetensors", "cpu", "fp32")
     for seed in (991, 992, 993):
-        write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, HDL_64E))
+        write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, load_rig("hdl64e")))
     source = SourceConfig(path=str(tmp_path))
     car = score_source(predictor, predictor.config, source, MIN_POINTS).loose["car"]
     assert car.true_positives > 20
