@@ -14,6 +14,7 @@ MODEL_HEIGHT_M = 1.73  # of the sensor above the ground, as the networks that sh
 # Shares of the time; the rest is for scoring and pictures.
 _SIMULATING, _LEARNING = 0.3, 0.55
 _MOST_FRAMES, _LEAST_FRAMES = 2000, 40
+_MOST_HELD_BACK, _LEAST_HELD_BACK = 60, 8  # for choosing, and as many for reporting
 _MOST_STEPS, _LEAST_STEPS = 20_000, 100
 
 
@@ -109,7 +110,7 @@ def frames_within(minutes: float, seconds_a_frame: float, workers: int) -> tuple
     """Count the frames to learn from, and those held back for choosing and for reporting each."""
     count = _SIMULATING * minutes * 60 * workers / max(seconds_a_frame, 1e-6)
     frames = int(min(max(count, _LEAST_FRAMES), _MOST_FRAMES))
-    held_back = min(max(frames // 8, 8), 60)
+    held_back = min(max(frames // 8, _LEAST_HELD_BACK), _MOST_HELD_BACK)
     return max(frames - 2 * held_back, _LEAST_FRAMES // 2), held_back
 
 

@@ -80,6 +80,10 @@ def write_scenes(
     if not missing:
         return
     make = partial(_write_one, out, seed, setting)
+    if workers == 1:  # another process would only take time to start
+        for number in tqdm(missing, desc=title):
+            make(number)
+        return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         done = pool.map(make, missing, chunksize=2)
         for _ in tqdm(done, desc=title, total=len(missing)):

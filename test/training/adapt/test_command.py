@@ -32,6 +32,7 @@ SENSOR = {
 def options(tmp_path, monkeypatch) -> list[str]:
     """Options of an adaptation that takes seconds."""
     monkeypatch.setattr(request, "_LEAST_FRAMES", 8)
+    monkeypatch.setattr(request, "_LEAST_HELD_BACK", 2)
     monkeypatch.setattr(request, "_LEAST_STEPS", 8)
     (tmp_path / "eight.yaml").write_text(yaml.safe_dump(SENSOR))
     network = str(save_eager_model(tmp_path))
@@ -59,7 +60,7 @@ def test_from_a_sensor_to_a_student_for_the_node(tmp_path, options, capsys) -> N
     assert values["input.z_offset"] == pytest.approx(1.1 - 1.73)
     assert values["model.checkpoint"] == str(tmp_path / "mine.safetensors")
     assert values["postprocess.class_map.pedestrian"] == "drop"
-    known = {spec.name for spec in SPECS} | {f"{CLASS_MAP}.pedestrian"}
+    known = {spec.name for spec in SPECS} | {f"{CLASS_MAP}pedestrian"}
     assert set(values) <= known
 
     page = (tmp_path / "mine/report.html").read_text()
