@@ -140,7 +140,8 @@ class ScheduleConfig(FrozenConfig):
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
     # Share of the run's steps before batch norm's statistics stay as they are
-    # (training/batches/norm.py); 0: from the first step, with those of the weights that it starts from; 1: never.
+    # (training/batches/norm.py); 0: from the first step, with those of the weights that it starts
+    # from; 1: never.
     norm_frozen_from: Probability = 0.5
     sync_norm: bool = False  # statistics over all GPUs of a run
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # average of the weights
