@@ -139,8 +139,9 @@ class ScheduleConfig(FrozenConfig):
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
-    # Share of the run's steps before batch norm's statistics stay as they are (training/norm.py):
-    # 0: from the first step, with those of the weights that it starts from; 1: never.
+    # Share of the run's steps before batch norm's statistics stay as they are
+    # (training/batches/norm.py); 0: from the first step, with those of the weights that it starts
+    # from; 1: never.
     norm_frozen_from: Probability = 0.5
     sync_norm: bool = False  # statistics over all GPUs of a run
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # average of the weights

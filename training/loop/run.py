@@ -18,6 +18,7 @@ from pd_ros.detection.families import AnyModel, AnyModelConfig
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import CloudRecord
 from training.batches.collate import Batch, move_batch
+from training.batches.norm import freeze_statistics
 from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Distiller
@@ -34,7 +35,6 @@ from training.loop.schedule import make_ema
 from training.loop.state import Progress, Stateful, load_state, save_state
 from training.loop.step_loss import in_half, shares, step_losses
 from training.loop.tensorboard import Events
-from training.norm import freeze_statistics
 
 _LOG = logging.getLogger("training.loop.run")
 MODEL = "model.safetensors"  # what a run leaves in its folder
