@@ -15,7 +15,7 @@ from pd_ros.recordings.sources import open_source
 from pd_ros.replay.__main__ import main as replay
 from pd_ros.replay.z_offset import RaisedDetector, measure_source
 
-HIGH_M = -2.23  # half a metre below the simulated sensor's ground
+HIGH_M = -2.43  # 0.7 m below the simulated sensor's ground
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_is_measured_in_a_recording_and_in_files(recording, tmp_path) -> None
     for path in (recording, files):
         offset = measure_source(open_source(path, None, 1.0, None, False), expected_clouds({}))
         assert offset.clouds == 3
-        assert offset.offset_m == pytest.approx(0.5, abs=0.03)
+        assert offset.offset_m == pytest.approx(0.7, abs=0.03)
 
 
 def test_replay_measures_and_says_it(recording, model_path, tmp_path, capsys) -> None:
@@ -51,10 +51,10 @@ def test_replay_measures_and_says_it(recording, model_path, tmp_path, capsys) ->
     arguments += ["--score-threshold", "0"]
     assert replay([*arguments, "--out", str(tmp_path / "auto"), "--z-offset", "auto"]) == 0
     text = capsys.readouterr().out
-    assert "note: --z-offset: 0.5" in text
+    assert "note: --z-offset: 0.7" in text
     assert "ground height" not in text
     assert replay([*arguments, "--out", str(tmp_path / "0")]) == 0
-    assert "set --z-offset to 0.5" in capsys.readouterr().out
+    assert "set --z-offset to 0.7" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         replay([*arguments, "--out", str(tmp_path / "bad"), "--z-offset", "high"])
     assert "expected auto or a number of metres from -10 to 10" in capsys.readouterr().err
@@ -66,7 +66,7 @@ def test_evaluation_measures_it_for_each_recording(
     arguments = [str(recording), "--model", str(model_path), "--out", str(tmp_path / "out")]
     assert evaluate_recording([*arguments, "--device", "cpu", "--z-offset", "auto"]) == 0
     text = capsys.readouterr().out
-    assert f"note: {recording}, for small: --z-offset: 0.5" in text
+    assert f"note: {recording}, for small: --z-offset: 0.7" in text
     assert "ground height" not in text
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert '"z_offset": "auto"' in json.dumps(report)
