@@ -14,12 +14,13 @@ _NEVER_TRIM = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Ask the allocator not to give megabyte buffers back to the kernel. Call it before threads.
+    """Ask the allocator not to give megabyte buffers back to the kernel.
 
     Each cloud and each map of the network is such a buffer; by default it is mapped anew every
     time, and zeroing its pages costs as much time as the detector itself on some machines. All
     threads share one pool: the one that answers finds what the warm-up of another has freed,
-    else it would take as much again. Does nothing where the C library is not glibc.
+    else it would take as much again; for that call it before there are threads. Does nothing
+    where the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return
