@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.pointcloud.beams import refuse_other_rings
 from pd_ros.process.unfinished import whole_file
-from pd_ros.recordings.sources import Source, Sweep, open_source
+from pd_ros.recordings.sources import RecordingSource, Source, Sweep, open_source
+from training.simulate.lidar.rig import Rig
 
 _MOST = 300  # sweeps in all: neighbours in time teach little
+_LOOKED_AT = 5  # of each recording, to tell the sensor
 
 
 class Taken(NamedTuple):
@@ -26,6 +29,23 @@ def open_recordings(paths: Sequence[Path], taken: Taken) -> list[Source]:
         open_source(path, taken.topic, taken.intensity_scale, None, with_truth=False)
         for path in paths
     ]
+
+
+def refuse_other_sensor(sources: Sequence[Source], rig: Rig) -> None:
+    """Raise ``ValueError`` if recordings are clearly not of the sensor; a rig's cannot be told."""
+    if not rig.is_single:
+        return
+    scan = rig.sensors[0].sensor.scan
+    rings = scan.rings if scan.kind == "spinning" else 0
+    for source in sources:
+        sweeps = spread_sweeps([source], _LOOKED_AT)
+        refuse_other_rings(
+            (sweep.points for sweep in sweeps), rings, rig.title, str(_path(source))
+        )
+
+
+def _path(source: Source) -> Path:
+    return source.path if isinstance(source, RecordingSource) else source.files[0].parent
 
 
 def spread_sweeps(sources: Sequence[Source], most: int) -> Iterator[Sweep]:
