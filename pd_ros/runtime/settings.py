@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals
     from pd_ros.detection.types import Detections
 
 DROP = "drop"  # in place of a class' new name
-VISION_MSGS, AUTOWARE, BOTH = MESSAGES = ("vision_msgs", "autoware", "both")
+VISION_MSGS, AUTOWARE = "vision_msgs", "autoware"
+MESSAGES = (VISION_MSGS, AUTOWARE, "both")
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ class Settings:
     max_detections: int
     min_points_in_box: int
     names: tuple[str, ...]  # what each class is called on the topics; empty: not published
-    autoware_labels: tuple[
-        int, ...
-    ]  # of each class, by what it is called; see ``autoware_labels``
+    autoware_labels: tuple[int, ...]  # of each class, by what it is called
     markers: bool
     diagnostics: DiagnosticLimits
 

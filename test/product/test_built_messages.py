@@ -49,11 +49,16 @@ def test_boxes_arrive_as_they_were_sent(node: Any) -> None:
     assert received[:1] == [boxes()]
 
 
-def test_type_hash_is_that_of_the_recordings(node: Any) -> None:
-    node.create_publisher(messages.Detection3DArray, "built_messages/hash", 1)
-    (endpoint,) = node.get_publishers_info_by_topic("/built_messages/hash")
-    expected = jazzy_typestore().hash_rihs01("vision_msgs/msg/Detection3DArray")
-    assert str(endpoint.topic_type_hash) == expected
+@pytest.mark.parametrize(
+    "kind", ["vision_msgs/msg/Detection3DArray", "autoware_perception_msgs/msg/DetectedObjects"]
+)
+def test_type_hash_is_that_of_the_recordings(node: Any, kind: str) -> None:
+    package, _, name = kind.split("/")
+    module = pytest.importorskip(f"{package}.msg", reason=f"{package} is not installed")
+    topic = f"/built_messages/hash_{name}"
+    node.create_publisher(getattr(module, name), topic, 1)
+    (endpoint,) = node.get_publishers_info_by_topic(topic)
+    assert str(endpoint.topic_type_hash) == jazzy_typestore().hash_rihs01(kind)
 
 
 def test_recordings_decode_what_ros_encodes() -> None:

@@ -73,7 +73,8 @@ def test_names_on_the_topics() -> None:
 
 
 UNITS = ("_m", "_s")
-NOT_PARAMETERS = {"decoding", "diagnostics", "names", "score_thresholds"}  # made of several
+# made of several
+NOT_PARAMETERS = {"autoware_labels", "decoding", "diagnostics", "names", "score_thresholds"}
 
 
 @pytest.mark.parametrize(
