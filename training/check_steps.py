@@ -26,6 +26,7 @@ from training.loop.step_loss import step_losses
 _BATCH = 2
 _STEPS = 20
 _FEWEST = 3
+_LEARNING_RATE = 1e-4
 _SAME = 1e-3  # relative
 _SAME_OF_POINTS = 0.05  # which points are furthest may tip on the last digit
 _PRECISIONS = {"fp32": False, "bf16": True}
@@ -33,9 +34,9 @@ _PRECISIONS = {"fp32": False, "bf16": True}
 
 def check(setting: Setting) -> Finding:
     """Both precisions from the same weights, on two made-up streets with cars."""
-    checkpoint, device = load(setting.network), device_of(setting)
+    checkpoint, device = load(setting), device_of(setting)
     config, model = checkpoint.config, checkpoint.model
-    run, batch = _config(config), make_batch(config)
+    run, batch = default_run(config), make_batch(config)
     with exact_products():
         expected = _loss(copy.deepcopy(model), batch, run, config, torch.device("cpu"))
         first = _loss(copy.deepcopy(model), batch, run, config, device)
@@ -68,13 +69,11 @@ def make_batch(config: AnyModelConfig) -> Batch:
     return Collate(config, None)(samples)
 
 
-def _config(network: AnyModelConfig) -> TrainConfig:
+def default_run(network: AnyModelConfig) -> TrainConfig:
     """A run of default settings; it reads no data."""
-    content = {"model": network.name, "data": [{"path": "."}], "out": "."}
     schedule = {"epochs": 1, "frames_per_epoch": _BATCH * _STEPS, "batch_size": _BATCH}
-    return parse_config(
-        {**content, "schedule": {**schedule, "learning_rate": 1e-4}}, TrainConfig, "check_steps"
-    )
+    content = {"model": network.name, "data": [{"path": "."}], "out": ".", "schedule": schedule}
+    return parse_config(content, TrainConfig, "check_steps")
 
 
 def _loss(
@@ -97,7 +96,7 @@ def _train(
     """
     device = device_of(setting)
     model.train().to(device).arrange(training_format(device))
-    optimizer = AdamW(model.parameters(), lr=run.schedule.learning_rate, fused=True)
+    optimizer = AdamW(model.parameters(), lr=_LEARNING_RATE, fused=True)
     losses, times = [], []
     each = Setting(setting.device, setting.network, setting.clouds, setting.seconds / 2)
     for _ in each.repeat(range(_STEPS), _FEWEST):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pd_ros.benchmark.inputs import find_model, load_network, with_features
-from pd_ros.check_device.check import Setting
+from pd_ros.check_device.check import Setting, Skip
 from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.config.parts import SparseEncoderConfig
+from pd_ros.detection.device import PRECISIONS, has_bf16
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.types import HeadMaps, PillarBatch
 
@@ -22,13 +24,16 @@ CPU = torch.device("cpu")
 _FEW = 200  # candidates of a network that has learnt nothing, which tells none from the others
 
 
-def load(name: str) -> Checkpoint:
+def load(setting: Setting) -> Checkpoint:
     """A detector that finds boxes: trained, or fresh with the same weights each time.
 
     A fresh one gets statistics of batch norm that are not those of a layer which does nothing, and
-    no threshold.
+    no threshold. Raises ``Skip`` for one of voxels on a GPU that spconv was not built for.
     """
-    checkpoint = load_network(find_model(name))
+    checkpoint = load_network(find_model(setting.network))
+    sparse = isinstance(getattr(checkpoint.config, "encoder", None), SparseEncoderConfig)
+    if sparse and setting.device != "cpu" and not spconv_knows_gpus():
+        raise Skip("spconv is a build without GPUs; install packaging/requirements/spconv.txt")
     if checkpoint.training:
         return checkpoint
     generator = torch.Generator().manual_seed(0)
@@ -42,9 +47,16 @@ def load(name: str) -> Checkpoint:
     return checkpoint._replace(config=checkpoint.config.model_copy(update={"decode": decode}))
 
 
-def load_bev(name: str) -> tuple[BevDetector, ModelConfig]:
+def load_bev(setting: Setting) -> tuple[BevDetector, ModelConfig]:
     """The same for one that looks from above, its batch norm not yet folded."""
-    return network_from_above(load(name))
+    return network_from_above(load(setting))
+
+
+def spconv_knows_gpus() -> bool:
+    """Whether the spconv that is installed was built with CUDA."""
+    from spconv.cppconstants import CPU_ONLY_BUILD  # noqa: PLC0415 - a network of voxels has it
+
+    return not CPU_ONLY_BUILD
 
 
 def device_of(setting: Setting) -> torch.device:
@@ -62,10 +74,18 @@ def batch_of(cloud: Tensor, config: ModelConfig) -> PillarBatch:
     return pillarize([cloud], config.grid, config.capacity)
 
 
+def precisions(device: torch.device) -> dict[str, torch.dtype]:
+    """Those to check on a device: all on a GPU, on a CPU those that its hardware has."""
+    if device.type == "cuda":
+        return PRECISIONS
+    names = ("fp32", "bf16") if has_bf16(device) else ("fp32",)
+    return {name: PRECISIONS[name] for name in names}
+
+
 @contextmanager
 def exact_products() -> Iterator[None]:
     """Without TF32, which rounds factors to 10 bits and is a GPU's own way with convolutions."""
-    flags = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    flags: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [flag.allow_tf32 for flag in flags]
     for flag in flags:
         flag.allow_tf32 = False
@@ -89,3 +109,12 @@ def maps_on_cpu(model: BevDetector, canvas: Tensor) -> HeadMaps:
     dense = fold_batch_norm(model.dense.eval())
     maps: HeadMaps = dense(canvas)[2]
     return maps
+
+
+def move_maps(maps: HeadMaps, device: torch.device) -> HeadMaps:
+    """The maps of all levels of a head on a device."""
+    direction, quality = (
+        None if each is None else each.to(device) for each in (maps.direction, maps.quality)
+    )
+    coarser = tuple(move_maps(level, device) for level in maps.coarser)
+    return HeadMaps(maps.heatmap.to(device), maps.box.to(device), direction, quality, coarser)

@@ -38,7 +38,7 @@ def run_check(check: Check, setting: Setting) -> Outcome:
         _settle(setting.device)
     except Skip as reason:
         return Outcome(check, Verdict.SKIPPED, str(reason), {}, time.monotonic() - began)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is this check's
+    except Exception as error:  # whatever it is, it is this check's
         traceback.print_exc()
         figures = {"traceback": traceback.format_exc()}
         seconds = time.monotonic() - began

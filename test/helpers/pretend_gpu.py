@@ -66,25 +66,30 @@ class _Python(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         named = named or {}
+        own = {"tensor": _tensor, "as_tensor": _tensor, "new_tensor": _new_tensor,
+               "tolist": _tolist, "__getitem__": _get, "__setitem__": _set}  # fmt: skip
         name = getattr(function, "__name__", "")
-        if name in {"tensor", "as_tensor"} and isinstance(named.get("device"), torch.device):
-            made = function(*arguments, **{**named, "device": CPU})
-            return made.to(named["device"])
-        subject = arguments[0] if arguments else None
-        if name == "new_tensor" and isinstance(subject, OnGpu):
-            return OnGpu(subject.held.new_tensor(*arguments[1:], **named))
-        if name == "tolist" and isinstance(subject, OnGpu):
-            return subject.cpu().tolist()
-        if name == "__getitem__":
-            return _get(*arguments)
-        if name == "__setitem__":
-            return _set(*arguments)
+        if name in own:
+            return own[name](*arguments, **named)
+        named.pop("pin_memory", None)  # such memory is the driver's
         try:
             return function(*arguments, **named)
         except RuntimeError as error:  # some methods look for the GPU before they are dispatched
             if "not linked with support" not in str(error):
                 raise
             return _run(function, arguments, named, Counter())
+
+
+def _tensor(values: Any, dtype: Any = None, device: Any = CPU) -> Tensor:
+    return torch.as_tensor(values, dtype=dtype).to(device)
+
+
+def _new_tensor(subject: Tensor, values: Any) -> Tensor:
+    return torch.as_tensor(values, dtype=subject.dtype).to(subject.device)
+
+
+def _tolist(subject: Tensor) -> Any:
+    return subject.cpu().tolist()
 
 
 def _get(subject: Tensor, index: Any) -> Any:
@@ -98,7 +103,9 @@ def _get(subject: Tensor, index: Any) -> Any:
 def _set(subject: Tensor, index: Any, value: Any) -> None:
     there, gathers = isinstance(subject, OnGpu), any(map(torch.is_tensor, tree_leaves(index)))
     apart = isinstance(value, Tensor) and value.dim() and isinstance(value, OnGpu) != there
-    assert not (apart and gathers), "indexed places are given values of another device: one on the CPU"
+    assert not (apart and gathers), (
+        "indexed places are given values of another device: one on the CPU"
+    )
     _held(subject)[tree_map(_held, index)] = _held(value)
 
 

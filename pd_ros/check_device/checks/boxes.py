@@ -4,21 +4,27 @@ import torch
 
 from pd_ros.check_device.check import Finding, Setting
 from pd_ros.check_device.compare import BoxDifference, box_difference, worst
-from pd_ros.check_device.networks import CPU, cloud_of, device_of, exact_products, load
-from pd_ros.detection.device import PRECISIONS
+from pd_ros.check_device.networks import (
+    CPU,
+    cloud_of,
+    device_of,
+    exact_products,
+    load,
+    precisions,
+)
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections
 
 
 def check(setting: Setting) -> Finding:
     """Of the node's backend that needs nothing recorded: torch, layer by layer."""
-    checkpoint = load(setting.network)
+    checkpoint, device = load(setting), device_of(setting)
     clouds = [cloud_of(points, checkpoint.config) for points in setting.clouds]
     reference = Predictor(checkpoint, CPU, torch.float32)
     expected = list(map(reference.infer_uncalibrated, setting.repeat(clouds)))
     found: dict[str, BoxDifference] = {}
-    for name, precision in PRECISIONS.items():
-        predictor = Predictor(load(setting.network), device_of(setting), precision)
+    for name, precision in precisions(device).items():
+        predictor = Predictor(load(setting), device, precision)
         with exact_products():
             results = [predictor.infer_uncalibrated(cloud) for cloud in clouds[: len(expected)]]
         found[name] = worst([

@@ -1,4 +1,4 @@
-"""The recorded detector: replayed many times on clouds of changing sizes, always the same boxes."""
+"""The recorded detector: on clouds of changing sizes again and again, always the same boxes."""
 
 import random
 from collections.abc import Sequence
@@ -34,11 +34,11 @@ def check(setting: Setting) -> Finding:
 
 def _replay(setting: Setting, precision: str) -> tuple[int, BoxDifference]:
     device, kind = device_of(setting), PRECISIONS[precision]
-    checkpoint = load(setting.network)
+    checkpoint = load(setting)
     clouds = changing_sizes([cloud_of(points, checkpoint.config) for points in setting.clouds])
     eager = Predictor(checkpoint, device, kind)
     expected = [eager.infer_uncalibrated(cloud).detections for cloud in clouds]
-    recorded = Predictor(load(setting.network), device, kind, "cuda_graph")
+    recorded = Predictor(load(setting), device, kind, "cuda_graph")
     order = random.Random(0)
     turns = [*range(len(clouds)), *(order.randrange(len(clouds)) for _ in range(_REPLAYS))]
     half = Setting(setting.device, setting.network, setting.clouds, setting.seconds / 2)

@@ -11,24 +11,25 @@ from pd_ros.check_device.networks import (
     device_of,
     load_bev,
     maps_on_cpu,
+    move_maps,
 )
 from pd_ros.detection.bev.decode_center import suppress, usable
 from pd_ros.detection.bev.peaks import make_peaks
-from pd_ros.detection.types import Detections, HeadMaps
+from pd_ros.detection.types import Detections
 
 
 @torch.inference_mode()
 def check(setting: Setting) -> Finding:
     """Candidates of the same maps, and what is left of the CPU's candidates."""
-    model, config = load_bev(setting.network)
+    model, config = load_bev(setting)
     device, settings = device_of(setting), config.decode
     maps = maps_on_cpu(model, canvas_on_cpu(model, config, cloud_of(setting.clouds[0], config)))
     candidates = make_peaks(config, CPU)(maps)[0]
-    there = make_peaks(config, device)(_move(maps, device))[0].cpu()
+    there = make_peaks(config, device)(move_maps(maps, device))[0].cpu()
     found = box_difference(candidates, there, "fp32", trained=False)
     kept = suppress(usable(candidates, settings), settings, config.class_groups)
-    given = Detections(*(each if each is None else each.to(device) for each in candidates))
-    left = suppress(usable(given, settings), settings, config.class_groups).cpu()
+    left = suppress(usable(_move(candidates, device), settings), settings, config.class_groups)
+    left = left.cpu()
     same = all(map(torch.equal, kept[:3], left[:3]))
     text = (
         f"{len(candidates.scores)} candidates, {found.lost} of the best {found.boxes} not found,"
@@ -38,7 +39,8 @@ def check(setting: Setting) -> Finding:
     return Finding(found.within("fp32") and same, text, found._asdict())
 
 
-def _move(maps: HeadMaps, device: torch.device) -> HeadMaps:
-    coarser = tuple(_move(level, device) for level in maps.coarser)
-    own = (None if each is None else each.to(device) for each in maps[:-1])
-    return HeadMaps(*own, coarser)
+def _move(found: Detections, device: torch.device) -> Detections:
+    velocities = None if found.velocities is None else found.velocities.to(device)
+    return Detections(
+        found.boxes.to(device), found.scores.to(device), found.labels.to(device), velocities
+    )

@@ -11,8 +11,8 @@ from pd_ros.check_device.networks import (
     exact_products,
     load_bev,
     maps_on_cpu,
+    precisions,
 )
-from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.inference.backends import TorchDense
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.types import noop
@@ -20,12 +20,12 @@ from pd_ros.detection.types import noop
 
 def check(setting: Setting) -> Finding:
     """In each precision that the node may be told to use, and as fp32 comes without asking."""
-    model, config = load_bev(setting.network)
+    model, config = load_bev(setting)
     device, errors = device_of(setting), dict[str, float]()
     canvas = canvas_on_cpu(model, config, cloud_of(setting.clouds[0], config))
     expected = maps_on_cpu(model, canvas)
-    for name, kind in PRECISIONS.items():
-        dense = fold_batch_norm(load_bev(setting.network)[0].dense.eval()).to(device)
+    for name, kind in precisions(device).items():
+        dense = fold_batch_norm(load_bev(setting)[0].dense.eval()).to(device)
         run = TorchDense(dense, kind)
         given = canvas.to(device, kind).to(memory_format=torch.channels_last)
         with torch.inference_mode(), exact_products():
@@ -33,6 +33,6 @@ def check(setting: Setting) -> Finding:
         if name == "fp32" and device.type == "cuda":
             with torch.inference_mode():
                 errors["fp32 as it comes"] = max(map_errors(expected, run(given, noop)).values())
-    passed = all(errors[name] <= most for name, most in ROUNDING.items())
+    passed = all(errors[name] <= ROUNDING[name] for name in precisions(device))
     said = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
     return Finding(passed, f"error {said}", {"errors": errors})

@@ -12,15 +12,15 @@ import torch
 from pd_ros.benchmark.hardware import describe_machine
 from pd_ros.check_device.check import Finding, Setting
 from pd_ros.check_device.compare import ROUNDING, relative_error
-from pd_ros.check_device.networks import device_of, exact_products
+from pd_ros.check_device.networks import device_of, exact_products, precisions
 from pd_ros.detection.device import PRECISIONS, has_bf16
 
 # What the driver is asked for, in the words of nvidia-smi.
 _ASKED = ("name", "driver_version", "memory.total", "memory.used", "compute_mode", "pstate",
           "mig.mode.current", "clocks.max.sm", "power.limit", "temperature.gpu")  # fmt: skip
-_PACKAGES = ("numpy", "pydantic", "PyYAML", "safetensors", "spconv", "spconv-cu118", "spconv-cu120",
-             "spconv-cu124", "spconv-cu126", "rclpy", "rosbags", "tqdm", "scipy", "shapely",
-             "tensorrt", "onnx")  # fmt: skip
+_PACKAGES = ("numpy", "pydantic", "PyYAML", "safetensors", "spconv", "spconv-cu118",
+             "spconv-cu120", "spconv-cu121", "spconv-cu124", "spconv-cu126", "rclpy", "rosbags",
+             "tqdm", "scipy", "shapely", "tensorrt", "onnx")  # fmt: skip
 _SIZE = 1024
 
 
@@ -28,7 +28,7 @@ def check(setting: Setting) -> Finding:
     """Describe the device; fails where torch was not built for it, or it multiplies wrongly."""
     device = device_of(setting)
     figures: dict[str, object] = {**describe_machine(), "packages": packages()}
-    errors = {name: product_error(device, name) for name in ROUNDING if _multiplies(device, name)}
+    errors = {name: product_error(device, name) for name in precisions(device)}
     figures["product_errors"] = errors
     wrong = [name for name, error in errors.items() if error > ROUNDING[name]]
     built, text = True, str(figures["cpu"])
@@ -54,7 +54,7 @@ def describe_gpu(device: torch.device) -> dict[str, object]:
         "memory_gb": round(properties.total_memory / 1e9, 1),
         "multiprocessors": properties.multi_processor_count,
         "architectures": torch.cuda.get_arch_list(),
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         "bf16": has_bf16(device),
         "tf32_convolutions": torch.backends.cudnn.allow_tf32,
         "gpus": torch.cuda.device_count(),
@@ -125,8 +125,3 @@ def product_error(device: torch.device, precision: str) -> float:
     with exact_products():
         found = a.to(device, kind) @ b.to(device, kind)
     return relative_error((a.double() @ b.double()).float(), found.float())
-
-
-def _multiplies(device: torch.device, precision: str) -> bool:
-    """bf16 is emulated where the hardware lacks it, which is slow but right."""
-    return device.type == "cuda" or precision != "fp16"

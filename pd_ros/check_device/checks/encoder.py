@@ -24,7 +24,7 @@ Canvas = Callable[[PillarBatch], Tensor]
 
 def check(setting: Setting) -> Finding:
     """As it is trained, and of pillars with its batch norm folded, as it is run."""
-    model, config = load_bev(setting.network)
+    model, config = load_bev(setting)
     device, errors = device_of(setting), dict[str, float]()
     clouds = [cloud_of(points, config) for points in setting.clouds]
     expected = [canvas_on_cpu(model, config, clouds[0])]

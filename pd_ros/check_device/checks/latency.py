@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pd_ros.check_device.check import Finding, Setting
 from pd_ros.check_device.networks import cloud_of, device_of, load
+from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import choose_precision
-from pd_ros.detection.inference.pipeline import BevInference
 from pd_ros.detection.predictor import Predictor
 
 _ROUNDS = 200
@@ -23,16 +23,16 @@ _EAGER = "eager fp32"
 def check(setting: Setting) -> Finding:
     """Times of both ways, p50 and p99; nothing is failed for being slow."""
     device = device_of(setting)
-    checkpoint = load(setting.network)
+    checkpoint = load(setting)
     eager = Predictor(checkpoint, device, torch.float32)
     ways = {_EAGER: eager}
     precision = choose_precision("auto", device)
     backends = ["torch"]
-    if device.type == "cuda" and isinstance(eager._inference, BevInference):
+    if device.type == "cuda" and isinstance(checkpoint.config, ModelConfig):
         backends.append("cuda_graph")
     for backend in backends:
         short = str(precision).removeprefix("torch.")
-        ways[f"{backend} {short}"] = Predictor(load(setting.network), device, precision, backend)
+        ways[f"{backend} {short}"] = Predictor(load(setting), device, precision, backend)
     clouds = [cloud_of(points, checkpoint.config) for points in setting.clouds]
     times = time_in_turn(ways, clouds, setting)
     spent = {name: percentiles(each) for name, each in times.items()}

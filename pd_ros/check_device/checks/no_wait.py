@@ -2,6 +2,7 @@
 
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ _COUNTED = ("allocation.all.allocated", "segment.all.allocated")
 
 def check(setting: Setting) -> Finding:
     """Count what torch warns of and what its memory statistics count, over clouds in turn."""
-    device, checkpoint = device_of(setting), load(setting.network)
+    device, checkpoint = device_of(setting), load(setting)
     clouds = [cloud_of(points, checkpoint.config) for points in setting.clouds]
     predictor = Predictor(checkpoint, device, torch.float16, "cuda_graph")
     for cloud in clouds:
@@ -38,9 +39,8 @@ def check(setting: Setting) -> Finding:
     return Finding(passed, text, {"waits": dict(waits), **asked})
 
 
-def count_waits(work: object) -> Counter[str]:
+def count_waits(work: Callable[[], object]) -> Counter[str]:
     """How often the CPU waits for the GPU while something is done, by file and line."""
-    assert callable(work)
     before = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

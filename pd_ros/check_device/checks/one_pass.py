@@ -16,9 +16,9 @@ _BEYOND = 1000  # places of the input that hold no point
 @torch.inference_mode()
 def check(setting: Setting) -> Finding:
     """The work of the graph, not recorded, beside the detector step by step, in fp32."""
-    device, checkpoint = device_of(setting), load(setting.network)
+    device, checkpoint = device_of(setting), load(setting)
     usual = Predictor(checkpoint, device, torch.float32)
-    model, config = load_bev(setting.network)
+    model, config = load_bev(setting)
     static = StaticGraph(model.to(device), config, device, torch.float32)
     clouds = [cloud_of(points, config) for points in setting.clouds]
     clouds = [clouds[0], clouds[0][:0], clouds[0][:1], clouds[0][::10], *clouds[1:]]

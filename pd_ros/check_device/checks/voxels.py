@@ -1,6 +1,7 @@
 """Points to pillars or voxels: the device makes exactly those that the CPU makes."""
 
 import torch
+from torch import Tensor
 
 from pd_ros.check_device.check import Finding, Setting
 from pd_ros.check_device.networks import batch_of, cloud_of, device_of, load_bev
@@ -9,7 +10,7 @@ from pd_ros.detection.types import PillarBatch
 
 def check(setting: Setting) -> Finding:
     """Whole clouds, a tenth of one, one point, none."""
-    _, config = load_bev(setting.network)
+    _, config = load_bev(setting)
     device, differing, cells = device_of(setting), set(), 0
     whole = [cloud_of(points, config) for points in setting.clouds]
     clouds = [*whole, whole[0][::10], whole[0][:1], whole[0][:0]]
@@ -28,5 +29,11 @@ def unequal(expected: PillarBatch, found: PillarBatch) -> set[str]:
     return {
         name
         for name, one, other in zip(expected._fields, expected, found, strict=True)
-        if not (torch.equal(one, other.cpu()) if isinstance(one, torch.Tensor) else one == other)
+        if not _equal(one, other)
     }
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        return torch.equal(one, other.cpu())
+    return one == other
