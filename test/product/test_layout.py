@@ -29,6 +29,7 @@ VEHICLE = {
     "replay": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
     "evaluate_recording": ALL_BELOW_ROS,
     "benchmark": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
+    "check_device": {"benchmark", "detection", "pointcloud", "recordings", "runtime", "__init__"},
     "ros": ALL_BELOW_ROS,
     "inspect_cloud": {"detection", "pointcloud", "recordings", "runtime", "ros"},
     "commands": ALL_BELOW_ROS | {"ros"},
@@ -53,6 +54,7 @@ TRAINING = {
     "train": {*LOOP, "loop"},
     "benchmark": {*LOOP, "loop", "profile", "train"},
     "step_benchmark": {"benchmark"},
+    "check_steps": {"batches", "config", "datasets", "loop"},  # which check_device calls by name
 }
 LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 # What training may import of pd_ros, and who of it may import more.
@@ -60,6 +62,7 @@ OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
     "benchmark": {"benchmark"},
+    "check_steps": {"check_device"},
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }
 

@@ -13,7 +13,7 @@ from pd_ros.detection.predictor import Predictor
 
 _CLOUDS = 20
 _WAITS = 1  # per cloud: for its answer
-_WAITED = "synchronizing"  # in torch's warning
+_WAITED = "called a synchronizing"  # in torch's warning of each; another one is of the mode
 _COUNTED = ("allocation.all.allocated", "segment.all.allocated")
 
 

@@ -46,9 +46,11 @@ def test_boxes_that_are_lost() -> None:
     assert box_difference(expected, expected, "fp32", trained=False) == (3, 0, 0.0)
     moved = boxes([0, 10.1, 20], [0.9, 0.5, 0.1])
     assert box_difference(expected, moved, "fp32", trained=False)[:2] == (3, 1)
-    assert box_difference(expected, moved, "fp16", trained=False)[:2] == (3, 0)
+    assert box_difference(expected, moved, "fp16", trained=True)[:2] == (2, 0)
+    assert box_difference(expected, moved, "fp16", trained=False)[:2] == (0, 0)  # by scores alone
     # The third is not sure.
     assert box_difference(expected, boxes([0, 10], [0.9, 0.5]), "fp32", trained=True)[:2] == (2, 0)
+    assert box_difference(expected, expected, "fp32", trained=True, sure=0.0)[0] == 3
     other = expected._replace(labels=torch.tensor([0, 1, 0]))
     assert box_difference(expected, other, "fp32", trained=False)[:2] == (3, 1)
 
@@ -62,7 +64,13 @@ def test_none_and_some() -> None:
 
 
 def test_some_may_be_tied() -> None:
-    assert BoxDifference(100, 4, 0.0005).within("fp32")
-    assert not BoxDifference(100, 5, 0.0005).within("fp32")
+    assert BoxDifference(100, 10, 0.0005).within("fp32")
+    assert not BoxDifference(100, 11, 0.0005).within("fp32")
     assert not BoxDifference(100, 0, 0.002).within("fp32")
     assert worst([BoxDifference(3, 1, 0.1), BoxDifference(4, 0, 0.2)]) == (7, 1, 0.2)
+
+
+def test_far_boxes_are_found_again_among_many() -> None:
+    """Distances by products of matrices, torch's way with many, are off by centimetres there."""
+    far = boxes([70.0 + 0.3 * number for number in range(50)], [0.9 - 0.01 * n for n in range(50)])
+    assert box_difference(far, far, "fp32", trained=False) == (50, 0, 0.0)

@@ -8,7 +8,7 @@ from programs import ROOT
 
 from pd_ros.benchmark.inputs import find_model
 from pd_ros.check_device.check import Setting
-from pd_ros.check_device.plan import NETWORKS, PARTS, all_checks
+from pd_ros.check_device.plan import NETWORKS, PARTS, all_checks, default_networks
 from pd_ros.detection.checkpoint import read_config
 from pd_ros.detection.config.parts import SparseEncoderConfig
 from pd_ros.detection.config.point_rcnn import PointRcnnConfig
@@ -36,6 +36,13 @@ def test_networks_are_what_they_are_said_to_be(network) -> None:
     raw = isinstance(config, PointRcnnConfig)
     assert network.kind == ("points" if raw else "voxels" if sparse else "pillars")
     assert ("spconv" in network.needs) == sparse
+
+
+def test_each_kind_of_device_has_networks_of_each_kind() -> None:
+    for device in ("cuda", "cpu"):
+        chosen = [network for network in NETWORKS if network.name in default_networks(device)]
+        assert {network.kind for network in chosen} == {"pillars", "voxels", "points"}
+        assert any(network.trained for network in chosen)
 
 
 def test_a_network_has_the_checks_that_suit_it() -> None:
