@@ -60,7 +60,7 @@ def box_difference(
     trained: bool,
     sure: float = _SURE,
 ) -> BoxDifference:
-    """Compare the boxes that count: those above ``sure`` of a trained network, the best of another.
+    """Compare what counts: boxes above ``sure`` of a trained network, the best of another.
 
     In half precision none of another, whose scores are nearly equal: rounding says which are best.
     """

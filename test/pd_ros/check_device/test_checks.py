@@ -1,4 +1,4 @@
-"""Each check on networks that are small: it passes where all is well, and fails where it is not."""
+"""Each check on small networks: it passes where all is well, and fails where something is not."""
 
 import warnings
 from collections import Counter

@@ -21,7 +21,8 @@ HIDDEN = set(os.environ["HIDDEN"].split())
 class Finder(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        return None if name.partition(".")[0] in HIDDEN else PathFinder.find_spec(name, path, target)
+        hidden = name.partition(".")[0] in HIDDEN
+        return None if hidden else PathFinder.find_spec(name, path, target)
 sys.meta_path[:] = [Finder if each is PathFinder else each for each in sys.meta_path]
 """
 
@@ -40,8 +41,8 @@ def run_without(
 
 # All that a computer with no more than torch, numpy, pydantic and PyYAML lacks.
 OTHERS = (
-    "safetensors spconv cumm rosbags tqdm scipy shapely matplotlib tensorboard rclpy embreex jinja2"
-    " onnx onnxruntime openvino pyarrow PIL fsspec sensor_msgs vision_msgs"
+    "safetensors spconv cumm rosbags tqdm scipy shapely matplotlib tensorboard rclpy embreex"
+    " jinja2 onnx onnxruntime openvino pyarrow PIL sensor_msgs vision_msgs"
 )
 
 
