@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import SparseEncoderConfig
 from pd_ros.detection.device import PRECISIONS, has_bf16
+from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.types import HeadMaps, PillarBatch
 
@@ -64,9 +65,9 @@ def device_of(setting: Setting) -> torch.device:
     return torch.device(setting.device)
 
 
-def cloud_of(points: NDArray[np.float32], checkpoint_config: object) -> Tensor:
+def cloud_of(points: NDArray[np.float32], config: AnyModelConfig) -> Tensor:
     """A sweep ``[N, 4]`` as a network's cloud ``[N, 3 + C]``."""
-    return with_features(points, cast(ModelConfig, checkpoint_config))
+    return with_features(points, config)
 
 
 def batch_of(cloud: Tensor, config: ModelConfig) -> PillarBatch:

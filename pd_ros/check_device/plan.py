@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pd_ros.check_device.check import Check
 
 _CHECKS = "pd_ros.check_device.checks"
-_TRAINING = "training.check_steps"  # which the vehicle package must not import
+_TRAINING = "training.benchmark.check_steps"  # which the vehicle package must not import
 
 
 class Part(NamedTuple):

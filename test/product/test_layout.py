@@ -17,9 +17,8 @@ MOST_ENTRIES = 16  # beside __init__.py and __main__.py
 # needs the standard library alone.
 ALL_BELOW_ROS = {"detection", "evaluation", "pointcloud", "recordings", "replay", "runtime"}
 VEHICLE = {
-    "__init__": {"version"},
+    "__init__": set(),
     "__main__": {"__init__"},
-    "version": set(),
     "process": set(),
     "detection": set(),
     "evaluation": {"detection"},
@@ -54,15 +53,13 @@ TRAINING = {
     "train": {*LOOP, "loop"},
     "benchmark": {*LOOP, "loop", "profile", "train"},
     "step_benchmark": {"benchmark"},
-    "check_steps": {"batches", "config", "datasets", "loop"},  # which check_device calls by name
 }
 LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 # What training may import of pd_ros, and who of it may import more.
 OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
-    "benchmark": {"benchmark"},
-    "check_steps": {"check_device"},
+    "benchmark": {"benchmark", "check_device"},
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -41,9 +42,9 @@ def _replay(setting: Setting, precision: str) -> tuple[int, BoxDifference]:
     recorded = Predictor(load(setting), device, kind, "cuda_graph")
     order = random.Random(0)
     turns = [*range(len(clouds)), *(order.randrange(len(clouds)) for _ in range(_REPLAYS))]
-    half = Setting(setting.device, setting.network, setting.clouds, setting.seconds / 2)
+    own = replace(setting, seconds=setting.seconds / len(_PRECISIONS))
     differences = []
-    for number in half.repeat(turns[:_REPLAYS], max(_FEWEST, len(clouds))):
+    for number in own.repeat(turns[:_REPLAYS], max(_FEWEST, len(clouds))):
         found = recorded.infer_uncalibrated(clouds[number]).detections
         differences.append(_difference(expected[number], found, precision, checkpoint.training))
     return len(differences), worst(differences)

@@ -26,7 +26,7 @@ from pd_ros.check_device.checks import (
 from pd_ros.check_device.networks import load
 from pd_ros.check_device.scenes import make_scene
 from pd_ros.detection.inference.backends import TorchDense
-from training import check_steps
+from training.benchmark import check_steps
 
 
 def cloud(count: int, seed: int = 0) -> np.ndarray:

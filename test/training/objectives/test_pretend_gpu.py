@@ -9,7 +9,7 @@ from small_model import PILLAR_CONFIGS, small_grouped_config, small_point_config
 
 from pd_ros.detection.families import build_model
 from training.batches.collate import Collate, Sample, move_batch
-from training.check_steps import default_run
+from training.benchmark.check_steps import default_run
 from training.datasets.frame import Labels
 from training.loop.step_loss import step_losses
 

@@ -5,6 +5,7 @@ A check of ``pd_ros.check_device``, which names this module in its plan and cann
 
 import copy
 import time
+from dataclasses import replace
 from statistics import median
 
 import torch
@@ -105,8 +106,8 @@ def _train(
     model.train().to(device).arrange(training_format(device))
     optimizer = AdamW(model.parameters(), lr=_LEARNING_RATE, fused=True)
     losses, times = [], []
-    each = Setting(setting.device, setting.network, setting.clouds, setting.seconds / 2)
-    for _ in each.repeat(range(_STEPS), _FEWEST):
+    own = replace(setting, seconds=setting.seconds / len(_PRECISIONS))
+    for _ in own.repeat(range(_STEPS), _FEWEST):
         began = time.perf_counter()
         terms = step_losses(model, None, move_batch(batch, device), run, network, 0, half)
         losses.append(terms["total"].detach().cpu())
