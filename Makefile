@@ -10,6 +10,9 @@ MODEL ?= sim_student
 ARGS ?=
 # named, because an installed ROS brings plugins of its own, made for an older pytest
 PLUGINS := -p pytest_timeout -p _hypothesis_pytestplugin
+# so many test modules run beside each other; 0: one after another, as a debugger wants it
+WORKERS ?= $(shell n=$$(nproc); echo $$((n > 4 ? 4 : n)))
+BESIDE := -p xdist.plugin -n $(WORKERS) --dist loadfile
 
 # ROS's wheels do not say where they are; a shell that sources ROS does, and is left alone
 AMENT_PREFIX_PATH ?= $(CURDIR)/.venv
@@ -36,7 +39,7 @@ $(DRIVE): | environment-demo
 	$(PYTHON) -m training.simulate drive --out $@ --seconds 20 --seed 7
 
 test: environment-test ## all tests; ARGS="-k node -x" goes to pytest
-	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest $(PLUGINS) $(ARGS)
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest $(PLUGINS) $(BESIDE) $(ARGS)
 
 lint: environment-test ## ruff, mypy, links of the pages
 	$(PYTHON) -m ruff check

@@ -45,6 +45,8 @@ ARGUMENTS: tuple[tuple[str, str, str, list[str] | None], ...] = (
     ("device", "", "device of the student: auto, cpu or cuda:N", None),
     ("input_topic", "", "clouds (sensor_msgs/PointCloud2); else points", None),
     ("output_topic", "", "boxes (vision_msgs/Detection3DArray); else detections", None),
+    ("objects_topic", "", "boxes for Autoware (autoware_perception_msgs/DetectedObjects), where"
+     " output.message asks for them; else lidar_detector/objects", None),
     ("use_sim_time", "", "take the time from /clock, for recordings", PERHAPS),
     ("autostart", "", "configure and activate; false under a lifecycle manager", PERHAPS),
     ("log_level", "", "log level of the nodes",
@@ -140,7 +142,11 @@ def _common(value: dict[str, str], parameters: dict[str, Any]) -> dict[str, Any]
     given = {name: setting for name, setting in parameters.items() if setting != ""}
     files = [value["params_file"]] if value["params_file"] else []
     level = ["--log-level", value["log_level"]] if value["log_level"] else None
-    remappings = {"points": value["input_topic"], "detections": value["output_topic"]}
+    remappings = {
+        "points": value["input_topic"],
+        "detections": value["output_topic"],
+        "lidar_detector/objects": value["objects_topic"],
+    }
     return {
         "package": "pd_ros",
         "namespace": value["namespace"],

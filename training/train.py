@@ -26,7 +26,7 @@ from training.distributed import World, join_world
 from training.loop.build_run import RunParts, build_run
 from training.loop.clouds import measure_clouds, odd_intensities
 from training.loop.dry_run import dry_run
-from training.loop.run import Run, learnt_parameters
+from training.loop.run import MODEL, Run, learnt_parameters
 from training.loop.schedule import make_scheduler
 from training.loop.state import Progress
 
@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> None:
             _LOG.info("stopped; the same command goes on from what is saved")
         raise
     if not options.dry_run and world.is_first:
-        _LOG.info("checkpoint: %s", Path(config.out) / "model.safetensors")
+        _LOG.info("checkpoint: %s", Path(config.out) / MODEL)
     if options.json and world.is_first:
         options.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
 

@@ -6,6 +6,7 @@ ros2 run pd_ros comparison_node --ros-args -r points:=/velodyne_points -p every:
 import sys
 from typing import TYPE_CHECKING
 
+from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.stop_signals import StopSignals
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 def main(arguments: list[str] | None = None) -> int:
     """Run the node until it is told to stop; returns the exit code."""
     signals = StopSignals(unfinished=False)  # before rclpy is imported
+    keep_freed_memory()  # likewise: rclpy starts threads
     from pd_ros.ros.execution.program import start_program  # noqa: PLC0415
 
     return start_program("comparison_node", __doc__ or "", arguments, signals, _load)

@@ -26,6 +26,10 @@ class Detections(NamedTuple):
     scores: Tensor  # [D] float32 in [0, 1]
     labels: Tensor  # [D] int64, index into the model's class names
     velocities: Tensor | None = None  # [D, 2] along x and y, m/s; None: the model tells none
+    facing: Tensor | None = None  # [D] probability, 0.5 to 1, that front is front; None: not told
+    # [D, 4] mean square errors to expect: along, across and up of the centre (m²), yaw (rad²); NaN
+    # where they are not known; None: nobody asked, see ``ExpectedErrors``
+    variances: Tensor | None = None
 
     @classmethod
     def empty(cls) -> "Detections":
@@ -36,13 +40,17 @@ class Detections(NamedTuple):
         """Some of the boxes: ``kept`` is a mask ``[D]`` or indices, in the order wanted."""
         return self._each(lambda field: field[kept])
 
+    def lowered(self, offset_m: float) -> "Detections":
+        """The same where the points were before they were raised by an offset in z."""
+        lift = self.boxes.new_tensor([0, 0, offset_m, 0, 0, 0, 0])
+        return self._replace(boxes=self.boxes - lift)
+
     def cpu(self) -> "Detections":
         """The same in the CPU's memory."""
         return self._each(Tensor.cpu)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Detections":
-        velocities = None if self.velocities is None else change(self.velocities)
-        return Detections(change(self.boxes), change(self.scores), change(self.labels), velocities)
+        return Detections._make(None if field is None else change(field) for field in self)
 
 
 class Clipped(NamedTuple):
@@ -74,6 +82,8 @@ class PillarBatch(NamedTuple):
     batch_size: int
     clipped: Clipped  # over all clouds
     layers: Tensor  # [V] int64, height of a voxel counted from below; 0 for pillars
+    # [V] int64, points that lie in each pillar, those it has no room for, too. None: unknown.
+    arrived: Tensor | None = None
 
 
 class HeadMaps(NamedTuple):

@@ -28,9 +28,10 @@ from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating.report import format_operating_point
 from pd_ros.evaluation.operating.scores import ALL_RANGES
 from pd_ros.pointcloud.bin_columns import parse_columns
+from pd_ros.pointcloud.z_offset import AUTO
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
-from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
+from pd_ros.recordings.cloud_options import add_columns, add_ego_distance, add_z_offset
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.labelled_detector import distinct_names
 from pd_ros.replay.report import make_folders, remarks, write_report
@@ -94,6 +95,7 @@ def _plan(options: argparse.Namespace) -> EvaluationPlan:
         rate_hz=options.rate,
         columns=parse_columns(options.columns),
         ego_distance_m=options.ego_distance,
+        z_offset_m=options.z_offset,
     )
 
 
@@ -120,6 +122,7 @@ def _conditions(
             for each in summaries
         },
         "intensity_scale": plan.intensity_scale,
+        "z_offset": AUTO if plan.z_offset_m is None else plan.z_offset_m,
         "device": str(choose_device(plan.device)),
         "processes": jobs,
         "threads": torch.get_num_threads(),
@@ -184,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     add("--device", default="auto", help="auto, cpu or cuda:N")
     _add_numbers(parser)
+    add_z_offset(parser)
     add_columns(parser)
     add_ego_distance(parser)
     add("--json", type=Path, metavar="FILE", help="write report.json here as well")

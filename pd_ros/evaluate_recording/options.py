@@ -29,6 +29,7 @@ class EvaluationPlan:
     rate_hz: float = 10.0  # of clouds in files
     columns: Columns | None = None  # of .bin
     ego_distance_m: float = EGO_DISTANCE_M  # see ``detection.geometry.ego``
+    z_offset_m: float | None = 0.0  # None: measured in each recording, for each model
 
 
 class RecordingTask(NamedTuple):

@@ -44,13 +44,14 @@ class Gallery(NamedTuple):
     beside: bool
 
 
-def render_page(template: str, content: Mapping[str, object]) -> str:
-    """Fill a template; ``style`` and ``policy`` are there besides ``content``.
+def render_page(template: str, content: Mapping[str, object], folder: Path = _TEMPLATES) -> str:
+    """Fill a template of a folder; ``style`` and ``policy`` are there besides ``content``.
 
-    Raises ``jinja2.TemplateError`` where a template wants what is not there.
+    The macros of ``parts.html`` are there for templates of every folder. Raises
+    ``jinja2.TemplateError`` where a template wants what is not there.
     """
     style = (_TEMPLATES / _STYLE).read_text(encoding="utf-8")
-    page = _environment().get_template(template)
+    page = _environment(folder).get_template(template)
     return page.render(content, style=Markup(style), policy=content_policy(style))
 
 
@@ -63,9 +64,9 @@ def content_policy(style: str) -> str:
     )
 
 
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,

@@ -54,7 +54,9 @@ class Evaluator:
     def run(self, task: RecordingTask, on_frame: Callable[[], object]) -> RecordingResult:
         """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
         source = with_features(open_task(task.path, self.plan), self._features())
-        names = Counter[str]()
+        names, remarks = Counter[str](), list[str]()
+        for detector in (*self.models, *([self.teacher] if self.teacher else [])):
+            remarks += detector.use_offset(self.plan.z_offset_m, source, task.path)
         frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
         models = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
@@ -70,7 +72,11 @@ class Evaluator:
                 keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
-        remarks = remarks_on(source, {model.name: model.model_input for model in self.models})
+        remarks += remarks_on(
+            source,
+            {model.name: model.model_input for model in self.models},
+            {model.name: model.z_offset_m for model in self.models},
+        )
         own = {model.name: model.take_own_boxes() for model in self.models}
         remarks += [
             f"note: {task.path}, {name}: {count} boxes on the sensor itself, the own vehicle's,"

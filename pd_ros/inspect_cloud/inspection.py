@@ -9,14 +9,22 @@ from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.pointcloud.bin_columns import Columns, parse_columns
-from pd_ros.pointcloud.decode import INTENSITY_MODES, DecodeOptions
-from pd_ros.pointcloud.layout import CloudBytes, CloudLayout, FieldNames, cloud_layout
+from pd_ros.pointcloud.decode import INTENSITY_MODES, DecodeOptions, decode_points
+from pd_ros.pointcloud.layout import CloudBytes, CloudError, CloudLayout, FieldNames, cloud_layout
+from pd_ros.pointcloud.training_statistics import Expected
+from pd_ros.pointcloud.z_offset import AutoOffset, measure_offset
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.bag import is_recording, open_recording
 from pd_ros.recordings.cloud_files import SUFFIXES, list_clouds, read_raw
-from pd_ros.recordings.cloud_options import add_columns
+from pd_ros.recordings.cloud_options import add_columns, add_z_offset
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud, judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import (
+    ModelInput,
+    beams_of,
+    examine_cloud,
+    judge_frame,
+)
+from pd_ros.runtime.diagnostics.mounting import judge_offset
 from pd_ros.runtime.diagnostics.status import Level
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "sim_student.safetensors"
@@ -52,16 +60,31 @@ def _inspect(options: argparse.Namespace) -> int:
     )  # fmt: skip
     model_input = ModelInput.of(checkpoint.config, checkpoint.training, checkpoint.where)
     expected = model_input.expected
+    decoding = _decode_options(options)
+    auto = _measure(cloud, decoding, expected) if options.z_offset is None else None
     findings = examine_cloud(
-        cloud.layout, cloud.data, model_input, _decode_options(options), options.z_offset
-    )
+        cloud.layout, cloud.data, model_input, decoding,
+        options.z_offset if auto is None else auto.settle(),
+        beams=beams_of(cloud.layout, cloud.data, decoding),
+    )  # fmt: skip
     findings[1:1] = judge_frame(cloud.frame_id)  # it explains much of what follows
+    if auto is not None:
+        findings[1:1] = [judge_offset(auto, expected.ground_m)]
     content = to_json(cloud.name, options.model, expected.recorded, findings)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(format_findings(cloud.name, expected.recorded, findings) + "\n")
     return 0 if verdict(findings)[0] is Level.OK else 1
+
+
+def _measure(cloud: NamedCloud, decoding: DecodeOptions, expected: Expected) -> AutoOffset:
+    """Settle the offset by this one cloud; by none if it cannot be read, which is a finding."""
+    try:
+        points = [decode_points(cloud.layout, cloud.data, decoding)]
+    except CloudError:
+        points = []
+    return measure_offset(points, expected.ground_m)
 
 
 def find_cloud(
@@ -181,7 +204,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add("--intensity-scale", type=float, default=1.0, help="as input.intensity.scale")
     add("--intensity-constant", type=float, default=0.0, help="as input.intensity.constant")
-    add("--z-offset", type=float, default=0.0, help="as input.z_offset, m")
+    add_z_offset(parser)
     options = parser.parse_args(arguments)
     if options.source is None and options.topic is None:
         parser.error("expected a file, a folder, a recording or --topic, got none of them")

@@ -6,16 +6,10 @@ No ROS, no torch: the node's diagnostics, ``inspect_cloud`` and training measure
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pd_ros.pointcloud.decode import NULL_M, Float32
+from pd_ros.pointcloud.ground import ground_height
 
-# Where the ground is looked for: beyond the own vehicle, before hills and sparse rings.
-_NEAREST_M, _FARTHEST_M = 3.0, 18.0
-_CELL_M = 1.0
-_LEAST_CELLS = 100  # seen; fewer are a room
-_WINDOW_M = 0.3  # the lowest points of cells on level ground lie within it
-_LEAST_SHARE = 0.27  # of the cells, in the window; on real streets 0.3 and more
 _RangeM = tuple[float, float, float, float, float, float]
 
 
@@ -71,41 +65,6 @@ def count_cells(points: Float32, range_m: _RangeM, cell_m: tuple[float, float, f
     sizes = np.ceil((upper - lower) / np.array(cell_m)).astype(np.int64) + 1
     number = (cell[:, 2] * sizes[1] + cell[:, 1]) * sizes[0] + cell[:, 0]
     return len(np.unique(number))
-
-
-def ground_height(points: Float32) -> float | None:
-    """Z of the ground about the sensor, m; None where no level ground is seen.
-
-    The lowest points of square cells are on the ground wherever the ground is seen at all; what
-    stands on it scatters. So the fullest narrow band of them is the ground, and of two that are
-    about as full the lower one, since roofs and tables lie above it.
-    """
-    lowest = _lowest_of_cells(points)
-    if len(lowest) < _LEAST_CELLS:
-        return None
-    lowest.sort()
-    ends = np.searchsorted(lowest, lowest + _WINDOW_M, side="right")
-    held = ends - np.arange(len(lowest))
-    if held.max() < _LEAST_SHARE * len(lowest):
-        return None
-    first = int(np.flatnonzero(held >= 0.8 * held.max())[0])
-    # The fullest window near the first good one, not the first itself, which begins too low.
-    near = np.flatnonzero(lowest <= lowest[first] + _WINDOW_M)
-    best = int(near[held[near].argmax()])
-    return float(np.median(lowest[best : ends[best]]))
-
-
-def _lowest_of_cells(points: Float32) -> NDArray[np.float32]:
-    distance = np.hypot(points[:, 0], points[:, 1])
-    near = points[(distance > _NEAREST_M) & (distance < _FARTHEST_M)]
-    if len(near) == 0:
-        return np.zeros(0, np.float32)
-    side = int(2 * _FARTHEST_M / _CELL_M) + 1
-    column, row = np.floor((near[:, :2] + _FARTHEST_M) / _CELL_M).astype(np.int64).T
-    lowest = np.full(side * side, np.inf, np.float32)
-    np.minimum.at(lowest, row * side + column, near[:, 2])
-    found: NDArray[np.float32] = lowest[np.isfinite(lowest)]
-    return found
 
 
 def _share(mask: Any) -> float:

@@ -3,6 +3,7 @@
 import argparse
 
 from pd_ros.detection.geometry.ego import EGO_DISTANCE_M
+from pd_ros.pointcloud.z_offset import CLOUDS, parse_offset
 
 
 def add_columns(parser: argparse.ArgumentParser) -> None:
@@ -20,3 +21,19 @@ def add_ego_distance(parser: argparse.ArgumentParser) -> None:
         help="boxes that come nearer to the sensor than this are the own vehicle's and left out;"
         " -1: none are",
     )  # fmt: skip
+
+
+def add_z_offset(parser: argparse.ArgumentParser) -> None:
+    """Add ``--z-offset``: metres, None for ``auto``; see ``pointcloud.z_offset``."""
+    parser.add_argument(
+        "--z-offset", type=_z_offset, default=0.0, metavar="M",
+        help="as the node's input.z_offset: metres added to z for the detector; auto: measured"
+        f" once, from the ground in the first {CLOUDS} clouds",
+    )  # fmt: skip
+
+
+def _z_offset(text: str) -> float | None:
+    try:
+        return parse_offset(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

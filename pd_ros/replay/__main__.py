@@ -13,7 +13,7 @@ from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
-from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
+from pd_ros.recordings.cloud_options import add_columns, add_ego_distance, add_z_offset
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.sources import Source, open_source, with_features
 from pd_ros.replay.kitti_results import calibration_of, write_kitti_results
@@ -28,6 +28,7 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import Replay, replay, score, score_as_published
+from pd_ros.replay.z_offset import RaisedDetector, measure_source
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 from pd_ros.runtime.diagnostics.first_look import remarks_on
 
@@ -55,13 +56,22 @@ def _run(options: argparse.Namespace) -> str:
     refuse_all_unknown(names_of((source.truth or {}).values()), classes)
     calibration = calibration_of(source) if options.kitti_results else None
     make_folders(options.out, options.json)
+    offset_m, said = options.z_offset, list[str]()
+    if offset_m is None:
+        auto = measure_source(source, model_input.expected)
+        offset_m, said = auto.settle(), [f"note: --z-offset: {auto.text}"]
     predictor.warm_up()
     watch = LoadWatch()
     thresholds = _thresholds(options, predictor)
     title = picture_title(options.points, thresholds, classes)
     with open_animation(options.animation, title, predictor.config) as animation:
         result = replay(
-            predictor, source, predictor.config, thresholds, options.ego_distance, animation
+            RaisedDetector(predictor, offset_m),
+            source,
+            predictor.config,
+            thresholds,
+            options.ego_distance,
+            animation,
         )
     load = watch.load()
     summary = _write_results(options, result, source, classes, load)
@@ -69,7 +79,8 @@ def _run(options: argparse.Namespace) -> str:
         write_kitti_results(options.kitti_results, result.detections, classes, calibration)
     if options.picture:
         save_birdseye(options.out / _PICTURE, [*result.busiest, *result.panels], title)
-    remarks = remarks_on(source, {options.model.stem: model_input})
+    name = options.model.stem
+    remarks = said + remarks_on(source, {name: model_input}, {name: offset_m})
     return "\n".join(filter(None, [summary, *remarks, load.remark(), *_picture_lines(options)]))
 
 
@@ -116,6 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_input(parser)
     _add_numbers(parser)
+    add_z_offset(parser)
     add_columns(parser)
     add_ego_distance(parser)
     _add_output(parser)

@@ -12,6 +12,8 @@ from pd_ros.detection.types import InferenceResult
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.features import model_points
 from pd_ros.recordings.label_names import label_map
+from pd_ros.recordings.sources import Source
+from pd_ros.replay.z_offset import RaisedDetector, measure_source
 from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput
 
 
@@ -42,6 +44,7 @@ class NamedDetector:
         self.device = str(predictor.device)
         self.range_m = predictor.config.range_m
         self._predictor = predictor
+        self.z_offset_m = 0.0
         self.features = predictor.config.features
         self._labels = label_map(predictor.config.classes, classes)
         self.thresholds = self._thresholds(len(classes))  # of the operating point, by class
@@ -53,13 +56,26 @@ class NamedDetector:
         N may be 0.
         """
         started_s = time.perf_counter()
-        result = self._predictor.infer(model_points(points, self.features, extras))
+        raised = RaisedDetector(self._predictor, self.z_offset_m)
+        result = raised.infer(model_points(points, self.features, extras))
         latency_s = time.perf_counter() - started_s
         found = result.detections
         others = found.select(~on_sensor(found.boxes, self._ego_distance_m))
         self._own_boxes += len(found.scores) - len(others.scores)
         named = others._replace(labels=self._labels[others.labels])
         return Timed(result._replace(detections=named), latency_s)
+
+    def use_offset(self, offset_m: float | None, source: Source, where: Path) -> list[str]:
+        """See the next clouds raised by an offset; None: measured, from the first of a source.
+
+        Returns what was measured, for the reader; nothing where a number was given.
+        """
+        if offset_m is not None:
+            self.z_offset_m = offset_m
+            return []
+        auto = measure_source(source, self.model_input.expected)
+        self.z_offset_m = auto.settle()
+        return [f"note: {where}, for {self.name}: --z-offset: {auto.text}"]
 
     def _thresholds(self, count: int) -> tuple[float, ...]:
         """Those of the checkpoint, in the order of the common classes."""

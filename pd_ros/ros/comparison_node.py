@@ -14,6 +14,8 @@ from sensor_msgs.msg import PointCloud2
 from vision_msgs.msg import Detection3DArray
 from visualization_msgs.msg import MarkerArray
 
+from pd_ros.pointcloud.z_offset import Z_OFFSET
+from pd_ros.process.memory import imports_without_gc
 from pd_ros.ros.cloud_subscription import cloud_publishers
 from pd_ros.ros.execution.guarded_executor import describe_failure
 from pd_ros.ros.execution.timers import steady_timer
@@ -64,7 +66,11 @@ class ComparisonNode(Node):
 
     def begin(self) -> bool:
         """Load the teacher, listen and compare. Raises ``ValueError`` for a bad teacher."""
-        from pd_ros.runtime.comparison.engine import ComparisonEngine, lower_priority  # noqa: PLC0415
+        with imports_without_gc():
+            from pd_ros.runtime.comparison.engine import (  # noqa: PLC0415
+                ComparisonEngine,
+                lower_priority,
+            )
 
         lower_priority(self._value("process.nice"), self._value("process.threads"))
         self.engine = ComparisonEngine(read_comparison(values_of(self), str(DEFAULT_TEACHER)))
@@ -153,6 +159,9 @@ class ComparisonNode(Node):
             cloud = deserialize_message(pair.cloud, PointCloud2)
             answer = deserialize_message(pair.answer, Detection3DArray)
             comparison = self.engine.compare(cloud, answer)
+            if comparison is None:
+                self._log_offset()
+                return
             self._counter.compared(1000 * (time.monotonic() - started_s))
             self._comparison.publish(comparison_array(cloud.header, comparison.table))
             if self._value("output.markers") and self._markers.get_subscription_count():
@@ -161,6 +170,12 @@ class ComparisonNode(Node):
             self.engine.keep(pair, cloud.header.frame_id, comparison)
         finally:
             self._busy_since_s = None
+
+    def _log_offset(self) -> None:
+        """Log the offset of the ground once it is settled."""
+        auto = self.engine.auto_offset
+        if auto is not None and auto.offset_m is not None:
+            self.get_logger().info(f"{Z_OFFSET}: {auto.text}")
 
     def _report(self, error: BaseException) -> None:
         if not self.context.ok():
@@ -182,8 +197,12 @@ class ComparisonNode(Node):
         status = diagnostic_status(
             f"{status_name(self)}: comparison", self._answers.topic_name,
             bytes([health.level.value]), health.text,
-            health.values | {"recorded clouds": self.engine.recorded},
+            health.values | self._offset_value() | {"recorded clouds": self.engine.recorded},
         )  # fmt: skip
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _offset_value(self) -> dict[str, object]:
+        auto = self.engine.auto_offset
+        return {} if auto is None else {Z_OFFSET: auto.text}

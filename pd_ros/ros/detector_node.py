@@ -13,19 +13,20 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pd_ros.process.memory import give_back_memory
+from pd_ros.process.memory import give_back_memory, imports_without_gc
 from pd_ros.ros.cloud_subscription import TOPIC
 from pd_ros.ros.execution.guarded_executor import Report, describe_failure, subscription_name
 from pd_ros.ros.execution.lifecycle_requests import CheckedLifecycleNode
 from pd_ros.ros.execution.topic_names import check_topics
 from pd_ros.ros.parameters import declare, make_check, values_of
 from pd_ros.ros.tf_source import open_transforms
+from pd_ros.runtime.autoware_labels import describe_labels
 from pd_ros.runtime.diagnostics.silence import CLOUD_TYPE
 from pd_ros.runtime.diagnostics.status import CALLBACK_FAILED, NOT_TAKEN
 from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
 from pd_ros.runtime.parameters.rules import check_names
 from pd_ros.runtime.parameters.specs import SPECS, Spec, class_specs
-from pd_ros.runtime.settings import Settings, StartupParameters
+from pd_ros.runtime.settings import VISION_MSGS, Settings, StartupParameters
 from pd_ros.runtime.statistics import Statistics, Throttle
 
 if TYPE_CHECKING:  # torch takes a second to import; the node is there before that
@@ -39,6 +40,7 @@ _STOP_S, _END_S = 5.0, 2.0  # for the cloud in work: in a transition, at the end
 _TOPICS = {
     TOPIC: CLOUD_TYPE,
     "detections": "vision_msgs/msg/Detection3DArray",
+    "~/objects": "autoware_perception_msgs/msg/DetectedObjects",
     "~/markers": "visualization_msgs/msg/MarkerArray",
     "~/transition_event": "lifecycle_msgs/msg/TransitionEvent",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
@@ -138,8 +140,9 @@ class DetectorNode(CheckedLifecycleNode):
         return _SUCCESS
 
     def _configure(self) -> None:
-        from pd_ros.ros.engine import Engine  # noqa: PLC0415
-        from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
+        with imports_without_gc():
+            from pd_ros.ros.engine import Engine  # noqa: PLC0415
+            from pd_ros.runtime.model_loading import load_detector  # noqa: PLC0415
 
         startup = read_startup(values_of(self), str(DEFAULT_CHECKPOINT))
         predictor = load_detector(startup)
@@ -164,6 +167,9 @@ class DetectorNode(CheckedLifecycleNode):
         self.get_logger().info(
             f"{predictor.config.name} from {startup.checkpoint} on {predictor.device}"
         )
+        if startup.message != VISION_MSGS:
+            names, labels = engine.settings.names, engine.settings.autoware_labels
+            self.get_logger().info(describe_labels(classes, names, labels))
 
     def _check_overrides(self, own: Sequence[Spec]) -> None:
         """Raise ``ValueError`` for a parameter given at the start that no model so far had.

@@ -13,6 +13,7 @@ from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.byte_layout import check_bytes
 from pd_ros.pointcloud.cdr import CloudMessage
 from pd_ros.pointcloud.layout import CloudError
+from pd_ros.pointcloud.z_offset import Z_OFFSET, AutoOffset
 from pd_ros.ros.cloud_subscription import CloudSubscription
 from pd_ros.ros.detection_publisher import DetectionPublisher
 from pd_ros.ros.execution.guarded_executor import Report
@@ -63,7 +64,9 @@ class Engine:
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._on_lost_device = on_lost_device
         self._on_failure = on_failure
-        self.pipeline = DetectionPipeline(predictor, startup, transforms, statistics, self._say)
+        self.pipeline = DetectionPipeline(
+            predictor, startup, transforms, statistics, self._say, self._on_offset
+        )
         tf = "tf2" if transforms else (
             "tf2_ros is not installed" if self.pipeline.joins else "none needed"
         )  # fmt: skip
@@ -72,7 +75,7 @@ class Engine:
             predictor, file, statistics, self._timings, tf, self._ros_time, startup.sensor_frame
         )
         value = node.get_parameter
-        self._publisher = DetectionPublisher(node, value("output.depth").value)
+        self._publisher = DetectionPublisher(node, value("output.depth").value, startup.message)
         self._diagnostics = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         period_s = value("diagnostics.period").value
         self._timer = steady_timer(node, period_s, self._publish_diagnostics)
@@ -174,9 +177,7 @@ class Engine:
     def _publish(self, arrival: Arrival, answer: PipelineResult, settings: Settings) -> None:
         began_s = time.monotonic()
         header = arrival.cloud.header._replace(frame_id=answer.frame_id)
-        boxes = self._publisher.publish(
-            header, answer.detections, settings.names, settings.markers
-        )
+        boxes = self._publisher.publish(header, answer.detections, settings)
         now_s = time.monotonic()
         latency_ms = 1000 * (now_s - arrival.arrived_s)
         self._statistics.answer(latency_ms, boxes)
@@ -208,6 +209,12 @@ class Engine:
         if self._throttle.allows(key, time.monotonic()):
             self._node.get_logger().error(text)
 
+    def _on_offset(self, offset: AutoOffset) -> None:
+        if offset.found:
+            self._node.get_logger().info(f"{Z_OFFSET}: {offset.text}")
+        else:
+            self._node.get_logger().warning(f"{Z_OFFSET}: {offset.text}; set a number")
+
     def _publish_diagnostics(self) -> None:
         if self._subscription is None or self.worker is None:
             return
@@ -234,6 +241,7 @@ class Engine:
                 self.worker.busy_s,
                 self.settings,
                 self.pipeline.model_from_cloud,
+                self.pipeline.auto_offset(self.settings),
             )
         except Exception as error:
             self._on_failure("diagnosis", error)

@@ -1,7 +1,8 @@
-"""ROS messages of what was found: markers for people, counts for diagnostics."""
+"""ROS messages of what was found: for Autoware, for people (markers), for diagnostics."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -27,6 +28,19 @@ from pd_ros.runtime.comparison.window import agreement_values
 
 if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals before that
     from pd_ros.detection.types import Detections
+
+
+def import_detected_objects() -> Any:
+    """Return the class of ``DetectedObjects``; ``ValueError`` where its package is missing."""
+    try:
+        return import_module("autoware_perception_msgs.msg").DetectedObjects
+    except ImportError as error:
+        raise ValueError(
+            "output.message: autoware and both need the package autoware_perception_msgs, which"
+            f" cannot be imported ({error}); source Autoware's workspace, install"
+            " ros-jazzy-autoware-perception-msgs or, where ROS comes from wheels, run"
+            " packaging/environment.sh; or leave it at vision_msgs"
+        ) from None
 
 
 def marker_array(header: Header, found: "Detections", classes: Sequence[str]) -> MarkerArray:

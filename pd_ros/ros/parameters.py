@@ -25,9 +25,11 @@ def descriptor(spec: Spec) -> ParameterDescriptor:
     described = ParameterDescriptor(
         description=spec.description,
         read_only=spec.read_only,
-        dynamic_typing=spec.number_or_list,
+        dynamic_typing=spec.dynamic,
         additional_constraints=spec.constraints,
     )
+    if spec.words:
+        described.additional_constraints = f"a number or {' or '.join(spec.words)}"
     if spec.choices:
         described.additional_constraints = f"one of: {', '.join(spec.choices)}"
     if spec.at_configure:

@@ -15,18 +15,22 @@ from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import Detections, InferenceResult
+from pd_ros.evaluation.operating.expected_errors import ExpectedErrors
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields, missing_fields, model_columns
+from pd_ros.pointcloud.training_statistics import expected_clouds
+from pd_ros.pointcloud.z_offset import AutoOffset
 from pd_ros.runtime.model_loading import model_sweeps
 from pd_ros.runtime.placed_boxes import count_points, move_detections
 from pd_ros.runtime.roi import OFF, crop, thin_out
-from pd_ros.runtime.settings import Settings, StartupParameters
+from pd_ros.runtime.settings import VISION_MSGS, Settings, StartupParameters
 from pd_ros.runtime.statistics import BEYOND, OWN_VEHICLE, Statistics
 from pd_ros.runtime.sweeps import PlacedSweep, SweepBuffer, with_age
 from pd_ros.runtime.transforms import Matrix, TransformError, TransformSource, inverse, move_points
 
 Say = Callable[[str, str], None]  # a short key and a text; said again only after a while
+OnOffset = Callable[[AutoOffset], None]  # that was settled
 
 _NEW_START_NS = 1_000_000_000  # clouds that come in another order are not that far apart
 
@@ -49,9 +53,15 @@ class DetectionPipeline:
         transforms: TransformSource | None,
         statistics: Statistics,
         say: Say,
+        on_offset: OnOffset = lambda _: None,
     ) -> None:
         self.predictor = predictor
+        self._trained_ground_m = expected_clouds(predictor.training, predictor.where).ground_m
+        self._auto = AutoOffset(self._trained_ground_m)
+        self._on_offset = on_offset
         self._startup = startup
+        asked = startup.message != VISION_MSGS  # which has no room for them
+        self._expect = ExpectedErrors.of(predictor) if asked else None
         self._transforms = transforms
         self._statistics = statistics
         self._say = say
@@ -66,14 +76,21 @@ class DetectionPipeline:
     def __call__(self, cloud: CloudMessage, settings: Settings) -> PipelineResult:
         """Boxes of one cloud, in its own frame or in the one that the site wants.
 
-        Where the place of the cloud must be known and is not, there are none.
+        Where the place of the cloud must be known and is not, there are none; nor while the offset
+        of the ground is measured.
         """
         began_s = time.perf_counter()
         self._notice_jump(cloud.header.stamp.ns)
         try:
             moved = self._lookup(self._startup.sensor_frame, cloud.header, settings)
             self.model_from_cloud = moved
-            points = self._prepare(cloud, moved, settings)
+            points = self._read(cloud, settings)
+            if moved is not None:
+                points = move_points(points, moved)
+            offset_m = self._offset(points, settings)
+            if offset_m is None:
+                return PipelineResult(Detections.empty(), cloud.header.frame_id, {})
+            points = self._prepare(points, cloud.header, settings, offset_m)
         except TransformError as error:
             self._note("no transform", str(error))
             return PipelineResult(Detections.empty(), cloud.header.frame_id, {})
@@ -81,25 +98,44 @@ class DetectionPipeline:
         result, detect_ms = self._detect(points)
         self._note_losses(result)
         stages_ms = {"decode": decode_ms, **detect_ms}
-        found = self._without_own(result.detections, moved, settings)
-        found = self._select(found, points, settings)
+        found = self._without_own(result.detections, moved, settings, offset_m)
+        found = self._select(found, points, settings, offset_m)
+        if self._expect is not None:
+            found = self._expect(found)
         if moved is not None:
             found = move_detections(found, inverse(moved))
         return self._in_output_frame(found, cloud.header, settings, stages_ms)
 
+    def auto_offset(self, settings: Settings) -> AutoOffset | None:
+        """What measures the offset; None where the site gives a number."""
+        return self._auto if settings.z_offset_m is None else None
+
+    def _offset(self, points: Float32, settings: Settings) -> float | None:
+        """Return the offset in m; None while it is measured, with these points, too.
+
+        A number that was given in between has it measured anew.
+        """
+        if settings.z_offset_m is not None:
+            if self._auto.clouds:
+                self._auto = AutoOffset(self._trained_ground_m)
+            return settings.z_offset_m
+        if self._auto.offset_m is not None:
+            return self._auto.offset_m
+        self._auto.add(points)
+        if self._auto.offset_m is not None:
+            self._on_offset(self._auto)
+        return None
+
     def _prepare(
-        self, cloud: CloudMessage, model_from_cloud: Matrix | None, settings: Settings
+        self, points: Float32, header: CloudHeader, settings: Settings, offset_m: float
     ) -> Float32:
         """Points ``[N, 3 + C]`` as the model wants them."""
-        points = self._read(cloud, settings)
-        if model_from_cloud is not None:
-            points = move_points(points, model_from_cloud)
         points = crop(points, settings.roi_range, settings.ego_box)
         thinned = thin_out(points, self._startup.max_points)
         self._note_clipped("input.max_points", len(points) - len(thinned))
-        joined = self._join(thinned, cloud.header, settings) if self.joins else thinned
-        if settings.z_offset_m:
-            joined[:, 2] += settings.z_offset_m
+        joined = self._join(thinned, header, settings) if self.joins else thinned
+        if offset_m:
+            joined[:, 2] += offset_m
         if self._columns == list(range(joined.shape[1])):
             return joined
         return np.ascontiguousarray(joined[:, self._columns])
@@ -155,27 +191,32 @@ class DetectionPipeline:
             self._note(NOT_FINITE, f"{result.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
 
     def _without_own(
-        self, found: Detections, model_from_cloud: Matrix | None, settings: Settings
+        self,
+        found: Detections,
+        model_from_cloud: Matrix | None,
+        settings: Settings,
+        offset_m: float,
     ) -> Detections:
         """Boxes that are not the own vehicle's; the sensor is where the cloud's frame begins."""
         x, y, z = (0.0, 0.0, 0.0) if model_from_cloud is None else model_from_cloud[:3, 3].tolist()
-        place = (x, y, z + settings.z_offset_m)
+        place = (x, y, z + offset_m)
         own = on_sensor(found.boxes, settings.ego_distance_m, place)
         if settings.ego_box != OFF:
-            lift = found.boxes.new_tensor((0, 0, settings.z_offset_m))
+            lift = found.boxes.new_tensor((0, 0, offset_m))
             own |= inside_range(found.boxes[:, :3] - lift, settings.ego_box)
         if own.any():
             self._statistics.note(OWN_VEHICLE, int(own.sum()))
         return found.select(~own)
 
-    def _select(self, found: Detections, points: Float32, settings: Settings) -> Detections:
+    def _select(
+        self, found: Detections, points: Float32, settings: Settings, offset_m: float
+    ) -> Detections:
         """Boxes that are to be published, with the offset taken out again."""
         found = settings.select(found)
         if settings.min_points_in_box and len(found.scores):
             held = count_points(points, found.boxes)
             found = found.select(held >= settings.min_points_in_box)
-        lift = found.boxes.new_tensor([0, 0, settings.z_offset_m, 0, 0, 0, 0])
-        return found._replace(boxes=found.boxes - lift)
+        return found.lowered(offset_m)
 
     def _in_output_frame(
         self,

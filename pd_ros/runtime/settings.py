@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # torch takes a second to import; the node listens to signals
     from pd_ros.detection.types import Detections
 
 DROP = "drop"  # in place of a class' new name
+VISION_MSGS, AUTOWARE, BOTH = MESSAGES = ("vision_msgs", "autoware", "both")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class StartupParameters:
     sweeps_count: int  # -1: as in training
     fixed_frame: str
     output_frame_id: str  # empty: the cloud's own
+    message: str  # one of MESSAGES
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Settings:
     """The parameters that may change while the node runs, as one cloud is processed with them."""
 
     decoding: DecodeOptions
-    z_offset_m: float
+    z_offset_m: float | None  # None: auto, see ``pointcloud.z_offset``
     max_age_s: float  # 0: any
     roi_range: Limits
     ego_box: Limits
@@ -63,6 +65,9 @@ class Settings:
     max_detections: int
     min_points_in_box: int
     names: tuple[str, ...]  # what each class is called on the topics; empty: not published
+    autoware_labels: tuple[
+        int, ...
+    ]  # of each class, by what it is called; see ``autoware_labels``
     markers: bool
     diagnostics: DiagnosticLimits
 
@@ -91,7 +96,7 @@ class ComparisonSettings:
     score_threshold: float  # below 0: the checkpoint's own for each class
     classes: str  # "car, truck"; empty: all of the teacher's
     intensity_scale: float
-    z_offset_m: float
+    z_offset_m: float | None  # None: auto
     ego_distance_m: float
     window: int
     record_folder: str  # empty: nothing is kept

@@ -11,6 +11,8 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import rclpy
@@ -33,6 +35,10 @@ TYPES = {
     "vision_msgs/msg/Detection3DArray": Detection3DArray,
     "diagnostic_msgs/msg/DiagnosticArray": DiagnosticArray,
 }
+with suppress(ImportError):  # not everywhere
+    TYPES["autoware_perception_msgs/msg/DetectedObjects"] = import_module(
+        "autoware_perception_msgs.msg"
+    ).DetectedObjects
 STOP = threading.Event()
 
 

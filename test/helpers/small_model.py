@@ -188,10 +188,10 @@ def save_overflowing_model(folder: Path) -> Path:
     return path
 
 
-def save_eager_model(folder: Path) -> Path:
+def save_eager_model(folder: Path, config: ModelConfig | None = None) -> Path:
     """Write an untrained network whose scores lie about 0.5: it finds boxes everywhere."""
     torch.manual_seed(3)
-    config = small_config()
+    config = config or small_config()
     model = build_model(config)
     bias = model.dense.head.heatmap[-1].bias
     assert isinstance(bias, torch.Tensor)

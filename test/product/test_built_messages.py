@@ -1,4 +1,4 @@
-"""The module that packaging/build_vision_msgs.py makes: other nodes must take it for ROS's own."""
+"""The modules that packaging/build_messages.py makes: other nodes must take them for ROS's own."""
 
 import time
 from collections.abc import Iterator

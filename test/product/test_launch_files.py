@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pd_ros.runtime.parameters.specs import class_specs
+
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH = ROOT / "launch"
 FILES = sorted(path.name for path in LAUNCH.glob("*.launch.py"))
@@ -51,7 +53,9 @@ def specs() -> tuple[Any, Any]:
 
 
 def test_the_launch_files_are_there() -> None:
-    assert FILES == ["compare.launch.py", "detector.launch.py", "replay.launch.py"]
+    assert FILES == [
+        "autoware.launch.py", "compare.launch.py", "detector.launch.py", "replay.launch.py"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -91,6 +95,18 @@ def test_the_parameter_file_holds_the_defaults(specs) -> None:
         for name, value in content["ros__parameters"].items():
             assert type(value) is type(defaults[name]), name
             assert value == defaults[name], name
+
+
+def test_the_parameters_for_autoware_are_those_of_the_node(specs) -> None:
+    """Those that are commented out as well, as one writes them after that."""
+    text = (ROOT / "config" / "autoware.yaml").read_text()
+    text = re.sub(r"^    # (?=[\w.]+: )", "    ", text, flags=re.MULTILINE)
+    (content,) = yaml.safe_load(text).values()
+    types = {spec.name: type(spec.default) for spec in (*specs[0], *class_specs(["van"]))}
+    given = content["ros__parameters"]
+    assert given["output.message"] == "autoware" and len(given) == 4
+    for name, value in given.items():
+        assert (tuple if isinstance(value, list) else type(value)) is types[name], name
 
 
 @pytest.mark.parametrize("path", RVIZ, ids=lambda path: path.name)

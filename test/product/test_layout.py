@@ -34,11 +34,10 @@ VEHICLE = {
     "commands": ALL_BELOW_ROS | {"ros"},
 }
 BATCHES = {"config", "datasets", "objectives"}
-LOOP = {*BATCHES, "batches", "distillation", "distributed", "evaluate", "norm"}
+LOOP = {*BATCHES, "batches", "distillation", "distributed", "evaluate"}
 TRAINING = {
     "__init__": set(),
     "distributed": set(),
-    "norm": set(),
     "config": set(),
     "datasets": {"config"},
     "simulate": {"datasets"},
@@ -46,11 +45,12 @@ TRAINING = {
     "objectives": {"config", "datasets"},
     "batches": BATCHES,
     "profile": {"datasets", "simulate"},
-    "evaluate": {"config", "datasets", "norm"},
-    "distillation": {*BATCHES, "batches", "profile", "distributed", "norm"},
+    "evaluate": {"batches", "config", "datasets"},
+    "distillation": {*BATCHES, "batches", "profile", "distributed"},
     "loop": LOOP,
     "import_checkpoint": set(),
     "train": {*LOOP, "loop"},
+    "adapt": {*LOOP, "loop", "simulate", "train"},
     "benchmark": {*LOOP, "loop", "profile", "train"},
     "step_benchmark": {"benchmark"},
 }
@@ -60,6 +60,7 @@ OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
     "benchmark": {"benchmark", "check_device"},
+    "adapt": {"evaluate_recording"},  # its page of HTML
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }
 

@@ -87,6 +87,15 @@ def test_package_xml_names_licences_that_are_installed_and_where_it_comes_from(
     assert manifest.find("url") is not None
 
 
+def test_sensors_rigs_and_mixtures_are_installed_as_all_configs_are(
+    declared: dict[str, Any],
+) -> None:
+    installed = dict(declared["data_files"])
+    for name in ("sensors/vlp16", "rigs/two_vlp32c", "mixtures/travel"):
+        folder = f"config/{name.partition('/')[0]}"
+        assert f"config/{name}.yaml" in installed[f"share/pd_ros/{folder}"]
+
+
 def test_what_rosdep_can_install_is_declared_by_its_key(manifest: ET.Element) -> None:
     depends = {element.text for element in manifest.iter("exec_depend")}
     keys = ("jinja2", "matplotlib", "numpy", "pil", "pydantic", "tqdm", "yaml")

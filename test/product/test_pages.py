@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from training.simulate.frames import simulate_frame
-from training.simulate.lidar.sensor import VLP_16
+from training.simulate.lidar.sensor_files import load_rig
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -75,7 +75,7 @@ def test_tables_are_written_without_torch_and_ros() -> None:
 def test_the_readmes_python_runs_as_it_stands(tmp_path, monkeypatch) -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    simulate_frame(5, VLP_16).points.tofile(tmp_path / "000000.bin")
+    simulate_frame(5, load_rig("vlp16")).points.tofile(tmp_path / "000000.bin")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(block, names)

@@ -1,20 +1,24 @@
 """The weights that ship: where they come from, and that they find what is there."""
 
+import re
 from pathlib import Path
 
 import pytest
 import torch
 
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config.base import load_config
 from pd_ros.detection.predictor import Predictor
+from pd_ros.evaluation.distance_bins import STARTS_M
 from pd_ros.evaluation.lidar import MIN_POINTS
+from pd_ros.evaluation.operating.expected_errors import read_box_errors
 from pd_ros.recordings.sources import open_source
 from pd_ros.replay.run import Scores, replay, score
-from training.config.run import SourceConfig
+from training.config.run import SourceConfig, TrainConfig
 from training.evaluate.scoring import score_source
 from training.profile.operations import count_operations
 from training.simulate.frames import simulate_frame, write_frame
-from training.simulate.lidar.sensor import HDL_64E
+from training.simulate.lidar.sensor_files import load_rig
 
 WEIGHTS = Path("pd_ros/weights")
 NAMES = ("sim_teacher", "sim_student", "real_teacher", "real_student")
@@ -28,6 +32,16 @@ def test_the_record_says_how_they_were_trained(name) -> None:
     assert isinstance(run["seed"], int)
     assert record["epoch"] == run["schedule"]["epochs"]
     assert ("KITTI" in record["licence"]) == name.startswith("real")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_errors_of_their_cars_are_known_at_every_distance(name) -> None:
+    """For a tracker: whoever replaces weights has to measure them, see docs/node/autoware.md."""
+    errors = read_box_errors(load_checkpoint(WEIGHTS / f"{name}.safetensors").training, name)
+    assert errors is not None
+    cars = errors.classes["car"]
+    assert tuple(each.from_m for each in cars) == STARTS_M
+    assert all(each.pairs > 20 and 0.05 < each.along_m < 0.6 for each in cars)
 
 
 def test_all_together_are_small() -> None:
@@ -44,7 +58,7 @@ def test_the_student_costs_at_most_a_quarter_of_its_teacher() -> None:
 
 
 def simulated_cloud():
-    return torch.from_numpy(simulate_frame(99, HDL_64E).points)
+    return torch.from_numpy(simulate_frame(99, load_rig("hdl64e")).points)
 
 
 @pytest.mark.parametrize(("name", "least"), [("real_teacher", 76.0), ("real_student", 70.0)])
@@ -64,8 +78,21 @@ def test_most_cars_face_the_way_that_they_look(tmp_path) -> None:
     """On simulated sweeps not seen in training; docs/results/accuracy.md has the exact shares."""
     predictor = Predictor.from_checkpoint(WEIGHTS / "sim_student.safetensors", "cpu", "fp32")
     for seed in (991, 992, 993):
-        write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, HDL_64E))
+        write_frame(tmp_path / f"{seed}.npz", simulate_frame(seed, load_rig("hdl64e")))
     source = SourceConfig(path=str(tmp_path))
     car = score_source(predictor, predictor.config, source, MIN_POINTS).loose["car"]
     assert car.true_positives > 20
     assert car.facing > 0.7
+
+
+def test_the_script_trains_all_that_ships_each_after_what_it_starts_from() -> None:
+    script = Path("packaging/train_weights.sh").read_text()
+    runs = " ".join(re.findall(r"_RUNS=\((.*)\)", script)).split()
+    assert set(NAMES) <= set(runs)
+    assert set(NAMES) == set(" ".join(re.findall(r"_SHIPPED=\((.*)\)", script)).split())
+    done: list[str] = []
+    for run in runs:
+        config = load_config(Path(f"config/train/{run}.yaml"), TrainConfig)
+        needed = {config.initialise_from, config.distill and config.distill.teacher} - {None}
+        assert needed <= {f"runs/{name}/model.safetensors" for name in done}, run
+        done.append(run)

@@ -29,6 +29,7 @@ class Sample(NamedTuple):
     labels: Labels
     seed: int  # of what a network draws from its points
     name: str = ""  # of the sweep, as its reader calls it
+    teacher_points: Tensor | None = None  # [K, 3 + C] what a teacher sees, if it is not the same
 
 
 class Batch(NamedTuple):
@@ -67,11 +68,17 @@ class Collate:
         if self._teacher is None or self._teacher_targets is None:
             return Batch(student, targets, None, None, labels, names)
         teacher, theirs = student, targets
-        if not same_input(self._student, self._teacher):
-            teacher = make_batch(points, self._teacher, seeds)
+        theirs_apart = any(sample.teacher_points is not None for sample in samples)
+        if theirs_apart or not same_input(self._student, self._teacher):
+            seen = [_seen_by_teacher(sample) for sample in samples]
+            teacher = make_batch(seen, self._teacher, seeds)
         if not same_targets(self._student, self._teacher):
             theirs = self._teacher_targets(labels)
         return Batch(student, targets, teacher, theirs, labels, names)
+
+
+def _seen_by_teacher(sample: Sample) -> Tensor:
+    return sample.points if sample.teacher_points is None else sample.teacher_points
 
 
 class Packing:

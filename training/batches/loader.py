@@ -72,7 +72,14 @@ class TrainingFrames(Dataset[Sample]):
         frame = augment(frame, self._config.augment, rng)
         labels = split_labels(frame, self._config.min_points)
         name = self._sources[draw.source].name(draw.number)
-        return Sample(torch.from_numpy(frame.points), labels, draw.seed, name)
+        theirs = frame.teacher_points
+        return Sample(
+            torch.from_numpy(frame.points),
+            labels,
+            draw.seed,
+            name,
+            None if theirs is None else torch.from_numpy(theirs),
+        )
 
     def _drawn(self, draw: Draw) -> Frame:
         """The frame of a draw, of several views where its source joins them."""

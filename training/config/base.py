@@ -10,7 +10,7 @@ from pd_ros.detection.config.base import FrozenConfig, Probability
 Format = Literal["npz", "kitti", "nuscenes", "waymo", "recording"]
 
 KEYS: Mapping[Format, tuple[str, ...]] = {
-    "npz": ("labelled", "files", "only", "drives"),
+    "npz": ("labelled", "files", "only", "drives", "teacher_points"),
     "kitti": ("split", "hardest"),
     "nuscenes": ("split", "sweeps"),
     "waymo": ("split",),

@@ -24,6 +24,11 @@ class LocalConfig(MethodConfig):
     temperature: Positive = (
         0.01  # of the importance in points per pillar, or in the feature's unit
     )
+    # Points of a pillar that count for its importance: those that it has room for, as in the
+    # released code, where nearly all chosen pillars are full and tie; or all that lie in it.
+    counted: Literal["held", "arrived"] = "held"
+    # frozen: only the student's graph layer learns. Where both do, they can agree on nothing.
+    teacher_layer: Literal["learnt", "frozen"] = "learnt"
     # paper: a scene's nodes weigh by the softmax of their importance; off: all alike. released: as
     # the released code does, which is the paper's for pillars, the batch size for stages, 1 else.
     reweight: Literal["paper", "released", "off"] = "paper"
@@ -35,6 +40,10 @@ class LocalConfig(MethodConfig):
         if self.batch_mixing == "released" and self.tap != "pillars":
             raise ValueError(
                 f"batch_mixing: released mixes pillars only, tap is {self.tap}; remove it"
+            )
+        if self.counted == "arrived" and self.tap != "pillars":
+            raise ValueError(
+                f"counted: arrived counts points of pillars, tap is {self.tap}; remove it"
             )
         return self
 

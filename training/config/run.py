@@ -38,6 +38,9 @@ class SourceConfig(FrozenConfig):
     files: str | None = None  # npz: FILE.json#KEY, a list of sweeps below path; None: all in path
     only: str | None = None  # npz: of the list those that fit this pattern, as in "kitti_*"
     drives: str | None = None  # npz: a JSON table of drives, to draw them rather than sweeps
+    # npz: a teacher sees the array teacher_points of each sweep, the same scene through another
+    # sensor, where the student sees points.
+    teacher_points: bool = False
     # Sweeps of a camera's view to a sample, each turned, so that they fill the circle (KITTI: 4).
     views: PositiveInt = 1
 
@@ -74,6 +77,8 @@ class SourceConfig(FrozenConfig):
             )
         if self.views > 1 and not self.labelled:
             raise ValueError("views: joins labelled sweeps, and labelled is false; leave one out")
+        if self.teacher_points and self.views > 1:
+            raise ValueError("teacher_points: cannot be joined with other views; leave one out")
         if self.only is not None and self.files is None:
             raise ValueError("only: chooses from a list, but files names none; give files, too")
         return self
@@ -134,8 +139,9 @@ class ScheduleConfig(FrozenConfig):
     clip_norm: Positive = 10.0
     # Of batch norm's running statistics. The papers' 0.01 suits runs of many thousand steps.
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
-    # Share of the run's steps before batch norm's statistics stay as they are (training/norm.py):
-    # 0: from the first step, with those of the weights that it starts from; 1: never.
+    # Share of the run's steps before batch norm's statistics stay as they are
+    # (training/batches/norm.py); 0: from the first step, with those of the weights that it starts
+    # from; 1: never.
     norm_frozen_from: Probability = 0.5
     sync_norm: bool = False  # statistics over all GPUs of a run
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None  # average of the weights
@@ -208,6 +214,27 @@ class TrainConfig(FrozenConfig):
     licence: str = "Apache-2.0"  # of the weights; data may restrict it
     store: Literal["fp32", "fp16"] = "fp16"  # weight matrices of the checkpoint
     save_every_steps: PositiveInt = 200
+    # What model.safetensors holds: the last epoch, or that of the highest f1 on validation.
+    keep: Literal["last", "best"] = "last"
+
+    @model_validator(mode="after")
+    def _teacher_points_have_a_teacher(self) -> Self:
+        if not any(source.teacher_points for source in self.data):
+            return self
+        if self.distill is None:
+            raise ValueError("data: teacher_points are for a teacher, and distill names none")
+        if self.augment.paste or self.augment.object_noise is not None:
+            raise ValueError(
+                "data: teacher_points show the objects of the sweep alone; leave out augment.paste"
+                " and augment.object_noise"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _best_needs_validation(self) -> Self:
+        if self.keep == "best" and not self.validation:
+            raise ValueError("keep: best is chosen on validation, and that names no source")
+        return self
 
     @model_validator(mode="after")
     def _one_cycle_has_steps(self) -> Self:

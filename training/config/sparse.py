@@ -37,9 +37,14 @@ class RankDistributionConfig(MethodConfig):
 
 
 class RegressionConfig(MethodConfig):
-    """L1 of box maps at ground-truth centres."""
+    """L1 of box maps at ground-truth centres, or wherever the student learns a box.
+
+    The second is more where ``loss.box_radius`` is not 0: cells around a centre count by a
+    Gaussian.
+    """
 
     weight: Weight = 0.2
+    cells: Literal["centres", "learnt"] = "centres"
     code_weights: CodeWeights = (1,) * 8
 
 
@@ -62,9 +67,9 @@ class AnchorRegressionConfig(MethodConfig):
 class LabelConfig(FrozenConfig):
     """Label KD: the teacher's boxes are labels, too.
 
-    ``released`` puts them before the ground truth without suppression, and a cell may learn
-    several boxes. ``safe`` puts the ground truth first, suppresses boxes that overlap, and leaves
-    out those of a cell that is already taken.
+    ``released`` puts them before the ground truth without suppression (an anchor head's: after
+    its own), and a cell may learn several boxes. ``safe`` puts the ground truth first, suppresses
+    boxes that overlap, and leaves out those of a cell that is already taken.
     """
 
     variant: Literal["released", "safe"] = "released"

@@ -21,17 +21,22 @@ def remarks_on(
     range_m: tuple[float, float, float, float, float, float],
     expected: Expected,
     only: Collection[str] = (),
+    z_offset_m: float = 0.0,
+    z_offset_name: str = "z_shift_m",
 ) -> list[str]:
     """Findings about the first frames, one line each, as the node and ``inspect_cloud`` have them.
 
     Each is said once, of the first frame that has it. ``features``: what follows x, y, z in the
-    points; ``only``: names of the findings that are wanted, all where there are none. None where
-    all is well.
+    points; ``only``: names of the findings that are wanted, all where there are none;
+    ``z_offset_m``: what is added to z yet, and what it is called, by default in a run's YAML. None
+    where all is well.
     """
-    preprocessing = Preprocessing("intensity", "intensity" in features)
+    preprocessing = Preprocessing("intensity", "intensity" in features, z_offset_m, z_offset_name)
     lines: dict[str, str] = {}
     for frame in islice(frames, _LOOKED_AT):
-        content = measure_cloud(xyzi(frame.points, features), range_m)
+        points = xyzi(frame.points, features)
+        points[:, 2] += np.float32(z_offset_m)
+        content = measure_cloud(points, range_m)
         for finding in judge_cloud(content, expected, preprocessing):
             if finding.advice and (not only or finding.name in only):
                 kind = "warning" if finding.level is Level.WARN else "note"

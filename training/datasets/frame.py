@@ -29,6 +29,9 @@ class Frame(NamedTuple):
     # Where labels were drawn in a camera's image; of sweeps as read, not of augmented ones.
     view: CameraView | None = None
     regions: int = 0  # how many of the last boxes stand around the view's unlabelled regions
+    # [K, 3 + C] the same scene as another sensor sees it, for a teacher alone. None: it sees
+    # ``points``, as the student does.
+    teacher_points: Float32 | None = None
 
     def all_velocities(self) -> Float32:
         """Velocities ``[M, 2]`` whether any is known or not."""

@@ -13,7 +13,7 @@ from pd_ros.recordings.label_names import CLASSES, LABELLED, class_numbers
 from pd_ros.recordings.npz_view import read_npz_view
 from pd_ros.recordings.sound_boxes import refuse_wrong_labels
 from training.datasets.class_map import ClassMap
-from training.datasets.frame import IGNORED, Frame, without_labels
+from training.datasets.frame import IGNORED, Float32, Frame, without_labels
 from training.datasets.regions import add_regions
 
 # Class numbers of the files in the order of these names; any other number is any other object.
@@ -24,6 +24,7 @@ class NpzFrames:
     """The sweeps of a folder by name, or those given; ``ValueError`` if there are none.
 
     ``labelled`` False: nobody said what is in them, whatever boxes the files hold.
+    ``teacher_points``: they also hold what a teacher sees of the same scenes.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class NpzFrames:
         class_map: ClassMap,
         files: Sequence[Path] | None = None,
         labelled: bool = True,
+        teacher_points: bool = False,
     ) -> None:
         self._files = sorted(folder.glob("*.npz")) if files is None else list(files)
         self._labels = tuple(class_map.label(name, str(folder)) for name in FILE_CLASSES)
         self._labelled = labelled
+        self._teacher_points = teacher_points
         if not self._files:
             raise ValueError(
                 f"{folder}: expected .npz sweeps, found none; check the path, or write some"
@@ -46,7 +49,11 @@ class NpzFrames:
         return len(self._files)
 
     def __getitem__(self, index: int) -> Frame:
-        return read_frame(self._files[index], self._labels, self._labelled)
+        path = self._files[index]
+        frame = read_frame(path, self._labels, self._labelled)
+        if not self._teacher_points:
+            return frame
+        return frame._replace(teacher_points=_read_points(path, "teacher_points"))
 
     def name(self, index: int) -> str:
         """The file."""
@@ -72,8 +79,7 @@ def read_frame(
     """
     names = ("points", "boxes", "cls", "num_points", LABELLED)
     (points, boxes, numbers, num_points, labelled), view = _read_arrays(path, names)
-    _check_shape(path, "points", points, (len(points) if points.ndim else 0, 4))
-    points = points.astype(np.float32)
+    points = _to_points(path, "points", points)
     if not (labelled and with_labels):
         return without_labels(points)
     count = numbers.size
@@ -88,6 +94,16 @@ def read_frame(
         num_points.ravel().astype(np.int64),
     )
     return frame if view is None else add_regions(frame, view)
+
+
+def _read_points(path: Path, name: str) -> Float32:
+    (points,), _ = _read_arrays(path, (name,))
+    return _to_points(path, name, points)
+
+
+def _to_points(path: Path, name: str, points: NDArray[Any]) -> Float32:
+    _check_shape(path, name, points, (len(points) if points.ndim else 0, 4))
+    return points.astype(np.float32)
 
 
 def _check_shape(path: Path, name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -11,7 +11,7 @@ from training.config.base import Format
 from training.config.run import SourceConfig
 from training.datasets.class_map import ClassMap, map_classes
 from training.datasets.file_lists import listed_files
-from training.datasets.frame import Frame, Frames
+from training.datasets.frame import Float32, Frame, Frames
 from training.datasets.kitti import KITTI_CLASSES, KittiFrames
 from training.datasets.npz import FILE_CLASSES, NpzFrames
 from training.datasets.nuscenes.reader import NUSCENES_CLASSES, NuScenesFrames
@@ -32,7 +32,7 @@ class Reader(NamedTuple):
 def _open_npz(source: SourceConfig, class_map: ClassMap) -> NpzFrames:
     folder = source.folder
     listed = listed_files(folder, source.files, source.only) if source.files else None
-    return NpzFrames(folder, class_map, listed, source.labelled)
+    return NpzFrames(folder, class_map, listed, source.labelled, source.teacher_points)
 
 
 def _open_recording(source: SourceConfig, class_map: ClassMap) -> RecordingFrames:
@@ -106,16 +106,26 @@ class _FittedFrames:
 
     def __getitem__(self, index: int) -> Frame:
         frame = self._frames[index]
-        points = frame.points if self._as_read else usable_points(frame.points)
         boxes = frame.boxes
-        if self._columns != tuple(range(points.shape[1])):
-            points = points[:, self._columns]
         if self._shift_m:
-            points, boxes = points.copy(), boxes.copy()
-            points[:, 2] += self._shift_m
+            boxes = boxes.copy()
             boxes[:, 2] += self._shift_m
-        view = frame.view and frame.view.raised(float(self._shift_m))
-        return frame._replace(points=points, boxes=boxes, view=view)
+        theirs = frame.teacher_points
+        return frame._replace(
+            points=self._fit(frame.points),
+            boxes=boxes,
+            view=frame.view and frame.view.raised(float(self._shift_m)),
+            teacher_points=None if theirs is None else self._fit(theirs),
+        )
+
+    def _fit(self, points: Float32) -> Float32:
+        fitted = points if self._as_read else usable_points(points)
+        if self._columns != tuple(range(fitted.shape[1])):
+            fitted = fitted[:, self._columns]
+        if self._shift_m:
+            fitted = fitted.copy()
+            fitted[:, 2] += self._shift_m
+        return fitted
 
     def name(self, index: int) -> str:
         """As the reader names it."""

@@ -10,7 +10,7 @@ from training.config.distillation import DistillConfig
 from training.config.run import TrainConfig
 from training.distillation.method import ConfigPair, MethodUse, pair_of
 from training.distillation.methods import methods_for
-from training.objectives.families import objective_of
+from training.objectives.families import compares_maps, objective_of
 
 
 def check_distillation(run: TrainConfig, student: AnyModelConfig) -> ConfigPair | None:
@@ -23,7 +23,7 @@ def check_distillation(run: TrainConfig, student: AnyModelConfig) -> ConfigPair 
     if config is None:
         return None
     pair = _pair(student, read_config(Path(config.teacher)))
-    problems = [*_networks(pair), *_methods(run, config, pair)]
+    problems = [*_networks(pair), *_clouds(run, pair), *_methods(run, config, pair)]
     if problems:
         raise ValueError("\n".join(f"distill.{problem}" for problem in problems))
     return pair
@@ -52,6 +52,14 @@ def _networks(pair: ConfigPair) -> Iterator[str]:
         yield (
             f"teacher: {teacher.name} wants points with {list(teacher.features)}, the student with"
             f" {list(student.features)}; they must be equal: choose another teacher"
+        )
+
+
+def _clouds(run: TrainConfig, pair: ConfigPair) -> Iterator[str]:
+    if any(source.teacher_points for source in run.data) and not compares_maps(pair.student):
+        yield (
+            f"teacher: {pair.teacher.name} is compared with the student point by point, and data"
+            " names teacher_points, which are others; leave them out"
         )
 
 

@@ -11,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
+from training.batches.norm import norms
 from training.config.area import area_of
 from training.config.distillation import DistillConfig
 from training.config.run import TrainConfig
@@ -23,7 +24,6 @@ from training.distillation.method import BevPair, ConfigPair, make_distill_batch
 from training.distillation.methods import Distillation, build_losses
 from training.distillation.teacher import Teacher, load_teacher
 from training.distributed import World
-from training.norm import norms
 
 # From a batch and what the teacher says to the batch with the targets that the student learns.
 Relabel = Callable[[Batch, AnyOutput], Batch]

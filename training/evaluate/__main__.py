@@ -14,31 +14,37 @@ from typing import NamedTuple
 
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint
 from pd_ros.detection.config.base import parse_config
-from pd_ros.detection.operating_point import KEY as POINT_KEY
+from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.predictor import Predictor
-from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.evaluation.lidar import MIN_POINTS, format_table
 from pd_ros.evaluation.operating.platt_scaling import fit_scaling, held_out_reliability
 from pd_ros.evaluation.operating.reliability import Reliability, measure_reliability
 from pd_ros.evaluation.operating.report import format_operating_point, operating_point_json
 from pd_ros.evaluation.operating.scores import ALL_RANGES
-from pd_ros.pointcloud.training_statistics import expected_clouds
+from pd_ros.pointcloud.beams import measure_beams
+from pd_ros.pointcloud.statistics import measure_cloud
+from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
+from pd_ros.pointcloud.training_statistics import Expected, expected_clouds, summarise
 from pd_ros.process.run_command import command_parser, run_command
+from pd_ros.recordings.cloud_options import add_z_offset
 from training.config.run import SourceConfig
-from training.datasets.first_look import remarks_on
+from training.datasets.first_look import remarks_on, xyzi
 from training.datasets.frame import Frames
 from training.datasets.source import open_source
 from training.evaluate.norm_gap import NormGap, format_norm_gap, measure_norm_gap
+from training.evaluate.offsets import offsets_of_drives
 from training.evaluate.pictures import draw_mistakes
+from training.evaluate.record import record_entries
 from training.evaluate.scoring import (
     ScoredSweeps,
     Scores,
     detect_source,
+    drives_in,
     score_sweeps,
-    to_operating_point,
 )
 
 _LOG = logging.getLogger("training.evaluate")
+_RECORDED = 40  # sweeps
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,6 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--format", default="npz", help="format of the data, as in a run's YAML")
     parser.add_argument("--split", help="part of the data, as in a run's YAML")
     parser.add_argument("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
+    add_z_offset(parser)
     parser.add_argument("--files", help="list of the sweeps to take, as FILE.json#KEY")
     parser.add_argument("--only", help="of the list those that fit this pattern, as 'kitti_*'")
     parser.add_argument("--drives", help="table of each sweep's drive, as manifest.json")
@@ -66,8 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep-operating-point",
         action="store_true",
-        help="calibrate the scores on these sweeps, and write that and the thresholds into the"
-        " checkpoint, for all that run it",
+        help="calibrate the scores on these sweeps, and write that, the thresholds and the errors"
+        " of the boxes into the checkpoint, for all that run it",
+    )
+    parser.add_argument(
+        "--keep-clouds",
+        action="store_true",
+        help="write into the checkpoint that the clouds of its training were like these: for one"
+        " that is older than the record of rings, or imported",
     )
     parser.add_argument(
         "--pictures",
@@ -95,10 +108,17 @@ def _run(options: argparse.Namespace) -> None:
     predictor = Predictor.from_checkpoint(options.model, options.device, options.precision)
     classes, scaling = predictor.config.classes, predictor.scaling
     frames = open_source(source, classes, predictor.config.features)
-    _look_at_clouds(source, predictor)
+    expected = expected_clouds(predictor.training, predictor.where)
+    if options.z_offset is None:
+        drives, features = drives_in(source, frames), predictor.config.features
+        offsets_m = offsets_of_drives(frames, drives, features, expected.ground_m)
+        sys.stdout.write(f"--z-offset auto: {min(offsets_m):.2f} to {max(offsets_m):.2f} m\n")
+    else:
+        offsets_m = [options.z_offset] * len(frames)
+    _look_at_clouds(source, predictor, expected, offsets_m[0])
     raw = detect_source(
         lambda points: predictor.infer_uncalibrated(points).detections,
-        predictor.config, source, MIN_POINTS,
+        predictor.config, source, MIN_POINTS, offsets_m,
     )  # fmt: skip
     if options.keep_operating_point:
         scaling = fit_scaling(raw.truth, raw.found, classes, source.title)
@@ -112,9 +132,10 @@ def _run(options: argparse.Namespace) -> None:
     sys.stdout.write(_format(scores, options.threshold, calibration))
     sys.stdout.writelines(f"{line}\n" for line in format_norm_gap(gap))
     if scaling is not None and options.keep_operating_point:
-        point = to_operating_point(scores, source.title)
-        kept = {POINT_KEY: point.model_dump(), SCALING_KEY: scaling.model_dump()}
+        kept = record_entries(scores.operating_point, scaling, source.title)
         add_to_record(options.model, kept)
+    if options.keep_clouds:
+        _keep_clouds(options.model, frames, predictor.config)
     if options.json:
         _write_json(options.json, scores, calibration, gap)
     if options.pictures:
@@ -128,14 +149,30 @@ def _given(threshold: float | None, predictor: Predictor) -> tuple[float, ...] |
     return predictor.thresholds if threshold < 0 else (threshold,) * len(predictor.thresholds)
 
 
-def _look_at_clouds(source: SourceConfig, predictor: Predictor) -> None:
+def _look_at_clouds(
+    source: SourceConfig, predictor: Predictor, expected: Expected, z_offset_m: float
+) -> None:
     """Print what differs between the first clouds and those of the training."""
     config = predictor.config
     frames = open_source(source, config.classes, config.features, as_read=True)
-    expected = expected_clouds(predictor.training, predictor.where)
     clouds = (frames[i] for i in range(len(frames)))
-    remarks = remarks_on(source.title, clouds, config.features, config.range_m, expected)
+    remarks = remarks_on(
+        source.title, clouds, config.features, config.range_m, expected,
+        z_offset_m=z_offset_m, z_offset_name="--z-offset",
+    )  # fmt: skip
     sys.stdout.writelines(f"{line}\n" for line in remarks)
+
+
+def _keep_clouds(path: Path, frames: Frames, config: AnyModelConfig) -> None:
+    """Record up to so many sweeps, spread over all, as training does."""
+    step = max(1, len(frames) // _RECORDED)
+    sweeps = [
+        xyzi(frames[i].points, config.features) for i in range(0, len(frames), step)[:_RECORDED]
+    ]
+    contents = [measure_cloud(sweep, config.range_m) for sweep in sweeps]
+    record = summarise(contents, [measure_beams(sweep) for sweep in sweeps])
+    if record is not None:
+        add_to_record(path, {CLOUD_KEY: record.model_dump()})
 
 
 def _draw(folder: Path, sweeps: ScoredSweeps, frames: Frames, scores: Scores) -> None:

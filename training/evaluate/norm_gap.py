@@ -20,11 +20,11 @@ from pd_ros.evaluation.operating.scores import (
     choose_thresholds,
     score_operating_point,
 )
+from training.batches.norm import norms
 from training.config.run import SourceConfig
 from training.datasets.frame import Frames
 from training.datasets.source import open_source
 from training.evaluate.scoring import to_ground_truth
-from training.norm import norms
 
 _SWEEPS = 20
 _BATCH = 2

@@ -8,7 +8,6 @@ from tqdm import tqdm
 
 from pd_ros.detection.device import has_bf16
 from pd_ros.detection.families import AnyModel, AnyModelConfig, make_batch, make_decoder
-from pd_ros.detection.operating_point import ClassPoint, OperatingPoint
 from pd_ros.detection.score_calibration import PlattScaling, calibrate_scores
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.kitti.view import within_view
@@ -31,6 +30,7 @@ from training.config.run import SourceConfig, TrainConfig
 from training.datasets.file_lists import drives_of
 from training.datasets.frame import Float32, Frame, Frames
 from training.datasets.source import open_source
+from training.evaluate.record import record_entries
 
 _LOOSE_IOU = {"car": 0.5, "pedestrian": 0.25, "cyclist": 0.25}
 
@@ -63,20 +63,35 @@ def detect_source(
     config: AnyModelConfig,
     source: SourceConfig,
     min_points: int,
+    offsets_m: Sequence[float] = (),
 ) -> ScoredSweeps:
-    """Detect in all sweeps of a source; what nobody can judge is left out, see ``within_view``."""
+    """Detect in all sweeps of a source; what nobody can judge is left out, see ``within_view``.
+
+    ``offsets_m``: what the points of each sweep are raised by for the detector; none: 0.
+    """
     truth, found = [], []
     frames = open_source(source, config.classes, config.features)
     for i in tqdm(range(len(frames)), desc=f"score {source.title}", leave=False):
         frame = frames[i]
         there = to_ground_truth(frame, min_points, config.range_m)
-        there, judged = within_view(there, detect(frame.points), frame.view)
+        offset_m = offsets_m[i] if offsets_m else 0.0
+        seen = detect(_raised(frame.points, offset_m)).lowered(offset_m)
+        there, judged = within_view(there, seen, frame.view)
         truth.append(there)
         found.append(judged)
-    return ScoredSweeps(truth, found, _drives(source, frames))
+    return ScoredSweeps(truth, found, drives_in(source, frames))
 
 
-def _drives(source: SourceConfig, frames: Frames) -> list[str]:
+def _raised(points: Float32, offset_m: float) -> Float32:
+    if not offset_m:
+        return points
+    points = points.copy()
+    points[:, 2] += offset_m
+    return points
+
+
+def drives_in(source: SourceConfig, frames: Frames) -> list[str]:
+    """Name the drive of each sweep; where the source does not say, its first or second half."""
     if source.drives is None:
         return [str(2 * i // len(frames)) for i in range(len(frames))]
     names = [frames.name(i) for i in range(len(frames))]
@@ -113,20 +128,6 @@ def score_sweeps(
     )
 
 
-def to_operating_point(scores: Scores, data: str) -> OperatingPoint:
-    """Return what a checkpoint keeps of its thresholds and of what they gave on these sweeps."""
-    points = {name: ranges[ALL_RANGES] for name, ranges in scores.operating_point.items()}
-    kept = ("precision", "recall", "ghosts_per_frame")
-    classes = {
-        name: ClassPoint(
-            threshold=round(point.threshold, 6),  # scores of weak classes lie close together
-            **{key: round(getattr(point, key), 4) for key in kept},
-        )
-        for name, point in points.items()
-    }
-    return OperatingPoint(data=data, classes=classes)
-
-
 def _detect_with(
     model: AnyModel,
     config: AnyModelConfig,
@@ -150,12 +151,11 @@ def _detect_with(
 class Validation(NamedTuple):
     """What an epoch is worth: figures by name, and what a checkpoint keeps of its first source.
 
-    Both are None where a run names no validation.
+    Both are empty where a run names no validation.
     """
 
     figures: dict[str, float]
-    operating_point: OperatingPoint | None
-    scaling: PlattScaling | None  # of the scores; the operating point's are calibrated
+    kept: dict[str, object]  # see ``record_entries``
 
 
 def validate(
@@ -163,20 +163,26 @@ def validate(
 ) -> Validation:
     """Score a network on each validation source of a run, if it names any.
 
-    Figures are named ``SOURCE/CLASS/bev_0.7`` (AP in percent), ``.../ghosts_per_frame`` and so on.
+    Figures are named ``SOURCE/CLASS/bev_0.7`` (AP in percent), ``.../ghosts_per_frame`` and so on;
+    ``f1`` is the mean over sources and classes at their operating points.
     """
     model.eval()
     figures: dict[str, float] = {}
-    point = scaling = None
+    kept: dict[str, object] = {}
+    scaling: PlattScaling | None = None
+    points: list[OperatingScores] = []
     for source in config.validation:
         sweeps = _detect_with(model, network, source, device, config.min_points)
         if scaling is None:
             scaling = fit_scaling(sweeps.truth, sweeps.found, network.classes, source.title)
         scores = score_sweeps(sweeps.calibrated(scaling, network.classes), network.classes)
-        point = point or to_operating_point(scores, source.title)
+        kept = kept or record_entries(scores.operating_point, scaling, source.title)
         for name in network.classes:
             figures |= {f"{source.title}/{name}/{k}": v for k, v in _figures(scores, name)}
-    return Validation(figures, point, scaling)
+            points.append(scores.operating_point[name][ALL_RANGES])
+    if points:
+        figures["f1"] = round(sum(_f1(point) for point in points) / len(points), 4)
+    return Validation(figures, kept)
 
 
 def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
@@ -187,6 +193,11 @@ def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
     point = scores.operating_point[name][ALL_RANGES]
     for key in ("threshold", "recall", "precision", "ghosts_per_frame"):
         yield key, round(getattr(point, key), 3)
+
+
+def _f1(point: OperatingScores) -> float:
+    both = point.precision + point.recall
+    return 2 * point.precision * point.recall / both if both > 0 else 0.0
 
 
 def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:

@@ -11,6 +11,7 @@ from pd_ros.detection.device import training_format
 from pd_ros.detection.families import AnyModel, AnyModelConfig, build_model, load_model_config
 from training.batches.collate import Collate
 from training.batches.loader import TrainingFrames
+from training.batches.norm import set_momentum
 from training.batches.sampler import DrawSampler
 from training.config.area import crop_grid, rebuild
 from training.config.run import TrainConfig
@@ -20,7 +21,6 @@ from training.distillation.feature.overhaul import keep_linear_stages
 from training.distillation.initialise.channels import CopiedLayer
 from training.distillation.initialise.start import start_from_teacher
 from training.distributed import World
-from training.norm import set_momentum
 from training.objectives.families import objective_of
 
 

@@ -6,6 +6,7 @@ The node and ``inspect_cloud`` compare what a sensor sends with it.
 import numpy as np
 
 from pd_ros.detection.families import AnyModelConfig
+from pd_ros.pointcloud.beams import measure_beams
 from pd_ros.pointcloud.statistics import measure_cloud
 from pd_ros.pointcloud.training_statistics import CloudRecord, expected_clouds, summarise
 from training.batches.loader import TrainingFrames
@@ -53,5 +54,6 @@ def measure_clouds(
         frames.plain(int(source), number).points
         for source, number in zip(sources, numbers, strict=True)
     ]
-    contents = [measure_cloud(xyzi(cloud, model.features), model.range_m) for cloud in clouds]
-    return summarise(contents)
+    sweeps = [xyzi(cloud, model.features) for cloud in clouds]
+    contents = [measure_cloud(sweep, model.range_m) for sweep in sweeps]
+    return summarise(contents, [measure_beams(sweep) for sweep in sweeps])

@@ -13,13 +13,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import save_checkpoint
+from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.families import AnyModel, AnyModelConfig
-from pd_ros.detection.operating_point import KEY as POINT_KEY
-from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import CloudRecord
 from training.batches.collate import Batch, move_batch
+from training.batches.norm import freeze_statistics
 from training.config.area import rebuild
 from training.config.run import TrainConfig
 from training.distillation.distiller import Distiller
@@ -36,9 +35,9 @@ from training.loop.schedule import make_ema
 from training.loop.state import Progress, Stateful, load_state, save_state
 from training.loop.step_loss import in_half, shares, step_losses
 from training.loop.tensorboard import Events
-from training.norm import freeze_statistics
 
 _LOG = logging.getLogger("training.loop.run")
+MODEL = "model.safetensors"  # what a run leaves in its folder
 
 
 def learnt_parameters(model: nn.Module, distiller: Distiller | None) -> list[nn.Parameter]:
@@ -227,15 +226,24 @@ class Run:
         _LOG.info("%s", json.dumps(figures))
         self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
-        if scored.operating_point is not None:
-            record[POINT_KEY] = scored.operating_point.model_dump()
-        if scored.scaling is not None:
-            record[SCALING_KEY] = scored.scaling.model_dump()
+        record.update(scored.kept)
         if self.origin:
             record["started_from"] = self.origin
         if self.clouds is not None:
             record[CLOUD_KEY] = self.clouds.model_dump()
-        store = torch.float16 if self.config.store == "fp16" else torch.float32
-        save_checkpoint(self.out / "model.safetensors", whole, self.model_config, record, store)
+        if self._is_kept(figures):
+            store = torch.float16 if self.config.store == "fp16" else torch.float32
+            save_checkpoint(self.out / MODEL, whole, self.model_config, record, store)
         self.save(Progress(progress.epoch + 1, 0))
         return figures
+
+    def _is_kept(self, figures: dict[str, object]) -> bool:
+        """Whether the epoch just scored is what ``model.safetensors`` is to hold."""
+        path = self.out / MODEL
+        if self.config.keep == "last" or figures["epoch"] == 1 or not path.exists():
+            return True
+        before = load_checkpoint(path).training
+        if cast("float", figures["f1"]) >= cast("float", before["f1"]):
+            return True
+        _LOG.info("%s stays that of epoch %s (f1 %s)", path, before["epoch"], before["f1"])
+        return False

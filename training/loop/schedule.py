@@ -1,5 +1,7 @@
 """Learning-rate schedules, and the moving average of the weights."""
 
+import math
+
 from torch import nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
@@ -21,11 +23,14 @@ def make_scheduler(optimizer: AdamW, config: ScheduleConfig, steps_per_epoch: in
     if config.steps is not None:
         steps = config.steps
         return LambdaLR(optimizer, lambda step: rate_by_steps(step, steps, steps_per_epoch))
+    total, rise = config.epochs * steps_per_epoch, config.warm_up
+    if rise * total == 1:  # torch would divide by the length of a rise within the first step
+        rise = math.nextafter(rise, 0)
     return OneCycleLR(
         optimizer,
         max_lr=config.learning_rate,
-        total_steps=config.epochs * steps_per_epoch,
-        pct_start=config.warm_up,
+        total_steps=total,
+        pct_start=rise,
         div_factor=10.0,
         final_div_factor=1e4,
         base_momentum=config.betas[0] - 0.1,

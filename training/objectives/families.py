@@ -52,6 +52,7 @@ class Objective:
     )
     # Raises ``ValueError`` for a network that the loss cannot teach as the run wants it.
     check: Callable[[TrainConfig, Any], None] = lambda _run, _network: None
+    many_boxes: bool = False  # around each object, before suppression
 
 
 def objective_of(network: AnyModelConfig) -> Objective:
@@ -69,6 +70,16 @@ def make_target_assigner(
     ``training.objectives.center_targets.box_cells``.
     """
     return objective_of(config).assigner(config, box_radius, shared_cells)
+
+
+def many_boxes_an_object(network: AnyModelConfig) -> bool:
+    """Whether many boxes stand around each object before suppression, as those of anchors do."""
+    return objective_of(network).many_boxes
+
+
+def compares_maps(network: AnyModelConfig) -> bool:
+    """Whether distillation compares maps of such networks, which need not see the same points."""
+    return objective_of(network).compared == _MAPS
 
 
 def same_input(one: AnyModelConfig, other: AnyModelConfig) -> bool:
@@ -165,6 +176,7 @@ OBJECTIVES = (
         weights=lambda run: run.anchor_loss,
         input_settings=_grid,
         target_settings=lambda network: (network.head, *_map_cells(network)),
+        many_boxes=True,
         compared=_MAPS,
         describe_input=_describe_pillars,
         describe_view=_describe_map,

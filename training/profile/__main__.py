@@ -23,7 +23,7 @@ from training.profile.measure import Profile, ProfileBudget, measure
 from training.profile.picture import draw_costs
 from training.profile.table import format_table, to_rows, write_csv, write_json
 from training.simulate.frames import simulate_frame
-from training.simulate.lidar.sensor import HDL_64E
+from training.simulate.lidar.sensor_files import load_rig
 
 _LOG = logging.getLogger("training.profile")
 _NETWORKS = Path(__file__).parents[2] / "config/model"
@@ -79,7 +79,7 @@ def published_networks() -> list[Path]:
 
 def _read_points(sweep: Path | None, columns: Columns | None) -> Float32:
     if sweep is None:
-        return simulate_frame(_SIMULATED_SEED, HDL_64E).points
+        return simulate_frame(_SIMULATED_SEED, load_rig("hdl64e")).points
     return read_cloud(sweep, intensity_scale=1.0, columns=columns).points
 
 

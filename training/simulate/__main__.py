@@ -2,10 +2,12 @@
 
 python -m training.simulate frames --out data/sim/train --count 1500 --seed 1
 python -m training.simulate drive --out out/demo/drive.mcap --seconds 20 --seed 7
-python -m training.simulate picture --out scene.png --seed 3
+python -m training.simulate picture --out scene.png --sensor vlp16 --height 0.8 --pitch 2
+python -m training.simulate compare --real data/clouds --sensor vlp16 --out vlp16.png
 """
 
 import argparse
+import json
 import logging
 import math
 import sys
@@ -15,9 +17,21 @@ import numpy as np
 from tqdm import tqdm
 
 from pd_ros.process.run_command import DefaultsHelpFormatter, command_parser, run_command
+from training.simulate.compare import (
+    CloudPlace,
+    draw_comparison,
+    fired,
+    format_comparison,
+    measure,
+    real_sweeps,
+    to_json,
+)
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
-from training.simulate.lidar.sensor import SENSORS, Sensor
+from training.simulate.lidar.rig import Rig
+from training.simulate.mixture import Part, load_mixture
+from training.simulate.mounting import Mounting
+from training.simulate.options import add_sensor_options, chosen_mounting, chosen_rig, says_sensor
 from training.simulate.picture import DrawnSweep, draw_sweeps
 from training.simulate.recording import write_recording
 
@@ -27,28 +41,39 @@ _LOG = logging.getLogger("training.simulate")
 def main(arguments: list[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parse(arguments)
-    return run_command("training.simulate", lambda: _run(options, SENSORS[options.sensor]), _LOG)
+    return run_command("training.simulate", lambda: _run(options), _LOG)
 
 
-def _run(options: argparse.Namespace, sensor: Sensor) -> None:
+def _run(options: argparse.Namespace) -> str | None:
     if options.seed < 0:
         raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
+    rig, mounting = chosen_rig(options), chosen_mounting(options)
     if options.verb == "frames":
-        write_frames(options.out, options.count, options.seed, sensor, options.workers)
+        mixture = options.mixture
+        if mixture is not None and says_sensor(options):
+            raise ValueError(
+                "--mixture: expected sensors and mountings in the file alone, got options for them"
+                " as well; write them into the file"
+            )
+        parts = (Part(rig, mounting),) if mixture is None else load_mixture(mixture)
+        write_frames(options.out, options.count, options.seed, parts, options.workers)
     elif options.verb == "drive":
-        write_drive(options.out, options.seconds, options.seed, sensor)
+        write_drive(options.out, options.seconds, options.seed, rig, mounting)
+    elif options.verb == "picture":
+        draw_scene(options.out, options.seed, rig, mounting, options.beside)
     else:
-        draw_scene(options.out, options.seed, sensor, options.beside)
+        return compare_with_real(options, rig, mounting)
+    return None
 
 
-def write_drive(out: Path, seconds: float, seed: int, sensor: Sensor) -> None:
+def write_drive(out: Path, seconds: float, seed: int, rig: Rig, mounting: Mounting) -> None:
     """Write a drive as a rosbag2 recording."""
-    frames = simulate_drive(seed, sensor, seconds)
-    count = round(seconds * 10) if 0 < seconds < math.inf else None
+    frames = simulate_drive(seed, rig, seconds, mounting=mounting)
+    count = round(seconds * rig.rate_hz) if 0 < seconds < math.inf else None
     write_recording(out, tqdm(frames, desc=f"drive {out}", total=count))
 
 
-def draw_scene(out: Path, seed: int, sensor: Sensor, beside: Path | None) -> None:
+def draw_scene(out: Path, seed: int, rig: Rig, mounting: Mounting, beside: Path | None) -> None:
     """Draw a simulated sweep, beside a real one (KITTI ``.bin``) if there is one."""
     sweeps = []
     if beside is not None:
@@ -59,16 +84,35 @@ def draw_scene(out: Path, seed: int, sensor: Sensor, beside: Path | None) -> Non
             )
         points = points.reshape(-1, 4)
         sweeps.append(DrawnSweep(beside.name, points, np.zeros((0, 7), np.float32), ()))
-    frame = simulate_frame(seed, sensor)
-    title = f"simulated, {sensor.name}, seed {seed}"
+    frame = simulate_frame(seed, rig, mounting)
+    title = f"simulated, {rig.title}, seed {seed}"
     sweeps.append(DrawnSweep(title, frame.points, frame.boxes, frame.labels))
     draw_sweeps(out, sweeps)
+
+
+def compare_with_real(options: argparse.Namespace, rig: Rig, mounting: Mounting) -> str:
+    """Compare simulated sweeps with real ones; returns the table."""
+    if options.frames < 1:
+        raise ValueError(f"--frames: expected 1 or more, got {options.frames}")
+    place, pulses = CloudPlace(*options.at), fired(rig)
+    real = measure(real_sweeps(options.real, place, options.frames), pulses)
+    seeds = tqdm(range(options.frames), desc=rig.title)
+    simulated = measure(
+        (simulate_frame(options.seed * 1_000_000 + i, rig, mounting).points for i in seeds), pulses
+    )
+    kinds = {"real": real, "simulated": simulated}
+    draw_comparison(options.out, rig.title, tuple(kinds.items()), pulses)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(to_json(kinds, pulses), indent=2)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return format_comparison(real, simulated, pulses)
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = command_parser(
         "training.simulate",
-        "A ray-cast spinning LiDAR in streets with labelled road users.",
+        "A ray-cast LiDAR of your choice in streets with labelled road users.",
         "example: python -m training.simulate frames --out data/sim/train --count 1500",
     )
     verbs = parser.add_subparsers(
@@ -88,19 +132,33 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     frames.add_argument("--count", type=int, default=100, help="sweeps, numbered from 000000")
     frames.add_argument("--workers", type=int, default=1, help="processes")
+    frames.add_argument(
+        "--mixture", type=Path, metavar="FILE",
+        help="YAML of sensors with shares and mountings, in place of --sensor and the like",
+    )  # fmt: skip
     drive = add_verb(
-        "drive", "a rosbag2 recording of a drive at 10 Hz",
+        "drive", "a rosbag2 recording of a drive at the sensor's rate",
         "--out out/demo/drive.mcap --seconds 20 --seed 7",
     )  # fmt: skip
     drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")
     picture = add_verb("picture", "a PNG of one scene", "--out scene.png --seed 3")
     picture.add_argument("--beside", type=Path, help="a real sweep (KITTI .bin) to compare with")
-    for verb in (frames, drive, picture):
+    compare = add_verb(
+        "compare", "a table and a picture of real sweeps beside simulated ones",
+        "--real data/clouds --sensor vlp16 --height 0.8 --out vlp16.png",
+    )  # fmt: skip
+    compare.add_argument("--real", type=Path, required=True, help="folder of real clouds")
+    compare.add_argument(
+        "--at", type=float, nargs=6, default=[0.0] * 6, metavar=("X", "Y", "Z", "YAW", "P", "R"),
+        help="where the sensor is in the frame of the real clouds: m and degrees (yaw, pitch,"
+        " roll); default: in its origin",
+    )  # fmt: skip
+    compare.add_argument("--frames", type=int, default=20, help="sweeps of each kind")
+    compare.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
+    for verb in (frames, drive, picture, compare):
         verb.add_argument("--out", type=Path, required=True, help="folder or file to write")
         verb.add_argument("--seed", type=int, default=1, help="of all that is drawn at random")
-        verb.add_argument(
-            "--sensor", choices=sorted(SENSORS), default="hdl64e", help="what it is seen by"
-        )
+        add_sensor_options(verb)
     return parser.parse_args(arguments)
 
 

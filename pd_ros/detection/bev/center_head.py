@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -92,10 +93,15 @@ def _class_order(groups: Sequence[Sequence[int]]) -> Tensor:
 
 
 def _value_order(outputs: Sequence[int], groups: int) -> Tensor:
-    """From one branch after the other, each of all groups, to one group after the other."""
-    channels = torch.arange(groups * sum(outputs))
-    branches = torch.split(channels, [groups * width for width in outputs])
-    return torch.cat([branch.view(groups, -1) for branch in branches], dim=1).flatten()
+    """From one branch after the other, each of all groups, to one group after the other.
+
+    Counted by numpy: on the device of an outline torch's ``arange`` and ``cat`` would first
+    import its compiler and sympy, for a second and 70 MB.
+    """
+    channels = np.arange(groups * sum(outputs))
+    branches = np.split(channels, groups * np.cumsum(outputs)[:-1])
+    by_group = np.concatenate([branch.reshape(groups, -1) for branch in branches], axis=1)
+    return torch.tensor(by_group.ravel())
 
 
 def _branch(width: int, outputs: int, groups: int = 1) -> nn.Sequential:

@@ -42,7 +42,8 @@ class AnchorPeaks:
         boxes = torch.cat((boxes[:, :6], wrap_angle(yaw)[:, None]), dim=1)
         for told in (values.box[anchor], values.direction[anchor]):
             boxes = boxes + zero_or_nan(told).sum(dim=1, keepdim=True)
-        return Detections(boxes, score, label, velocities)
+        facing = values.direction[anchor].float().nan_to_num(0.0, 0.0, 0.0).softmax(dim=1)
+        return Detections(boxes, score, label, velocities, facing.amax(dim=1))
 
     def _best(self, scores: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Anchor, class and score ``[D]`` of what may become a box, of ``[N, K]`` scores."""

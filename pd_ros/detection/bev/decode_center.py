@@ -49,12 +49,11 @@ def _of_classes(found: Detections, group: Sequence[int]) -> Tensor:
 
 
 def join(parts: Sequence[Detections]) -> Detections:
-    """The boxes of all parts, one after the other; all or none of the parts have velocities."""
+    """The boxes of all parts, one after the other; all parts or none have an optional field."""
     if len(parts) == 1:
         return parts[0]
-    boxes, scores, labels, velocities = zip(*parts, strict=True)
-    moving = None if velocities[0] is None else torch.cat(velocities)
-    return Detections(torch.cat(boxes), torch.cat(scores), torch.cat(labels), moving)
+    fields = zip(*parts, strict=True)
+    return Detections._make(None if field[0] is None else torch.cat(field) for field in fields)
 
 
 def _apart_by_class(found: Detections) -> Tensor:
@@ -132,6 +131,15 @@ def boxes_of(
     return boxes + zero_or_nan(values).sum(dim=1, keepdim=True)
 
 
+def front_probability(boxes: Tensor, facing: Tensor) -> Tensor:
+    """How sure boxes ``[M, 7]`` are, from 0.5 to 1, that their front is not their back: ``[M]``.
+
+    ``facing``: as of ``boxes_of``, which turned the boxes by it. 0.5 of what is not finite.
+    """
+    logit = facing[:, 0] * boxes[:, 6].cos() + facing[:, 1] * boxes[:, 6].sin()
+    return logit.nan_to_num(0.0, 0.0, 0.0).clamp(min=0).sigmoid()
+
+
 def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
     """Float32 rows ``[M, C]`` of maps ``[B, C, H, W]`` at flat cells of samples, both ``[M]``."""
     return values.flatten(2)[sample, :, cells].float()
@@ -163,7 +171,8 @@ def _group_peaks(
     values = rows_at(maps.box[:, own], of_sample, cell)
     facing = None if maps.direction is None else rows_at(maps.direction, of_sample, cell)
     boxes = boxes_of(torch.stack((cell - row * columns, row), dim=1), values, facing, config)
-    return Detections(boxes, best, class_numbers(place, group), _velocities(values))
+    sure = None if facing is None else front_probability(boxes, facing)
+    return Detections(boxes, best, class_numbers(place, group), _velocities(values), sure)
 
 
 def of_group(scores: Tensor, group: Sequence[int]) -> Tensor:

@@ -40,6 +40,7 @@ def pillarize(clouds: Sequence[Tensor], grid: GridConfig, capacity: CapacityConf
         len(clouds),
         Clipped(*map(sum, zip(*(part.clipped for part in parts), strict=True))),
         layer,
+        torch.cat([part.arrived for part in parts]),
     )
 
 
@@ -49,7 +50,8 @@ class _Grouped(NamedTuple):
     points: Tensor  # [P, 3 + C]
     number: Tensor  # [P] pillar of each point, counted within the cloud
     place: Tensor  # [V] cell of each pillar as (layer * rows + row) * columns + column
-    counts: Tensor  # [V]
+    arrived: Tensor  # [V] points in each pillar's cell
+    counts: Tensor  # [V] those that it holds
     clipped: Clipped
 
 
@@ -63,7 +65,8 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
     if cells > _LARGEST_TABLE:
         places, cell = torch.unique(cell, return_inverse=True)
         cells = len(places)
-    index, cell, occupied, counts, homeless = _clip(index, cell, cells, capacity)
+    index, cell, occupied, arrived, homeless = _clip(index, cell, cells, capacity)
+    limit = capacity.max_points_per_pillar
     number = occupied.new_empty(cells)
     number.index_copy_(0, occupied, torch.arange(len(occupied), device=cell.device))
     place = occupied if places is None else places[occupied]
@@ -71,7 +74,8 @@ def _group_cloud(cloud: Tensor, grid: GridConfig, capacity: CapacityConfig) -> _
         cloud.index_select(0, index),
         number.index_select(0, cell),
         place,
-        counts,
+        arrived,
+        arrived if limit is None else arrived.clamp(max=limit),
         Clipped(max(0, beyond), homeless),
     )
 
@@ -150,7 +154,7 @@ def _place(values: Tensor, lower: float, size_m: Tensor, cells: int) -> Tensor:
 def _clip(
     index: Tensor, cell: Tensor, cells: int, capacity: CapacityConfig
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, int]:
-    """Index and cell of the points that pillars have room for, their cells, how many each holds.
+    """Index and cell of the points that pillars have room for, their cells, how many lie in each.
 
     Last, how many points had none since their pillar had no place.
     """
@@ -166,9 +170,7 @@ def _clip(
         chosen = _spread_cells(cell, occupied, cells, capacity.max_pillars)
         keep = chosen.index_select(0, cell).nonzero().squeeze(1)
         index, cell, occupied = index[keep], cell[keep], chosen.nonzero().squeeze(1)
-    counts = per_cell.index_select(0, occupied)
-    counts = counts if limit is None else counts.clamp_(max=limit)
-    return index, cell, occupied, counts, seated - len(index)
+    return index, cell, occupied, per_cell.index_select(0, occupied), seated - len(index)
 
 
 def _latecomers(cell: Tensor, per_cell: Tensor, limit: int) -> Tensor:

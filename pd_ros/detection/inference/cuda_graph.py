@@ -100,6 +100,8 @@ def pack(found: Detections, clipped: Tensor, held: Tensor) -> Tensor:
     columns = [found.boxes, found.scores[:, None], found.labels[:, None].float()]
     if found.velocities is not None:
         columns.append(found.velocities)
+    if found.facing is not None:
+        columns.append(found.facing[:, None])
     rows = torch.cat(columns, dim=1)
     last = torch.zeros_like(rows[:1])
     last[0, :2], last[0, 2] = clipped, held
@@ -112,6 +114,8 @@ def unpack(rows: Tensor) -> tuple[Detections, Clipped]:
     if not held:
         return Detections.empty(), Clipped(beyond, homeless)
     found = rows[:-1]
-    velocities = found[:, 9:] if found.shape[1] > 9 else None
-    detections = Detections(found[:, :7], found[:, 7], found[:, 8].long(), velocities)
+    further = found.shape[1] - 9  # two of velocities, one of facing
+    velocities = found[:, 9:11] if further >= 2 else None
+    facing = found[:, -1] if further % 2 else None
+    detections = Detections(found[:, :7], found[:, 7], found[:, 8].long(), velocities, facing)
     return detections, Clipped(beyond, homeless)

@@ -2,6 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import GetState
@@ -13,6 +16,7 @@ from rosbag2_interfaces.srv import Resume
 from vision_msgs.msg import Detection3DArray
 
 from pd_ros.ros.bag.commands import PLAYER, RECORDER
+from pd_ros.ros.messages import import_detected_objects
 
 ACTIVE = "active"
 DIAGNOSTICS = "/diagnostics"
@@ -29,22 +33,35 @@ class LiveBagClient(Node):
     def __init__(self, compare: bool) -> None:
         super().__init__("live_bag")
         space = self.get_namespace().rstrip("/")
-        self.clouds, detections = map(self.resolve_topic_name, ("points", "detections"))
-        # each node, what its diagnostics are about, and what it answers on
-        self._detectors = [(f"{space}/lidar_detector", self.clouds, detections)]
+        names = ("points", "detections", "lidar_detector/objects", "lidar_comparison/comparison")
+        self.clouds, detections, objects, comparison = map(self.resolve_topic_name, names)
+        # each node, what its diagnostics are about, and what it answers on: one of these or all
+        self._detectors = [(f"{space}/lidar_detector", self.clouds, [detections, objects])]
         if compare:
-            comparison = self.resolve_topic_name("lidar_comparison/comparison")
-            self._detectors.append((f"{space}/lidar_comparison", detections, comparison))
+            self._detectors.append((f"{space}/lidar_comparison", detections, [comparison]))
         self.nodes = [node for node, *_ in self._detectors]
-        self.outputs = [*(output for *_, output in self._detectors), DIAGNOSTICS]
-        self.answers = 0
+        self.outputs = [*chain(*(outputs for *_, outputs in self._detectors)), DIAGNOSTICS]
+        self._answers: dict[str, int] = {detections: 0, objects: 0}
         self._timed: set[str] = set()  # what the nodes that know the time are about
         self._states = self.create_client(GetState, f"{self.nodes[0]}/get_state")
         self._player = self.create_client(Resume, f"{_PLAYER}/resume")
         # best effort: nothing here holds up the publishers
         quick = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self.create_subscription(Detection3DArray, "detections", self._on_answer, quick, raw=True)
+        for topic, kind in ((detections, Detection3DArray), (objects, _detected_objects())):
+            if kind is not None:
+                count = partial(self._on_answer, topic)
+                self.create_subscription(kind, topic, count, quick, raw=True)
         self.create_subscription(DiagnosticArray, DIAGNOSTICS, self._on_diagnostics, quick)
+
+    @property
+    def answers(self) -> int:
+        """Return how many answers were heard, on the topic that has most."""
+        return self._answers[self.answered]
+
+    @property
+    def answered(self) -> str:
+        """The topic of most answers."""
+        return max(self._answers, key=lambda topic: self._answers[topic])
 
     def state(self, patience_s: float) -> str | None:
         """Lifecycle state of the detector, as ``ACTIVE``; None if it does not answer."""
@@ -73,22 +90,28 @@ class LiveBagClient(Node):
     def _missing(self, recorded: bool) -> Iterator[str]:
         if not self.is_player_there():
             yield f"{_PLAYER} cannot be resumed"
-        if _PLAYER not in _names(self.get_publishers_info_by_topic(self.clouds)):
+        if _PLAYER not in self._publishing(self.clouds):
             yield f"{_PLAYER} does not publish {self.clouds}"
         listeners = _names(self.get_subscriptions_info_by_topic(self.clouds))
-        for node, about, output in self._detectors:
+        published = [DIAGNOSTICS]
+        for node, about, outputs in self._detectors:
             if node not in listeners:
                 yield f"{node} does not listen to {self.clouds}"
-            if node not in _names(self.get_publishers_info_by_topic(output)):
-                yield f"{node} does not publish {output}"
+            own = [name for name in outputs if node in self._publishing(name)]
+            published += own
+            if not own:
+                yield f"{node} does not publish {' or '.join(outputs)}"
             if about not in self._timed:  # with the player's clock it has found the player
                 yield f"{node} does not tell the time of the recording on {DIAGNOSTICS}"
-        for topic in self.outputs if recorded else ():
+        for topic in published if recorded else ():
             if _RECORDER not in _names(self.get_subscriptions_info_by_topic(topic)):
                 yield f"{_RECORDER} does not listen to {topic}"
 
-    def _on_answer(self, _message: bytes) -> None:
-        self.answers += 1
+    def _publishing(self, topic: str) -> set[str]:
+        return _names(self.get_publishers_info_by_topic(topic))
+
+    def _on_answer(self, topic: str, _message: bytes) -> None:
+        self._answers[topic] += 1
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         if message.header.stamp.sec or message.header.stamp.nanosec:
@@ -104,6 +127,14 @@ def _result(future: Future, patience_s: float) -> "GetState.Response | Resume.Re
             return None
         time.sleep(_LOOK_S)
     return future.result()
+
+
+def _detected_objects() -> Any:
+    """Return the class of Autoware's messages; None without them: then no detector sends them."""
+    try:
+        return import_detected_objects()
+    except ValueError:
+        return None
 
 
 def _names(ends: list[TopicEndpointInfo]) -> set[str]:

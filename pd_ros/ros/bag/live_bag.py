@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace, given: list[str], children: list[ChildProc
         if options.out is not None:
             recorder = children[0]
             whole = recorder.end(_STOP_S)
-            answers = recorded_answers(options.out, client.outputs[0], whole)
+            answers = recorded_answers(options.out, client.answered, whole)
             lost = f" (of {client.answers} heard)" if answers < client.answers else ""
             kept = f"{lost}, recorded in {options.out}"
     finally:
@@ -92,8 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         "pd_ros.live_bag",
         "Play a recording to a detector that runs, by `ros2 bag`, and record what it answers.",
         "example: python -m pd_ros.live_bag --bag drive --out answers --ros-args"
-        " -r points:=/velodyne_points\n\n-r points:=TOPIC, -r detections:=TOPIC and"
-        " -r __ns:=NAMESPACE as the detector's",
+        " -r points:=/velodyne_points\n\n-r points:=TOPIC, -r detections:=TOPIC,"
+        " -r lidar_detector/objects:=TOPIC and -r __ns:=NAMESPACE as the detector's",
     )
     add = parser.add_argument
     add("--bag", type=Path, required=True, help="recording (rosbag2: folder, .mcap, .db3)")

@@ -13,7 +13,6 @@ from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.executors import ExternalShutdownException
 from rclpy.utilities import remove_ros_args
 
-from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.stop_signals import Stopped, StopSignals
 from pd_ros.ros.execution.guarded_executor import GuardedExecutor
 from pd_ros.ros.fastdds import free_ports
@@ -97,7 +96,6 @@ def run_node(
     a parameter of rclpy's own of the wrong type: one line, exit code 1. ``make`` is to be quick:
     of a node that is not made yet, a stop while torch is imported leaves traces in DDS.
     """
-    keep_freed_memory()
     free_ports(name)
     rclpy.init(args=arguments)
     node: ProgramNode | None = None

@@ -32,6 +32,7 @@ from pd_ros.ros.tools.benchmark_delivery import large_cloud
 from pd_ros.runtime.parameters.read import default_values, read_settings, read_startup
 from pd_ros.runtime.parameters.specs import SPECS, class_specs
 from pd_ros.runtime.pipeline import DetectionPipeline
+from pd_ros.runtime.settings import MESSAGES, VISION_MSGS
 from pd_ros.runtime.statistics import Statistics
 
 _KINDS = ("f4", "i1", "u1", "i2", "u2", "i4", "u4", "f4", "f8")
@@ -43,6 +44,7 @@ class NoNetwork:
 
     def __init__(self, works: Predictor) -> None:
         self.config, self.device = works.config, works.device
+        self.training, self.where = works.training, works.where
         scores, labels = torch.full((_BOXES,), 0.9), torch.zeros(_BOXES).long()
         self._result = InferenceResult(Detections(torch.ones(_BOXES, 7), scores, labels))
 
@@ -62,7 +64,7 @@ def _run(options: argparse.Namespace) -> None:
     rclpy.init(args=[])
     try:
         node = Node("overhead_benchmark")
-        ways = {"pd_ros": our_way(node), "read_points": peers_way(node)}
+        ways = {"pd_ros": our_way(node, options.message), "read_points": peers_way(node)}
         rows = [row for points in options.points for row in measure(points, ways, options.rounds)]
     finally:
         rclpy.try_shutdown()
@@ -94,21 +96,25 @@ def measure(
     return rows
 
 
-def our_way(node: Node) -> Callable[[bytes], None]:
-    """The node's own path, from the subscription's bytes to the published answer."""
+def our_way(node: Node, message: str) -> Callable[[bytes], None]:
+    """The node's own path, from the subscription's bytes to the published answer.
+
+    ``message``: as of the parameter ``output.message``.
+    """
     predictor: Any = NoNetwork(Predictor.from_checkpoint(DEFAULT_CHECKPOINT, "cpu"))
     names = predictor.config.classes
     values = default_values((*SPECS, *class_specs(names)))
-    startup = replace(read_startup(values.__getitem__, str(DEFAULT_CHECKPOINT)), device="cpu")
+    startup = read_startup(values.__getitem__, str(DEFAULT_CHECKPOINT))
+    startup = replace(startup, device="cpu", message=message)
     pipeline = DetectionPipeline(predictor, startup, None, Statistics(), lambda _key, _text: None)
-    publisher = DetectionPublisher(node, 1)
+    publisher = DetectionPublisher(node, 1, message)
     settings = read_settings(values.__getitem__, names, (0.3,) * len(names))
 
     def way(cdr: bytes) -> None:
         cloud = parse_cloud(cdr)
         check_bytes(cloud.layout, cloud.data, settings.decoding.names)
         answer = pipeline(cloud, settings)
-        publisher.publish(cloud.header, answer.detections, settings.names, settings.markers)
+        publisher.publish(cloud.header, answer.detections, settings)
 
     return way
 
@@ -157,6 +163,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--points", type=int, nargs="+", default=(120_000, 250_000), help="in each cloud")
+    add("--message", default=VISION_MSGS, choices=MESSAGES, help="what this node publishes")
     add("--rounds", type=int, default=100, help="how often each way is timed")
     add("--json", type=Path, metavar="FILE", help="write the table here as well")
     return parser.parse_args(arguments)

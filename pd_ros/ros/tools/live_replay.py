@@ -17,10 +17,12 @@ from tqdm import tqdm
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating.report import format_operating_point
+from pd_ros.pointcloud.z_offset import AUTO, Z_OFFSET
 from pd_ros.process.foreign_load import Load, LoadWatch
 from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.bag import open_recording
+from pd_ros.recordings.cloud_options import add_z_offset
 from pd_ros.recordings.label_names import (
     describe_unknown,
     names_of,
@@ -46,6 +48,7 @@ from pd_ros.replay.report import (
     write_report,
 )
 from pd_ros.replay.run import Replay, score, score_as_published
+from pd_ros.replay.z_offset import measure_source
 from pd_ros.ros.detector_node import DEFAULT_CHECKPOINT
 from pd_ros.ros.execution.timers import spinning
 from pd_ros.ros.fastdds import free_ports, use_shared_memory_profile
@@ -85,7 +88,7 @@ def _run(options: argparse.Namespace) -> str:
     scores = _write_report(options, run, result, source, classes, load)
     files = [f"boxes, report: {options.out}"]
     files += picture_lines(options.out / PICTURE, options.animation)
-    remarks = _remarks(options, checkpoint, source, result)
+    remarks = _remarks(options, checkpoint, source, run, result)
     parts = [format_live(run, result), load.remark(), scores, "\n".join(remarks), "\n".join(files)]
     return "\n\n".join(filter(None, parts))
 
@@ -134,11 +137,19 @@ def _write_report(
 
 
 def _remarks(
-    options: argparse.Namespace, checkpoint: Checkpoint, source: RecordingSource, result: Replay
+    options: argparse.Namespace,
+    checkpoint: Checkpoint,
+    source: RecordingSource,
+    run: LiveRun,
+    result: Replay,
 ) -> list[str]:
     """Return what looks wrong with the clouds for the model, and with the names of labels."""
     model_input = ModelInput.of(checkpoint.config, checkpoint.training, checkpoint.where)
-    remarks = remarks_on(source, {options.model.stem: model_input})
+    name, offset_m, measured = options.model.stem, options.z_offset, list[str]()
+    if offset_m is None:
+        offset_m = measure_source(source, model_input.expected).settle()
+        measured = [f"note: {Z_OFFSET} of the node: {run.node_counts.get(Z_OFFSET, 'not said')}"]
+    remarks = measured + remarks_on(source, {name: model_input}, {name: offset_m})
     unknown = unknown_names(result.label_names, checkpoint.config.classes)
     return remarks + ([describe_unknown(unknown, checkpoint.config.classes)] if unknown else [])
 
@@ -178,6 +189,7 @@ def _teacher(player: LivePlayer, namespace: str, options: argparse.Namespace) ->
     arguments = [
         "-p", f"teacher.checkpoint:={options.teacher}",
         "-p", f"every:={options.every}",
+        "-p", _offset_argument(options),
     ]  # fmt: skip
     with node_process(namespace, arguments, "pd_ros.comparison_node") as process:
         wait_until(player.is_compared, process, _START_S)
@@ -191,7 +203,12 @@ def _arguments(options: argparse.Namespace) -> list[str]:
         "-p", f"model.checkpoint:={options.model}",
         "-p", f"model.device:={options.device}",
         "-p", f"{threshold}:={options.score_threshold}",
+        "-p", _offset_argument(options),
     ]  # fmt: skip
+
+
+def _offset_argument(options: argparse.Namespace) -> str:
+    return f"{Z_OFFSET}:={AUTO if options.z_offset is None else options.z_offset}"
 
 
 def _bar(count: int) -> "tqdm[NoReturn]":
@@ -222,6 +239,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=float, default=1.0, help="times the recorded pace")
     add("--device", default="auto", help="auto, cpu or cuda:N")
     add("--score-threshold", type=float, default=0.1, help="least score the node publishes")
+    add_z_offset(parser)
     add("--teacher", type=Path, help="checkpoint; runs beside the node and is compared with it")
     add("--every", type=int, default=5, help="compare every so many clouds")
     add(

@@ -66,9 +66,8 @@ class ComparedTeacher:
         if result.not_finite:
             raise ValueError(f"{result.not_finite} {NOT_FINITE}; {NOT_FINITE_ADVICE}")
         found = result.detections
-        lift = found.boxes.new_tensor([0, 0, z_offset_m, 0, 0, 0, 0])
         labels = label_map(self.predictor.config.classes, self.classes)[found.labels]
-        found = Detections(found.boxes - lift, found.scores, labels)
+        found = Detections(found.boxes, found.scores, labels).lowered(z_offset_m)
         found = found.select(~on_sensor(found.boxes, self.ego_distance_m))
         range_m = self.predictor.config.range_m
         # Boxes of no class compared (-1) are never asked for, whatever their threshold.

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 
 from pd_ros.detection.predictor import Predictor
-from pd_ros.pointcloud.decode import DecodeOptions, decode_points
+from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_points
 from pd_ros.pointcloud.features import extra_fields
 from pd_ros.pointcloud.layout import CloudError, cloud_layout
+from pd_ros.pointcloud.training_statistics import expected_clouds
+from pd_ros.pointcloud.z_offset import AutoOffset
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD
 from pd_ros.recordings.box_shapes import MarkerGroup
 from pd_ros.recordings.detections import NamedBoxes, detection_array, read_detection_array
@@ -37,6 +39,8 @@ class ComparisonEngine:
         self._window = AgreementWindow(settings.window, self.classes)
         self.totals = self._window.totals()  # by class, over the last clouds compared
         self._settings = settings
+        expected = expected_clouds(predictor.training, predictor.where)
+        self._auto = AutoOffset(expected.ground_m)
         self._extras = extra_fields(predictor.config.features)
         own = dict(
             zip(map(str.lower, predictor.config.classes), predictor.thresholds, strict=True)
@@ -59,23 +63,41 @@ class ComparisonEngine:
         """Count the clouds that are kept."""
         return 0 if self._store is None else len(self._store.files)
 
-    def compare(self, cloud: Any, answer: Any) -> Comparison:
+    @property
+    def auto_offset(self) -> AutoOffset | None:
+        """What measures the offset; None where the site gives a number."""
+        return self._auto if self._settings.z_offset_m is None else None
+
+    def compare(self, cloud: Any, answer: Any) -> Comparison | None:
         """Compare the student's answer, a ``Detection3DArray``, with the teacher's to its cloud.
 
+        None while the offset of the ground is measured: the student's answers are empty then, too.
         Raises ``CloudError`` for a cloud or an answer that cannot be read.
         """
         settings = self._settings
         decoding = DecodeOptions(scale=settings.intensity_scale, extras=self._extras)
         points = decode_points(cloud_layout(cloud), cloud.data, decoding)
-        points[:, 2] += settings.z_offset_m
+        offset_m = self._offset(points)
+        if offset_m is None:
+            return None
+        points[:, 2] += offset_m
         try:
             student = read_detection_array(answer)
         except ValueError as error:
             raise CloudError("answer with unsound boxes", f"answer: {error}") from None
-        comparison = self._teacher.compare(points, settings.z_offset_m, student)
+        comparison = self._teacher.compare(points, offset_m, student)
         self._window.add(comparison.table)
         self.totals = self._window.totals()
         return comparison
+
+    def _offset(self, points: Float32) -> float | None:
+        """Return the offset in m; None while it is measured, with these points, too."""
+        if self._settings.z_offset_m is not None:
+            return self._settings.z_offset_m
+        if self._auto.offset_m is None:
+            self._auto.add(points)
+            return None
+        return self._auto.offset_m
 
     def marker_groups(self, comparison: Comparison) -> list[MarkerGroup]:
         """Boxes to look at: see ``comparison.marker_groups``."""

@@ -108,7 +108,12 @@ def judge_comparison(
             " or a smaller teacher",
         ),
         (not clouds, Level.STALE, f"no cloud came; {silence or 'see the status of the student'}"),
-        (not answers, Level.STALE, "the student does not answer"),
+        (
+            not answers,
+            Level.STALE,
+            "the student does not answer; see its status, and whether its output.message is"
+            " autoware alone",
+        ),
         (not pairs, Level.WARN, "no cloud and answer with the same stamp came"),
         (low, Level.WARN, "; ".join(low)),
     )  # fmt: skip

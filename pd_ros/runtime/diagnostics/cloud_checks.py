@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pd_ros.pointcloud.statistics import CloudContent
 from pd_ros.pointcloud.training_statistics import CloudRecord, Expected
+from pd_ros.pointcloud.z_offset import LARGEST_M, Z_OFFSET
 from pd_ros.runtime.diagnostics.status import Level
 
 _GROUND_TOLERANCE_M = 0.4  # streets slope, and detectors are trained on shifted clouds
@@ -18,7 +19,6 @@ _LEAST_POINTS, _FEW_POINTS = 0.1, 0.5  # of the training's
 _MOST_INVALID = 0.5
 _MOST_INVALID_IN_ROWS = 0.9  # of an organised cloud, where directions into the sky have a place
 _FLAT_M, _TALL_M = 0.2, 1000.0
-_LARGEST_OFFSET_M = 10.0  # of the parameter
 _LARGEST_INTENSITY = 1e6  # of any scale
 _FEW_MISSING = 0.1  # intensities
 
@@ -45,6 +45,7 @@ class Preprocessing(NamedTuple):
     intensity_name: str | None  # field that is read; None: the cloud has none
     intensity_wanted: bool  # by the model
     z_offset_m: float = 0.0
+    z_offset_name: str = Z_OFFSET  # as the command or the node calls it
     intensity_scale: float = 1.0
     integer_intensity: bool = False  # the field's type is one of whole numbers
     organised: bool = False  # in rows, with a place for echoes that never came back
@@ -66,10 +67,10 @@ def judge_cloud(
         ]
     findings = [
         _invalid(content, preprocessing.organised),
-        _in_range(content, record),
+        _in_range(content, record, preprocessing.z_offset_name),
         _height(content),
         _points(content, record),
-        _ground(content, record, preprocessing.z_offset_m),
+        _ground(content, record, preprocessing),
     ]
     if preprocessing.intensity_wanted:
         findings.append(_intensity(content, record, preprocessing))
@@ -140,7 +141,7 @@ def _height(content: CloudContent) -> Finding:
     )  # fmt: skip
 
 
-def _ground(content: CloudContent, record: CloudRecord, z_offset_m: float) -> Finding:
+def _ground(content: CloudContent, record: CloudRecord, preprocessing: Preprocessing) -> Finding:
     name = "ground height (m)"
     if record.ground_m is None:
         return Finding(name, _metres(content.ground_m), "anything", Level.OK, "")
@@ -150,22 +151,22 @@ def _ground(content: CloudContent, record: CloudRecord, z_offset_m: float) -> Fi
         advice = "no level ground seen; if there is some, is z up? (input.sensor_frame)"
         return Finding(name, "not found", span, Level.OK, advice)
     off = not low - _GROUND_TOLERANCE_M <= content.ground_m <= high + _GROUND_TOLERANCE_M
-    offset = z_offset_m + middle - content.ground_m
-    advice = f"set input.z_offset to {offset:.2f}" if off else ""
-    if off and abs(offset) > _LARGEST_OFFSET_M:
+    offset = preprocessing.z_offset_m + middle - content.ground_m
+    advice = f"set {preprocessing.z_offset_name} to {offset:.2f}, or to auto" if off else ""
+    if off and abs(offset) > LARGEST_M:
         advice = "no mounting explains that: metres? is z up? (input.sensor_frame)"
     return Finding(
         name, _metres(content.ground_m), span, Level.WARN if off else Level.OK, advice
     )  # fmt: skip
 
 
-def _in_range(content: CloudContent, record: CloudRecord) -> Finding:
+def _in_range(content: CloudContent, record: CloudRecord, z_offset_name: str) -> Finding:
     low, _, high = record.in_range
     level, advice = Level.OK, ""
     if content.in_range < _LEAST_IN_RANGE:
         level = Level.WARN
         advice = "most points are outside of what the model sees: metres? right frame?" \
-                 " (input.z_offset, input.sensor_frame)"  # fmt: skip
+                 f" ({z_offset_name}, input.sensor_frame)"  # fmt: skip
     return Finding(
         "share in range", f"{content.in_range:.0%}", f"{low:.0%} to {high:.0%}", level, advice
     )

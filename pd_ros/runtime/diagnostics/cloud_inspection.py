@@ -9,12 +9,15 @@ import numpy as np
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.grid import CapacityConfig
 from pd_ros.detection.families import AnyModelConfig
+from pd_ros.pointcloud.beams import Beams, measure_beams
 from pd_ros.pointcloud.byte_layout import true_layout
-from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_all
+from pd_ros.pointcloud.decode import DecodeOptions, Float32, decode_all, decode_points
 from pd_ros.pointcloud.layout import DATATYPES, CloudBytes, CloudError, CloudLayout, used_fields
 from pd_ros.pointcloud.statistics import count_cells, measure_cloud
 from pd_ros.pointcloud.training_statistics import Expected, expected_clouds
+from pd_ros.pointcloud.z_offset import Z_OFFSET
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, Preprocessing, judge_cloud, judge_room
+from pd_ros.runtime.diagnostics.mounting import judge_beams
 from pd_ros.runtime.diagnostics.status import Level
 from pd_ros.runtime.roi import Limits
 from pd_ros.runtime.transforms import Matrix, move_points
@@ -62,18 +65,23 @@ def examine_cloud(
     decoding: DecodeOptions,
     z_offset_m: float = 0.0,
     model_from_cloud: Matrix | None = None,
+    beams: Beams | None = None,
+    z_offset_name: str = Z_OFFSET,
 ) -> list[Finding]:
     """Judge a cloud as it is, before anything is left out; a large one by a part of its points.
 
-    A cloud that cannot be read gives one finding that says why. Only reads ``data``.
+    ``beams``: of the sensor, see :func:`beams_of`; None: they are not judged. ``z_offset_name``:
+    what the offset is called where it is set. A cloud that cannot be read gives one finding that
+    says why. Only reads ``data``.
     """
     wanted = "x, y, z and intensity" if "intensity" in model_input.features else "x, y and z"
     try:
         true = true_layout(layout, memoryview(data), decoding.names)  # type: ignore[arg-type]
         points = _sample(decode_all(true, data, decoding))
-        preprocessing = _preprocessing(layout, decoding, model_input, z_offset_m)
+        preprocessing = _preprocessing(layout, decoding, model_input)
     except CloudError as error:
         return [Finding("layout", str(error), wanted, Level.ERROR, "such clouds are rejected")]
+    preprocessing = preprocessing._replace(z_offset_m=z_offset_m, z_offset_name=z_offset_name)
     points = _placed(points, z_offset_m, model_from_cloud)
     content = measure_cloud(points, model_input.range_m, layout.points)
     as_read = f"{layout.text()}; intensity from {preprocessing.intensity_name or 'no field'}"
@@ -81,6 +89,8 @@ def examine_cloud(
         Finding("layout", as_read, wanted, Level.OK, _corrections(layout, true)),
         *judge_cloud(content, model_input.expected, preprocessing),
     ]
+    if beams is not None:
+        findings += judge_beams(beams, model_input.expected)
     if model_input.room is not None and content.points_in_range:
 
         def read_all() -> Float32:
@@ -96,14 +106,21 @@ def examine_cloud(
     return findings
 
 
+def beams_of(layout: CloudLayout, data: CloudBytes, decoding: DecodeOptions) -> Beams | None:
+    """Count a cloud's rings, in its own frame; None where it cannot be read or is too small."""
+    try:
+        return measure_beams(decode_points(layout, data, decoding))
+    except CloudError:
+        return None
+
+
 def _preprocessing(
-    layout: CloudLayout, decoding: DecodeOptions, model_input: ModelInput, z_offset_m: float
+    layout: CloudLayout, decoding: DecodeOptions, model_input: ModelInput
 ) -> Preprocessing:
     name, whole = _intensity(layout, decoding)
     return Preprocessing(
         intensity_name=name,
         intensity_wanted="intensity" in model_input.features,
-        z_offset_m=z_offset_m,
         intensity_scale=decoding.scale,
         integer_intensity=whole and decoding.mode == "auto",
         organised=layout.height > 1,

@@ -1,5 +1,6 @@
 """Everything that the node says about itself, put together once in a while; no ROS needed."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -7,10 +8,19 @@ import torch
 
 from pd_ros.detection.operating_point import FALLBACK, read_operating_point
 from pd_ros.detection.predictor import Predictor
+from pd_ros.pointcloud.beams import Beams
 from pd_ros.pointcloud.cdr import CloudMessage
+from pd_ros.pointcloud.decode import DecodeOptions
+from pd_ros.pointcloud.z_offset import AutoOffset
 from pd_ros.process.memory import resident_kb
 from pd_ros.runtime.diagnostics.cloud_checks import Finding, verdict
-from pd_ros.runtime.diagnostics.cloud_inspection import ModelInput, examine_cloud, judge_frame
+from pd_ros.runtime.diagnostics.cloud_inspection import (
+    ModelInput,
+    beams_of,
+    examine_cloud,
+    judge_frame,
+)
+from pd_ros.runtime.diagnostics.mounting import judge_offset
 from pd_ros.runtime.diagnostics.silence import Input, Publisher, RosTime
 from pd_ros.runtime.diagnostics.status import (
     NOT_TAKEN,
@@ -24,6 +34,8 @@ from pd_ros.runtime.model_loading import CheckpointFile
 from pd_ros.runtime.settings import Settings
 from pd_ros.runtime.statistics import Counts, Statistics, Timings
 from pd_ros.runtime.transforms import Matrix
+
+_BEAMS_FROM = 3  # clouds, one with a report; a sensor's rings do not change
 
 
 class DiagnosticsReporter:
@@ -53,6 +65,9 @@ class DiagnosticsReporter:
         self._last: CloudMessage | None = None
         self._untaken_before = 0  # the last cloud
         self._findings: list[Finding] = []
+        self._beams: Beams | None = None
+        self._beams_left = _BEAMS_FROM
+        self._counting: threading.Thread | None = None
         now_s = time.monotonic()
         self._read_s = self._arrived_s = self._boxes_s = self._moved_s = now_s
 
@@ -78,7 +93,7 @@ class DiagnosticsReporter:
 
     def report(
         self, publishers: Sequence[Publisher], reliability: str, busy_s: float, settings: Settings,
-        model_from_cloud: Matrix | None,
+        model_from_cloud: Matrix | None, auto_offset: AutoOffset | None,
     ) -> dict[str, Health]:  # fmt: skip
         """Judge the time since the last report."""
         now_s, counts, before = time.monotonic(), self._statistics.read(), self._reported
@@ -99,7 +114,7 @@ class DiagnosticsReporter:
             ahead_s=self._ahead_s,
         )
         self._ahead_s = 0.0
-        content = self._judge_content(settings, model_from_cloud)
+        content = self._judge_content(settings, model_from_cloud, auto_offset)
         if counts.boxes > before.boxes:
             self._boxes_s = now_s
         elif counts.processed == before.processed:  # no clouds: that time does not count
@@ -121,15 +136,43 @@ class DiagnosticsReporter:
         if time_now != self._time:
             self._time, self._moved_s = time_now, now_s
 
-    def _judge_content(self, settings: Settings, model_from_cloud: Matrix | None) -> Health:
+    def _judge_content(
+        self,
+        settings: Settings,
+        model_from_cloud: Matrix | None,
+        auto_offset: AutoOffset | None,
+    ) -> Health:
         if self._last is not None:
+            cloud, decoding = self._last, settings.decoding
+            self._count_rings(cloud, decoding)
+            offset_m = auto_offset.offset_m if auto_offset else settings.z_offset_m
             self._findings = examine_cloud(
-                self._last.layout, self._last.data, self.model_input, settings.decoding,
-                settings.z_offset_m, model_from_cloud,
+                cloud.layout, cloud.data, self.model_input, decoding, offset_m or 0.0,
+                model_from_cloud, self._beams,
             )  # fmt: skip
-            frame = self._sensor_frame or self._last.header.frame_id
-            self._findings[1:1] = judge_frame(frame)  # it explains much of what follows
+            # They explain much of what follows.
+            self._findings[1:1] = judge_frame(self._sensor_frame or cloud.header.frame_id)
+            if auto_offset is not None:
+                expected = self.model_input.expected
+                self._findings[1:1] = [judge_offset(auto_offset, expected.ground_m)]
         return content_health(self._findings, self.model_input.expected.recorded)
+
+    def _count_rings(self, cloud: CloudMessage, decoding: DecodeOptions) -> None:
+        """Count the rings of the first clouds, on a thread of its own: it takes 0.1 s or more.
+
+        Of several clouds the one with the most rings counts, for some have an echo in few of them.
+        """
+        if self._beams_left == 0 or (self._counting is not None and self._counting.is_alive()):
+            return
+        self._beams_left -= 1
+
+        def count() -> None:
+            found = beams_of(cloud.layout, cloud.data, decoding)
+            if found and (self._beams is None or found.rings > self._beams.rings):
+                self._beams = found
+
+        self._counting = threading.Thread(target=count, name="count rings", daemon=True)
+        self._counting.start()
 
     def _judge_device(self, counts: Counts) -> Health:
         device = self._predictor.device

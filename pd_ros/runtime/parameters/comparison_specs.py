@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from pd_ros.pointcloud.z_offset import CLOUDS, Z_OFFSET
+from pd_ros.runtime.parameters.rules import why_no_number_or_word
 from pd_ros.runtime.parameters.specs import SPECS, Spec
 
 
@@ -40,7 +42,8 @@ COMPARISON_SPECS = (
         " that happens here can hold up their publisher.", choices=("best_effort", "reliable"),
     ),
     _as_the_students("input.intensity.scale", "As the student's."),
-    _as_the_students("input.z_offset", "As the student's, in metres."),
+    _as_the_students(Z_OFFSET, f"As the student's, in metres; auto: from the first {CLOUDS} clouds"
+                     " compared, for which nothing is published."),
     _as_the_students("postprocess.ego_distance", "As the student's, in metres."),
     _spec("process.nice", 10, "How far this process steps back for others.", limits=(0, 19)),
     _spec("process.threads", 1, "Threads of the teacher on a CPU.", limits=(1, 256)),
@@ -68,6 +71,8 @@ def check_values(values: Mapping[str, object]) -> None:
     """Raise ``ValueError`` for a value that rclpy accepts and that makes no sense."""
     for spec in COMPARISON_SPECS:
         value = values[spec.name]
+        if spec.words and (reason := why_no_number_or_word(spec, value)):
+            raise ValueError(f"parameter {spec.name}: {reason}")
         if spec.choices and value not in spec.choices:
             raise ValueError(
                 f"parameter {spec.name}: expected one of {', '.join(spec.choices)}, got {value!r}"

@@ -5,6 +5,8 @@ from typing import Any
 
 from pd_ros.pointcloud.decode import DecodeOptions
 from pd_ros.pointcloud.layout import FieldNames
+from pd_ros.pointcloud.z_offset import AUTO, Z_OFFSET
+from pd_ros.runtime.autoware_labels import label_of
 from pd_ros.runtime.comparison.window import AgreementLimits
 from pd_ros.runtime.parameters.rules import numbers_of
 from pd_ros.runtime.parameters.specs import BINS, CLASS_MAP, NMS, THRESHOLD, Spec, Value
@@ -40,6 +42,7 @@ def read_startup(value: Values, default_checkpoint: str) -> StartupParameters:
         sweeps_count=value("sweeps.count"),
         fixed_frame=value("sweeps.fixed_frame"),
         output_frame_id=value("output.frame_id"),
+        message=value("output.message"),
     )
 
 
@@ -50,7 +53,7 @@ def read_settings(value: Values, classes: Sequence[str], chosen: Sequence[float]
     """
     return Settings(
         decoding=_read_decoding(value),
-        z_offset_m=value("input.z_offset"),
+        z_offset_m=_read_z_offset(value),
         max_age_s=value("input.max_age"),
         roi_range=_six(value("roi.range")),
         ego_box=_six(value("roi.ego_box")),
@@ -62,7 +65,8 @@ def read_settings(value: Values, classes: Sequence[str], chosen: Sequence[float]
         score_thresholds=_read_thresholds(value, classes, chosen),
         max_detections=value("postprocess.max_detections"),
         min_points_in_box=value("postprocess.min_points_in_box"),
-        names=_read_names(value, classes),
+        names=_read_names(value, classes, value("output.class_id_format") == "index"),
+        autoware_labels=tuple(map(label_of, _read_names(value, classes, as_index=False))),
         markers=value("output.markers"),
         diagnostics=DiagnosticLimits(
             timeout_s=value("input.timeout"),
@@ -82,7 +86,7 @@ def read_comparison(value: Values, default_checkpoint: str) -> ComparisonSetting
         score_threshold=value("teacher.score_threshold"),
         classes=value("classes"),
         intensity_scale=value("input.intensity.scale"),
-        z_offset_m=value("input.z_offset"),
+        z_offset_m=_read_z_offset(value),
         ego_distance_m=value("postprocess.ego_distance"),
         window=value("window"),
         record_folder=value("record.folder"),
@@ -111,6 +115,11 @@ def _read_decoding(value: Values) -> DecodeOptions:
     )
 
 
+def _read_z_offset(value: Values) -> float | None:
+    offset = value(Z_OFFSET)
+    return None if offset == AUTO else float(offset)
+
+
 def _read_thresholds(
     value: Values, classes: Sequence[str], chosen: Sequence[float]
 ) -> tuple[tuple[float, ...], ...]:
@@ -126,9 +135,9 @@ def _thresholds(value: Any, default: float, bins: int) -> tuple[float, ...]:
     return tuple(own * bins if len(own) == 1 else own)
 
 
-def _read_names(value: Values, classes: Sequence[str]) -> tuple[str, ...]:
+def _read_names(value: Values, classes: Sequence[str], as_index: bool) -> tuple[str, ...]:
     renamed = [value(CLASS_MAP + name.lower()) for name in classes]
-    return published_names(classes, renamed, value("output.class_id_format") == "index")
+    return published_names(classes, renamed, as_index)
 
 
 def _six(values: Sequence[float]) -> Limits:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pd_ros.runtime.parameters.specs import BINS, BOXES, CLASS_MAP, NMS, SPECS, THRESHOLD
+from pd_ros.runtime.parameters.specs import BINS, BOXES, CLASS_MAP, NMS, SPECS, THRESHOLD, Spec
 
 _OF_TOPICS = "qos_overrides."  # of rclpy, which declares those that it reads
 _BY_NAME = {spec.name: spec for spec in SPECS}
@@ -73,10 +73,9 @@ def _why_not_now(name: str) -> str:
 
 def _why_not_alone(name: str, value: Any) -> str:
     """Say what is wrong with a value by itself; nothing where it is good."""
-    spec = _BY_NAME.get(name)
     numbers = numbers_of(value)
-    if spec and spec.choices and value not in spec.choices:
-        return f"expected one of {', '.join(spec.choices)}, got {value!r}"
+    if reason := _why_not_of_kind(name, value):
+        return reason
     if not all(math.isfinite(number) for number in numbers):
         return f"expected finite numbers, got {value}"
     if name in BOXES:
@@ -87,6 +86,25 @@ def _why_not_alone(name: str, value: Any) -> str:
         return f"expected rising numbers from 0.0 on, got {list(numbers)}"
     checkpoints = name in (NMS, THRESHOLD + "default")
     return f"expected -1 or 0 to 1, got {value}" if checkpoints and -1 < value < 0 else ""
+
+
+def _why_not_of_kind(name: str, value: Any) -> str:
+    """The rule of values that are one of a few words, or a number or one of them."""
+    spec = _BY_NAME.get(name)
+    if spec and spec.choices and value not in spec.choices:
+        return f"expected one of {', '.join(spec.choices)}, got {value!r}"
+    return why_no_number_or_word(spec, value) if spec and spec.words else ""
+
+
+def why_no_number_or_word(spec: Spec, value: Any) -> str:
+    """Say what is wrong with a value that is a number, or a word in its place.
+
+    A number is one with a point, as everywhere in ROS where it need not be whole.
+    """
+    if value in spec.words or isinstance(value, float):
+        return ""
+    words = " or ".join(spec.words)
+    return f"Wrong parameter type: expected a number, such as 0.5, or {words}, got {value!r}"
 
 
 def _why_no_threshold(value: Any) -> str:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pd_ros.pointcloud.decode import INTENSITY_MODES
+from pd_ros.pointcloud.z_offset import AUTO, CLOUDS, LARGEST_M, Z_OFFSET
 from pd_ros.runtime.roi import OFF
+from pd_ros.runtime.settings import MESSAGES
 
 THRESHOLD = "postprocess.score_threshold."
 CLASS_MAP = "postprocess.class_map."
@@ -28,6 +30,12 @@ class Spec(NamedTuple):
     choices: tuple[str, ...] = ()  # of a string; none: any string
     constraints: str = ""  # further ones, for people
     number_or_list: bool = False  # a number stands for a list of one
+    words: tuple[str, ...] = ()  # that may stand in the place of a number
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether values of more than one type are taken."""
+        return self.number_or_list or bool(self.words)
 
 
 _MODEL = (
@@ -103,11 +111,12 @@ _INPUT = (
     Spec("input.intensity.constant", 0.0, "Intensity of all points in mode constant.",
          limits=(0.0, 1e6)),
     Spec(
-        "input.z_offset", 0.0,
+        Z_OFFSET, 0.0,
         "Metres added to z before detection and subtracted from the boxes after. Set it where the"
         " sensor is mounted higher or lower than in training: its height above the ground - 1.73"
-        " m, for the weights that ship.",
-        limits=(-10.0, 10.0),
+        " m, for the weights that ship. auto: measured once, from the ground in the first"
+        f" {CLOUDS} clouds, which are answered with no boxes.",
+        limits=(-LARGEST_M, LARGEST_M), words=(AUTO,),
     ),
     Spec(
         "input.max_points", 2_000_000,
@@ -188,6 +197,11 @@ _POSTPROCESS = (
 )  # fmt: skip
 
 _OUTPUT = (
+    Spec(
+        "output.message", "vision_msgs", "Messages of the boxes. vision_msgs: on detections;"
+        " autoware: autoware_perception_msgs/DetectedObjects on ~/objects, needs that package;"
+        " both.", at_configure=True, choices=MESSAGES,
+    ),
     Spec(
         "output.frame_id", "", "Frame of the published boxes, by tf2 at the cloud's stamp; empty:"
         " the cloud's own.", at_configure=True,

@@ -18,7 +18,7 @@ from pd_ros.recordings.cloud_files import read_cloud
 from training.config.run import SourceConfig
 from training.evaluate.scoring import score_source
 from training.simulate.frames import simulate_frame
-from training.simulate.lidar.sensor import HDL_64E
+from training.simulate.lidar.sensor_files import load_rig
 
 CPU = torch.device("cpu")
 needs_bf16 = pytest.mark.skipif(not has_bf16(CPU), reason="this CPU does not multiply in bf16")
@@ -63,9 +63,9 @@ def plain_car_ap(path, folder):
 @cache
 def points_of(sweep):
     """Of a file, or of the simulated scene of that number."""
-    real = isinstance(sweep, Path)
-    points = read_cloud(sweep, 1.0).points if real else simulate_frame(sweep, HDL_64E).points
-    return torch.from_numpy(points)
+    if isinstance(sweep, Path):
+        return torch.from_numpy(read_cloud(sweep, 1.0).points)
+    return torch.from_numpy(simulate_frame(sweep, load_rig("hdl64e")).points)
 
 
 def both_ways(path, sweeps, precision, backend):

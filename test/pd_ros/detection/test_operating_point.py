@@ -19,6 +19,8 @@ from pd_ros.detection.operating_point import (
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.score_calibration import KEY as SCALING_KEY
 from pd_ros.detection.score_calibration import read_scaling
+from pd_ros.evaluation.operating.expected_errors import KEY as ERRORS_KEY
+from pd_ros.evaluation.operating.expected_errors import read_box_errors
 from pd_ros.replay.labelled_detector import NamedDetector
 from training.evaluate.__main__ import main as evaluate
 from training.train import main as train
@@ -73,6 +75,8 @@ def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None
     assert point is not None and point.data == "frames"
     scaling = read_scaling(load_checkpoint(path).training, "run")
     assert scaling is not None and scaling.data == "frames"
+    measured = read_box_errors(load_checkpoint(path).training, "run")
+    assert measured is not None and measured.data == "frames"
     log = json.loads((tmp_path / "out/log.jsonl").read_text().splitlines()[-1])
     assert point.classes["car"].threshold == pytest.approx(log["frames/car/threshold"], abs=1e-3)
     assert "frames/car/ghosts_per_frame" in log and "frames/car/3d_0.7" in log
@@ -88,7 +92,7 @@ def test_a_run_chooses_and_keeps_it_and_evaluation_replaces_it(tmp_path) -> None
     assert {path.name for path in pictures.iterdir()} >= {"car.png"}
     kept = read_operating_point(load_checkpoint(path).training, "run")
     assert kept is not None and kept.classes["car"].threshold == 0.25
-    assert SCALING_KEY in load_checkpoint(path).training
+    assert {SCALING_KEY, ERRORS_KEY} <= load_checkpoint(path).training.keys()
     table = json.loads((tmp_path / "a.json").read_text())
     assert table["operating_point"]["car"]["all"]["threshold"] == 0.25
     assert {"strict", "loose", "reliability", "norm_gap"} <= table.keys()

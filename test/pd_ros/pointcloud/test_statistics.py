@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from street import street
 
-from pd_ros.pointcloud.statistics import ground_height, measure_cloud
+from pd_ros.pointcloud.ground import ground_height
+from pd_ros.pointcloud.statistics import measure_cloud
 from pd_ros.recordings.cloud_files import read_cloud
 
 RANGE_M = (-50.0, -40.0, -4.0, 50.0, 40.0, 2.0)

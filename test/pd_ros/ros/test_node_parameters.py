@@ -6,9 +6,12 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 pytest.importorskip("vision_msgs.msg", reason="vision_msgs is not installed: see packaging/")
 
-from live_node import cloud
+from live_node import cloud, values_of
 from node_here import POINTS, active, node_here, set_parameter
 from rclpy.parameter import Parameter
+from street import street
+
+from pd_ros.pointcloud.z_offset import CLOUDS
 
 
 def test_parameters_change_what_the_next_cloud_gives(node) -> None:
@@ -33,6 +36,33 @@ def test_z_offset_moves_points_and_boxes_back(node) -> None:
     assert len(plain) == len(lower) > 0
     heights = [[d.bbox.center.position.z for d in found] for found in (plain, lower)]
     np.testing.assert_allclose(np.subtract(*heights), 0.5, atol=1e-3)
+
+
+def test_an_offset_that_is_measured_is_said_and_used(checkpoint) -> None:
+    """A sensor half a metre too high; after cleanup and configure it is measured anew."""
+    with node_here(checkpoint, "input.z_offset:=auto") as node:
+        with active(node) as client:
+            for stamp in range(1, CLOUDS + 1):
+                assert not client.ask(cloud(street(-2.23, seed=stamp), stamp)).detections
+            client.send(cloud(street(-2.23), 98))
+            client.wait(lambda: any("auto: ground at -2.2" in text for text in offsets(client)))
+            seen = client.ask(cloud(street(-2.23), 99)).detections
+            set_parameter(node, "input.z_offset", 0.5)
+            given = client.ask(cloud(street(-2.23), 100)).detections
+            assert len(seen) > 0
+            heights = [[d.bbox.center.position.z for d in found] for found in (seen, given)]
+            np.testing.assert_allclose(np.mean(heights[0]), np.mean(heights[1]), atol=0.1)
+            set_parameter(node, "input.z_offset", "auto")
+            assert not client.ask(cloud(street(-1.2), 101)).detections
+        node.trigger_deactivate()
+        node.trigger_cleanup()
+        node.trigger_configure()
+        assert node.engine.pipeline.auto_offset(node.engine.settings).clouds == 0
+
+
+def offsets(client) -> list[str]:
+    """What was said of the offset so far."""
+    return [values_of(status).get("input.z_offset", "") for status in client.of("content")]
 
 
 def test_old_clouds_are_rejected_where_the_site_says_so(node) -> None:

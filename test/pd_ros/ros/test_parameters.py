@@ -60,7 +60,9 @@ def make_node(context):
         node.destroy_node()
 
 
-PLAIN = default_settings(score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"))
+PLAIN = default_settings(
+    score_thresholds=((0.3,), (0.3,)), names=("car", "pedestrian"), autoware_labels=(1, 7)
+)
 
 
 def change(node, **values):
@@ -92,6 +94,7 @@ def test_settings_are_those_of_the_node_in_the_classes_order(make_node) -> None:
     expected = default_settings(
         decoding=DecodeOptions(scale=0.5),
         names=("car", "pedestrian"),
+        autoware_labels=(1, 7),
         score_thresholds=((0.6,), (0.3,)),
         markers=False,
     )
@@ -120,6 +123,9 @@ REFUSED = [
     ("input.z_offset", 10.5, "out of range"),
     ("input.z_offset", float("nan"), None),
     ("input.z_offset", 1, "Wrong parameter type"),
+    ("input.z_offset", "Auto", "expected a number, such as 0.5, or auto, got 'Auto'"),
+    ("input.z_offset", True, "Wrong parameter type"),
+    ("input.z_offset", [0.5], "Wrong parameter type"),
     ("input.intensity.scale", -1.0, "out of range"),
     ("input.intensity.scale", float("inf"), None),
     (DEFAULT, -0.1, "expected -1 or 0 to 1, got -0.1"),
@@ -136,6 +142,7 @@ REFUSED = [
     ("postprocess.max_detections", 0, "out of range"),
     ("postprocess.max_detections", 3.0, "Wrong parameter type"),
     ("output.markers", "yes", "Wrong parameter type"),
+    ("output.message", "both", "read-only"),
     ("diagnostics.period", 0.5, "read-only"),
     ("roi.range", [1.0], "expected 6 numbers"),
     ("roi.range", [0] * 6, "Wrong parameter type"),
@@ -171,6 +178,7 @@ def test_all_of_a_change_is_refused_for_one_bad_value(make_node) -> None:
     [
         ("input.reliability", "sometimes", "expected one of auto, best_effort, reliable, got 'so"),
         ("input.intensity.mode", "raw", "expected one of auto, scale, constant, zero, got 'raw'"),
+        ("output.message", "json", "expected one of vision_msgs, autoware, both, got 'json'"),
         ("input.z_offset", float("nan"), "expected finite numbers, got nan"),
         ("input.intensity.scale", float("-inf"), "expected finite numbers, got -inf"),
         (CAR, -0.001, "expected -1 (the default threshold) or 0 to 1"),

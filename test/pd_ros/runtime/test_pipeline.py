@@ -8,6 +8,7 @@ import pytest
 import torch
 from default_settings import default_settings, default_startup
 from small_model import small_config
+from street import street
 
 from pd_ros.detection.bev.voxelize import inside_range
 from pd_ros.detection.boxes import points_in_boxes
@@ -16,7 +17,9 @@ from pd_ros.detection.families import build_model
 from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.types import Clipped, Detections, InferenceResult
 from pd_ros.pointcloud.cdr import CloudHeader, CloudMessage, Stamp
+from pd_ros.pointcloud.ground import ground_height
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
+from pd_ros.pointcloud.z_offset import CLOUDS
 from pd_ros.runtime.model_loading import CheckpointFile, load_detector, model_sweeps
 from pd_ros.runtime.pipeline import DetectionPipeline
 from pd_ros.runtime.placed_boxes import count_points
@@ -333,3 +336,70 @@ def test_a_replaced_checkpoint_is_noticed(checkpoint, tmp_path) -> None:
     assert file.state() == "replaced"
     path.unlink()
     assert file.state() == "gone"
+
+
+def grounds(made: DetectionPipeline) -> list[float | None]:
+    """Return the ground of each cloud that the model saw."""
+    return [ground_height(points) for points in made.predictor.seen]
+
+
+AUTO = dataclasses.replace(ALL, z_offset_m=None)
+
+
+def test_an_offset_that_is_measured_holds_from_the_cloud_after(checkpoint) -> None:
+    """Five clouds are answered with nothing; then the model sees the ground of its training."""
+    made = pipeline(checkpoint)
+    fixed = pipeline(checkpoint)
+    for number in range(CLOUDS):
+        assert made(message(street(-2.23, seed=number)), AUTO).detections.scores.shape == (0,)
+    assert made.predictor.seen == []
+    points = street(-2.23, seed=99)
+    found = made(message(points), AUTO).detections
+    assert grounds(made) == [pytest.approx(-1.73, abs=0.05)]
+    offset_m = made.auto_offset(AUTO).offset_m
+    plain = fixed(message(points), dataclasses.replace(ALL, z_offset_m=offset_m)).detections
+    assert len(found.scores) > 0
+    torch.testing.assert_close(found.boxes, plain.boxes)
+
+
+def test_the_ground_is_measured_in_the_models_frame(checkpoint) -> None:
+    """A sensor 1 m above the base: its ground at -1.2 is at -0.2 there."""
+    buffer = Buffer({("base", "lidar"): rigid((0, 0, 1), STILL)})
+    made = pipeline(checkpoint, buffer, sensor_frame="base")
+    for number in range(CLOUDS + 1):
+        made(message(street(-1.2, seed=number)), AUTO)
+    assert made.auto_offset(AUTO).offset_m == pytest.approx(-1.53, abs=0.05)
+    assert grounds(made) == [pytest.approx(-1.73, abs=0.05)]
+
+
+def test_clouds_without_ground_are_seen_as_they_are(checkpoint) -> None:
+    made = pipeline(checkpoint)
+    for number in range(CLOUDS + 1):
+        made(message(stamp_s=1.0 + number), AUTO)
+    assert not made.auto_offset(AUTO).found
+    np.testing.assert_array_equal(made.predictor.seen[0], POINTS)
+
+
+def test_a_number_in_between_has_it_measured_anew(checkpoint) -> None:
+    made = pipeline(checkpoint)
+    for number in range(CLOUDS):
+        made(message(street(-2.23, seed=number)), AUTO)
+    made(message(street(-2.23)), ALL)
+    assert made.auto_offset(ALL) is None
+    assert grounds(made) == [pytest.approx(-2.23, abs=0.05)]
+    for number in range(CLOUDS + 1):
+        made(message(street(-1.03, seed=number)), AUTO)
+    assert grounds(made)[1:] == [pytest.approx(-1.73, abs=0.05)]
+
+
+def test_what_was_settled_is_told_once(checkpoint) -> None:
+    startup = default_startup(checkpoint)
+    told: list[str] = []
+    made = DetectionPipeline(
+        load_detector(startup), startup, None, Statistics(), lambda *_: None,
+        lambda offset: told.append(offset.text),
+    )  # fmt: skip
+    for number in range(CLOUDS + 2):
+        made(message(street(-2.23, seed=number)), AUTO)
+    (text,) = told
+    assert text.startswith("0.5")

@@ -88,3 +88,16 @@ def test_a_student_with_anchors_learns_the_teachers_boxes() -> None:
         room.batch, room.outputs().teacher._replace(heatmap=torch.full((2, 8, 16, 16), 0.5))
     )
     assert len(batch.targets.sample) > len(room.batch.targets.sample)
+
+
+@pytest.mark.parametrize("variant", ["released", "safe"])
+def test_of_the_anchors_around_an_object_one_box_becomes_a_label(variant) -> None:
+    """Two neighbours that say the same box, and one far away: two objects, not three."""
+    room = narrow_and_wide(head=ANCHORS)
+    taught = room.outputs().teacher
+    logits, box = torch.full_like(taught.heatmap, -9.0), torch.zeros_like(taught.box)
+    logits[0, 0, 3, 2], logits[0, 0, 3, 3], logits[0, 0, 12, 12] = 3.0, 2.0, 1.0
+    box[0, 0, 3, 3] = -1 / (3**2 + 2**2) ** 0.5  # x back by one cell, in diagonals of the anchor
+    found = TeacherLabels(LabelConfig(variant=variant), room.pair, 0)
+    labels = found._decode(taught._replace(heatmap=logits, box=box))[0]
+    assert len(labels.boxes) == 2

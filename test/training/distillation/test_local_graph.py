@@ -2,9 +2,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_distill_batch import narrow_and_wide
 
 from training.config.point import LocalConfig
-from training.distillation.feature.local import LocalComparison, local_loss
+from training.distillation.feature.local import LocalComparison, PillarLocal, local_loss
 from training.distillation.feature.local_graph import (
     GraphConvolution,
     build_graph,
@@ -13,6 +14,7 @@ from training.distillation.feature.local_graph import (
     node_weights,
 )
 from training.distillation.maps import match_cells, to_table
+from training.distillation.method import DistillBatch
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12), st.integers(1, 12))
@@ -139,6 +141,40 @@ def test_points_go_through_the_same_block() -> None:
     loss = compare((student.flatten(0, 1), teacher.flatten(0, 1)), pool=True)
     loss.backward()
     assert student.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("layer", ["learnt", "frozen"])
+def test_which_graph_layers_learn(layer) -> None:
+    block = LocalComparison(LocalConfig(width=4, teacher_layer=layer), 5, 5)
+    tables = torch.rand(20, 5), torch.rand(20, 5)
+    block(*tables, torch.rand(20), torch.zeros(20, dtype=torch.int64)).backward()
+    assert block.student.linear.weight.grad.abs().sum() > 0
+    assert (block.teacher.linear.weight.grad is not None) == (layer == "learnt")
+    assert (block.teacher.norm.weight.grad is not None) == (layer == "learnt")
+
+
+@pytest.mark.parametrize("counted", ["held", "arrived"])
+def test_full_pillars_tie_unless_all_their_points_count(counted) -> None:
+    """Both scenes' fullest pillar gets all the weight, if what it has no room for counts."""
+    room = narrow_and_wide()
+    seen = room.batch.teacher
+    crowded = torch.ones_like(seen.arrived)
+    crowded[0] = 1000
+    batch = room.batch._replace(
+        teacher=seen._replace(counts=torch.ones_like(seen.counts), arrived=crowded)
+    )
+    local = PillarLocal(LocalConfig(nodes=8, neighbours=2, width=4, counted=counted), room.pair)
+    given = []
+    compare = local.comparison.forward
+    local.comparison.forward = lambda *tables: given.append(tables[2]) or compare(*tables)
+    said = room.outputs()
+    local(DistillBatch(said.student, said.teacher, batch))
+    assert (given[0].max() > given[0].min()) == (counted == "arrived")
+
+
+def test_only_pillars_count_points() -> None:
+    with pytest.raises(ValueError, match="arrived counts points of pillars, tap is neck"):
+        LocalConfig(tap="neck", counted="arrived")
 
 
 def test_nothing_to_compare_is_no_loss() -> None:

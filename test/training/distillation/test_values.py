@@ -69,6 +69,22 @@ def test_regression_at_the_objects_cell() -> None:
     assert Regression(RegressionConfig(code_weights=weights))(both).item() == pytest.approx(14)
 
 
+@pytest.mark.parametrize(("cells", "loss"), [("centres", 8.0), ("learnt", (8 + 0.5 * 80) / 1.5)])
+def test_regression_around_the_objects_cell(cells, loss) -> None:
+    """The neighbour of half the weight is wrong by 10; the paper's centres do not ask it."""
+    student = EMPTY.clone()
+    student[0, :, 3, 4], student[0, :, 3, 5] = 1.0, 10.0
+    near = peak(3, 4)
+    near = near._replace(
+        sample=torch.zeros(2, dtype=torch.int64),
+        cell=torch.tensor([52, 53]),
+        box=near.box.repeat(2, 1),
+        weight=torch.tensor([1.0, 0.5]),
+    )
+    both = outputs({"box": student}, {"box": EMPTY}, near)
+    assert Regression(RegressionConfig(cells=cells))(both).item() == pytest.approx(loss)
+
+
 def anchor_targets() -> AnchorTargets:
     """Scene 0: an anchor of cell 5 learns an object, one of cell 7 does not count."""
     label = torch.full((2, 16 * 16 * 4), BACKGROUND, dtype=torch.int8)

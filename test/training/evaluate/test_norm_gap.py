@@ -5,10 +5,10 @@ from small_run import write_run
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import load_config
+from training.batches.norm import norms
 from training.config.run import SourceConfig, TrainConfig
 from training.distributed import World
 from training.evaluate.norm_gap import format_norm_gap, measure_norm_gap
-from training.norm import norms
 from training.train import train
 
 CPU = torch.device("cpu")

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.optim import AdamW
 
 from pd_ros.detection.config.base import load_config
@@ -93,3 +95,15 @@ def test_a_schedule_by_steps_goes_on_where_it_stopped(tmp_path) -> None:
 def test_steps_without_a_warm_up_start_at_the_full_rate() -> None:
     steps = StepsConfig(at_epochs=(1,), factor=0.5)
     assert [rate_by_steps(step, steps, 2) for step in range(4)] == [1, 1, 0.5, 0.5]
+
+
+@given(st.integers(1, 12), st.integers(1, 4), st.sampled_from([0.1, 0.2, 0.25, 0.4, 0.5]))
+def test_however_short_a_run_is_it_ends_at_the_lowest_rate(steps, epochs, warm_up) -> None:
+    """Ten steps with a tenth of them to warm up: the rise has no length."""
+    config = ScheduleConfig(
+        epochs=epochs, frames_per_epoch=2, batch_size=2, learning_rate=0.01, warm_up=warm_up
+    )
+    rates = [rate for rate, _ in run(config, steps)]
+    assert all(0 < rate <= 0.0101 for rate in rates)
+    if len(rates) > 3:
+        assert rates[-1] == min(rates)

@@ -1,22 +1,23 @@
 import numpy as np
 import pytest
+from small_sensor import small_rig
 
 from training.simulate.bodies.mesh import Material
 from training.simulate.drive import simulate_drive
 from training.simulate.lidar.observe import SimulatedFrame
-from training.simulate.lidar.sensor import Sensor
+from training.simulate.lidar.rig import Rig
 from training.simulate.world.terrain import Terrain
 
 
 @pytest.fixture(scope="session")
-def coarse() -> Sensor:
+def coarse() -> Rig:
     """A sensor of a thirtieth of the rays of a real one."""
     elevations = tuple(np.linspace(-20.0, 2.0, 12).tolist())
-    return Sensor("coarse", elevations, 360, 1.0, 100.0, 0.02)
+    return small_rig(elevations, 360)
 
 
 @pytest.fixture(scope="session")
-def drive(coarse: Sensor) -> list[SimulatedFrame]:
+def drive(coarse: Rig) -> list[SimulatedFrame]:
     """A drive of 1.2 s, seed 5."""
     return list(simulate_drive(5, coarse, 1.2))
 

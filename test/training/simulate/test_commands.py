@@ -4,7 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
 
+from pd_ros.recordings.typestore import jazzy_typestore
 from training.simulate.__main__ import main
 
 
@@ -40,7 +42,6 @@ def test_a_recording_that_is_there_is_not_overwritten(tmp_path, caplog) -> None:
         ([], "required: verb"),
         (["film"], "invalid choice: 'film'"),
         (["frames"], "required: --out"),
-        (["frames", "--out", "x", "--sensor", "sonar"], "invalid choice: 'sonar'"),
         (["frames", "--out", "x", "--count", "many"], "invalid int value: 'many'"),
     ],
 )
@@ -71,3 +72,52 @@ def test_help_shows_an_example() -> None:
     command = [sys.executable, "-m", "training.simulate", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "example: python -m training.simulate frames --out data/sim/train" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--sensor", "vlp-16"], "unknown sensor 'vlp-16': did you mean vlp16?"),
+        (["--sensor", "no/such.yaml"], "no/such.yaml: cannot be read"),
+        (["--height", "0.1"], "expected a height of 0.2 to 6 m above the ground, got 0.10"),
+        (["--height", "1", "2", "3"], "--height: expected one value, or the ends of a range"),
+        (["--height", "2", "1"], "height_m: expected the lower end first, got 2, 1"),
+        (["--pitch", "50"], "pitch_deg.0: Input should be less than or equal to 30"),
+        (["--rate", "0"], "--rate: expected a rate over 0 and up to 100 Hz, got 0"),
+    ],
+)
+def test_sensors_and_mountings_that_cannot_be_are_refused(
+    tmp_path, caplog, arguments, message
+) -> None:
+    out = tmp_path / "scene.png"
+    assert main(["picture", "--out", str(out), *arguments]) == 2
+    assert message in caplog.records[-1].message
+    assert not out.exists()
+
+
+def test_a_mixture_and_a_sensor_are_refused(tmp_path, caplog) -> None:
+    mixture = tmp_path / "mixture.yaml"
+    mixture.write_text("parts: [{sensor: vlp16, share: 1}]\n")
+    arguments = ["frames", "--mixture", str(mixture), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--height", "0.8"]) == 2
+    assert "expected sensors and mountings in the file alone" in caplog.text
+
+
+def test_a_mixture_is_written_by_the_command(tmp_path) -> None:
+    mixture = tmp_path / "mixture.yaml"
+    mixture.write_text("parts: [{sensor: vlp16, share: 1, height_m: [0.5, 1.0]}]\n")
+    out = tmp_path / "out"
+    assert main(["frames", "--mixture", str(mixture), "--out", str(out), "--count", "1"]) == 0
+    with np.load(out / "000000.npz") as file:
+        assert len(file["points"]) > 5_000
+
+
+def test_a_drive_of_a_low_sensor_at_its_own_rate_is_written(tmp_path) -> None:
+    out = tmp_path / "drive.mcap"
+    options = ["--sensor", "mid360", "--height", "0.6", "--rate", "20", "--seconds", "0.1"]
+    assert main(["drive", "--out", str(out), *options]) == 0
+    with AnyReader([out], default_typestore=jazzy_typestore()) as reader:
+        stamps = [
+            stamp for connection, stamp, _ in reader.messages() if "points" in connection.topic
+        ]
+    assert np.diff(stamps).tolist() == [50_000_000]

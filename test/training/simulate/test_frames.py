@@ -7,7 +7,8 @@ from training.datasets.npz import read_frame
 from training.simulate import frames as module
 from training.simulate.frames import simulate_frame, write_frame, write_frames
 from training.simulate.lidar.observe import SimulatedFrame
-from training.simulate.lidar.sensor import VLP_16
+from training.simulate.lidar.sensor_files import load_rig
+from training.simulate.mixture import Part
 
 NUMBER = {"car": 0, "pedestrian": 1, "cyclist": 2, "van": -1, "truck": -1, "bus": -1}
 NUMBER |= dict.fromkeys(("trailer", "bicycle", "motorcycle"), -1)
@@ -15,7 +16,7 @@ NUMBER |= dict.fromkeys(("trailer", "bicycle", "motorcycle"), -1)
 
 @pytest.fixture(scope="module")
 def sweeps(coarse) -> list[SimulatedFrame]:
-    return [simulate_frame(seed, VLP_16) for seed in range(3)] + [
+    return [simulate_frame(seed, load_rig("vlp16")) for seed in range(3)] + [
         simulate_frame(seed, coarse) for seed in range(3, 8)
     ]
 
@@ -66,20 +67,22 @@ def test_undersides_lie_near_the_ground_points(sweeps) -> None:
 
 
 def test_points_lie_on_the_beams_that_they_name(sweeps, coarse) -> None:
-    for sweep, sensor in ((sweeps[0], VLP_16), (sweeps[3], coarse)):
+    for sweep, rig in ((sweeps[0], load_rig("vlp16")), (sweeps[3], coarse)):
+        sensor = rig.sensors[0].sensor
+        scan, (shortest, longest) = sensor.scan, sensor.range_m
         xyz = sweep.points[:, :3].astype(float)
         distance = np.linalg.norm(xyz, axis=1)
         sure = distance > 3  # millimetres matter close by
         elevation = np.degrees(np.arcsin(xyz[:, 2] / distance))
-        table = np.array(sensor.elevations_deg)[sweep.ring]
+        table = np.array(scan.elevations)[sweep.ring]
         np.testing.assert_allclose(elevation[sure], table[sure], atol=0.03)
-        step = np.round(sweep.time_s / 0.1 * sensor.azimuth_steps)
-        azimuth = np.pi - step * 2 * np.pi / sensor.azimuth_steps
+        step = np.round(sweep.time_s / 0.1 * scan.firings_per_turn)
+        azimuth = np.pi - step * 2 * np.pi / scan.firings_per_turn
         turn = np.arctan2(xyz[:, 1], xyz[:, 0]) - azimuth
         assert np.abs(np.sin(turn[sure])).max() < 5e-4 and (np.cos(turn) > 0).all()
         assert sweep.time_s.min() >= 0 and sweep.time_s.max() < 0.1
-        assert sensor.min_range_m - 0.01 < distance.min()
-        assert distance.max() < sensor.max_range_m + 0.01
+        assert shortest - 0.01 < distance.min()
+        assert distance.max() < longest + 0.01
 
 
 def test_types_and_ranges(sweeps) -> None:
@@ -132,7 +135,7 @@ def test_write_frames_goes_on_where_it_was_ended(tmp_path: Path, coarse) -> None
     out.mkdir(parents=True)
     mine = out / "000001.npz"
     mine.write_bytes(b"stays")
-    write_frames(out, 3, 7, coarse)
+    write_frames(out, 3, 7, [Part(coarse)])
     assert mine.read_bytes() == b"stays"
     assert sorted(path.name for path in out.iterdir()) == [f"00000{i}.npz" for i in range(3)]
     with np.load(out / "000002.npz") as file:
@@ -142,5 +145,5 @@ def test_write_frames_goes_on_where_it_was_ended(tmp_path: Path, coarse) -> None
 @pytest.mark.parametrize(("count", "workers"), [(0, 1), (-3, 1), (5, 0)])
 def test_no_frames_and_no_workers_are_refused(tmp_path, coarse, count, workers) -> None:
     with pytest.raises(ValueError, match=f"at least 1, got {count} and {workers}"):
-        write_frames(tmp_path / "out", count, 1, coarse, workers)
+        write_frames(tmp_path / "out", count, 1, [Part(coarse)], workers)
     assert not (tmp_path / "out").exists()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from pd_ros.detection.types import PillarBatch
 from training.config.point import LocalConfig
 from training.distillation.feature.local_graph import GraphConvolution, build_graph, node_weights
 from training.distillation.maps import (
@@ -40,13 +41,14 @@ class LocalComparison(nn.Module):
         self.pool = pool
         self.student = GraphConvolution(student, config.width)
         self.teacher = GraphConvolution(teacher, config.width)
+        self.teacher.requires_grad_(config.teacher_layer == "learnt")
 
     def forward(
         self, student: Tensor, teacher: Tensor, importance: Tensor, scene: Tensor
     ) -> Tensor:
         """Loss of tables ``[T, C]``, ``[T, C']`` with importance and scene ``[T]``; 0 of no rows.
 
-        Neighbours are the teacher's, of both. Both graph convolutions learn.
+        Neighbours are the teacher's, of both.
         """
         config = self.config
         graph = build_graph(teacher, importance, scene, config.nodes, config.neighbours)
@@ -80,19 +82,23 @@ class PillarLocal(DistillLoss):
     def __init__(self, config: LocalConfig, pair: BevPair) -> None:
         super().__init__()
         self._mixed = config.batch_mixing == "released"
+        self._all = config.counted == "arrived"
         self.comparison = LocalComparison(
             config, pillar_width(pair.student), pillar_width(pair.teacher)
         )
 
     def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss over the pillars that both networks have."""
-        assert outputs.batch.teacher is not None
+        seen = outputs.batch.teacher
+        assert isinstance(seen, PillarBatch)
+        counts = seen.arrived if self._all else seen.counts
+        assert counts is not None
         mine, theirs = match_cells(outputs.student.pillar_cells, outputs.teacher.pillar_cells)
         scene = outputs.teacher.pillar_cells[theirs, 0]
         loss: Tensor = self.comparison(
             outputs.student.pillar_features[mine].float(),
             outputs.teacher.pillar_features[theirs].float(),
-            outputs.batch.teacher.counts[theirs].float(),
+            counts[theirs].float(),
             torch.zeros_like(scene) if self._mixed else scene,
         )
         return loss

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.types import PillarBatch
-from training.norm import norms
+from training.batches.norm import norms
 
 # Weight of a cell in which the teacher sees nothing, beside 1 where it is certain: there are a
 # hundred such cells for each one with an object.

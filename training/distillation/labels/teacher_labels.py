@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.boxes import iou_3d
+from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput, Detections
 from training.batches.collate import Batch, move_targets
 from training.config.sparse import LabelConfig
 from training.datasets.frame import Labels
 from training.distillation.decoding import BoxDecoder
 from training.distillation.method import ConfigPair, MethodUse
-from training.objectives.families import make_target_assigner
+from training.objectives.families import make_target_assigner, many_boxes_an_object
 
 
 def known_classes(use: MethodUse[LabelConfig, ConfigPair]) -> Iterator[str]:
@@ -22,6 +23,15 @@ def known_classes(use: MethodUse[LabelConfig, ConfigPair]) -> Iterator[str]:
         yield f"labels: {unknown} are none of the classes {list(classes)}"
 
 
+def _nms_iou(config: LabelConfig, teacher: AnyModelConfig) -> float | None:
+    """Overlap above which boxes are suppressed; 1: none is, None: the teacher's own rule.
+
+    SparseKD's released code takes a center head's boxes as they are decoded, and an anchor head's,
+    of which many stand around each object, after suppression.
+    """
+    return 1.0 if config.variant == "released" and not many_boxes_an_object(teacher) else None
+
+
 class TeacherLabels:
     """Label KD (see ``LabelConfig``): boxes of the teacher are learnt as if they were true."""
 
@@ -29,7 +39,7 @@ class TeacherLabels:
         self._config = config
         self._classes = pair.student.classes
         self._released = config.variant == "released"
-        self._decode = BoxDecoder(pair.teacher, 1.0 if self._released else None)
+        self._decode = BoxDecoder(pair.teacher, _nms_iou(config, pair.teacher))
         self._targets = make_target_assigner(pair.student, box_radius, shared_cells=self._released)
 
     def __call__(self, batch: Batch, taught: AnyOutput) -> Batch:

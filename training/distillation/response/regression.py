@@ -11,7 +11,7 @@ from training.objectives.center_targets import Targets
 
 
 class Regression(DistillLoss):
-    """L1 of the two box maps in the cells that learn a box."""
+    """L1 of the two box maps in the cells of the objects' centres, or in all that learn a box."""
 
     reads = ("box",)
     requires = (two_center_heads, same_boxes, same_map_sizes)
@@ -19,6 +19,7 @@ class Regression(DistillLoss):
     def __init__(self, config: RegressionConfig) -> None:
         super().__init__()
         self.code_weights = config.code_weights
+        self._centres = config.cells == "centres"
 
     def forward(self, outputs: DistillBatch) -> Tensor:
         """Loss of a batch; maps of the same size."""
@@ -28,4 +29,7 @@ class Regression(DistillLoss):
         learnt = rows_at(outputs.student.box, targets.sample, targets.cell)
         taught = rows_at(outputs.teacher.box, targets.sample, targets.cell)
         error = (learnt - taught).abs() * learnt.new_tensor(self.code_weights)
-        return weighted_mean(error.sum(dim=1), targets.weight)
+        weight = targets.weight
+        if self._centres:  # cells around them weigh less
+            weight = (weight == 1).to(weight.dtype)
+        return weighted_mean(error.sum(dim=1), weight)

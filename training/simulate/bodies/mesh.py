@@ -59,12 +59,17 @@ def shift(mesh: Mesh, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> Mesh:
     return mesh._replace(triangles=mesh.triangles + np.array([x, y, z]))
 
 
+def _all_of(material: Material, count: int) -> NDArray[np.int64]:
+    # a plain number: numpy asks an enumeration for attributes that it does not have
+    return np.full(count, int(material), dtype=np.int64)
+
+
 def block(x: Sequence[float], y: Sequence[float], z: Sequence[float], material: Material) -> Mesh:
     """Axis-aligned block between two bounds along each axis."""
     low = np.array((x[0], y[0], z[0]))
     high = np.array((x[1], y[1], z[1]))
-    triangles = (1 - _UNIT_CUBE) * low + _UNIT_CUBE * high
-    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
+    triangles = _CUBE_FROM_ABOVE * low + _UNIT_CUBE * high
+    return Mesh(triangles, _all_of(material, len(triangles)))
 
 
 def prism(
@@ -82,19 +87,25 @@ def prism(
     side = np.array(profile)
     low, high = side[:, 1].min(), side[:, 1].max()
     share = (side[:, 1] - low) / (high - low)
-    faces = []
-    for end in (0, 1):
-        y = y_bottom[end] + share * (y_top[end] - y_bottom[end])
-        faces.append(np.column_stack((side[:, 0], y, side[:, 1])))
-    right, left = faces
     count = len(side)
-    ends = [ring[[0, i, i + 1]] for ring in (right, left) for i in range(1, count - 1)]
+    corners = np.empty((2, count, 3))  # right, left
+    corners[..., 0], corners[..., 2] = side[:, 0], side[:, 1]
+    for end in (0, 1):
+        corners[end, :, 1] = y_bottom[end] + share * (y_top[end] - y_bottom[end])
+    material_of = _all_of(material, 4 * count - 4)
+    material_of[: 2 * (count - 2)] = material if sides is None else sides
+    return Mesh(corners.reshape(-1, 3)[_prism_faces(count)], material_of)
+
+
+@cache
+def _prism_faces(count: int) -> NDArray[np.int64]:
+    """Corners ``[T, 3]`` of a prism's triangles: both ends, then the hull between them."""
+    ends = [(end, end + i, end + i + 1) for end in (0, count) for i in range(1, count - 1)]
     hull = []
     for i in range(count):
         j = (i + 1) % count
-        hull += [np.array([right[i], right[j], left[j]]), np.array([right[i], left[j], left[i]])]
-    kinds = [sides if sides is not None else material] * len(ends) + [material] * len(hull)
-    return Mesh(np.array(ends + hull), np.array(kinds, dtype=np.int64))
+        hull += [(i, j, count + j), (i, count + j, count + i)]
+    return np.array(ends + hull)
 
 
 def cylinder(radius: float, bottom: float, top: float, material: Material, edges: int = 8) -> Mesh:
@@ -102,7 +113,7 @@ def cylinder(radius: float, bottom: float, top: float, material: Material, edges
     unit = _unit_cylinder(edges)
     triangles = unit * radius
     triangles[..., 2] = (1 - unit[..., 2]) * bottom + unit[..., 2] * top
-    return Mesh(triangles, np.full(len(triangles), material, dtype=np.int64))
+    return Mesh(triangles, _all_of(material, len(triangles)))
 
 
 @cache
@@ -127,3 +138,4 @@ def lying(mesh: Mesh) -> Mesh:
 
 
 _UNIT_CUBE = prism([(0, 0), (1, 0), (1, 1), (0, 1)], (0, 1), (0, 1), Material.METAL).triangles
+_CUBE_FROM_ABOVE = 1 - _UNIT_CUBE

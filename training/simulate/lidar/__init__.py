@@ -1,5 +1,5 @@
-"""Observe a street with a spinning LiDAR: beams, surfaces that they meet, returns.
+"""Observe a street with LiDARs: beams, surfaces that they meet, returns.
 
-A street, a time and a sensor enter ``observe.py``; points with intensity and the boxes that are
-seen leave, in the sensor's frame. Read ``observe.py``, then ``sensor.py`` and ``receive.py``.
+A street, a time and a rig of sensors enter ``observe.py``; points with intensity and the boxes
+that are seen leave, in the rig's frame. Read ``observe.py``, ``sensor.py``, then ``receive.py``.
 """

@@ -1,6 +1,7 @@
 """Model the receiver of a LiDAR: from the surfaces that its pulses meet to returns.
 
-Chosen to look like a Velodyne HDL-64E on a vehicle: its intensity is corrected for distance and
+Chosen to look like a Velodyne HDL-64E on a vehicle, from which others differ by how far they see
+dark surfaces and by a factor on all intensities: its intensity is corrected for distance and
 angle until the pulse is faint, so roads keep their brightness up to some 25 m and then fade to
 zero; the paint of cars mirrors most of a pulse away and is reported with intensity zero. Its beams
 differ in gain, streets in the brightness of their surfaces (``Look``). Leaves and grass answer at
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from training.simulate.bodies.mesh import Float64, Material
 from training.simulate.lidar.cast import Hits
+from training.simulate.lidar.scan import MOST_BEAMS
 from training.simulate.lidar.sensor import Sensor
 
 # Intensity that a near surface is reported with: mean, spread. Paint and cloth have their own.
@@ -37,7 +39,7 @@ _BRIGHTNESS = {
 _MEAN, _SPREAD = np.array([_BRIGHTNESS[material] for material in Material]).T
 _FAINT = 8e-5  # strength at which half of the pulses are reported with intensity zero
 _LOST = 1.8e-5  # strength at which half of the pulses are not reported
-_RANDOM_LOSS = 0.004
+_DARK_SEEN_M = 50.0  # of an HDL-64E, to which these strengths belong: seen of what reflects 10 %
 _BLACK = 0.07  # anything darker is reported with intensity zero
 _GLASS_ANSWERS = 0.2
 _GLASS_PASSES = 0.16  # the pulse is answered by a seat or the trim behind the glass
@@ -45,7 +47,6 @@ _CURVATURE_RAD = 0.22  # of bodywork, within what the mesh takes for flat
 _GRASS_M = 0.025
 _LEAVES_M = 0.13  # mean depth that a pulse reaches behind the outermost leaves
 _DEEPEST_M = 0.6
-_MOST_BEAMS = 256
 
 
 class Returns(NamedTuple):
@@ -60,7 +61,7 @@ class Returns(NamedTuple):
 class Look(NamedTuple):
     """How one sensor sees one street's surfaces; the plain look changes nothing."""
 
-    beam_gain: Float64 = np.ones(_MOST_BEAMS)  # [256] factor on what each beam reports
+    beam_gain: Float64 = np.ones(MOST_BEAMS)  # [256] factor on what each beam reports
     surface: Float64 = np.zeros(len(Material))  # [materials] added to their brightness
 
 
@@ -69,7 +70,7 @@ PLAIN_LOOK = Look()
 
 def draw_look(rng: Generator) -> Look:
     """Beams whose calibration differs by a tenth, surfaces darker or brighter than elsewhere."""
-    gain = rng.uniform(0.85, 1.05) * (1 + np.clip(rng.normal(0, 0.12, _MOST_BEAMS), -0.3, 0.3))
+    gain = rng.uniform(0.85, 1.05) * (1 + np.clip(rng.normal(0, 0.12, MOST_BEAMS), -0.3, 0.3))
     surface = rng.normal(0, 0.035, len(Material))
     surface[Material.ROAD] += rng.uniform(-0.11, 0.02)
     return Look(gain, surface)
@@ -79,28 +80,32 @@ def receive(
     hits: Hits,
     material: NDArray[np.int64],
     colour: Float64,
+    ring: NDArray[np.int64],
     sensor: Sensor,
     rng: Generator,
     look: Look = PLAIN_LOOK,
 ) -> Returns:
     """Range noise, lost pulses and intensity.
 
-    ``material`` and ``colour`` (brightness of paint and cloth, in [0, 1]) are given per hit.
+    ``material``, ``colour`` (brightness of paint and cloth, in [0, 1]) and ``ring`` (number of
+    the beam, below 256) are given per hit.
     """
     brightness, lost = _brightness(material, colour, hits.cosine, look, rng)
-    brightness *= look.beam_gain[hits.ray % len(sensor.elevations_deg)]
+    brightness *= look.beam_gain[ring]
     count = len(hits.ray)
     spread = np.exp(rng.normal(0, 0.5, count))
     # A rough surface spreads a pulse, so the angle takes less of it than Lambert's law would.
     strength = np.maximum(brightness, 0.06) * hits.cosine**0.35 / hits.distance_m**2 * spread
+    strength *= (sensor.range_at_10_percent_m / _DARK_SEEN_M) ** 2
     intensity = brightness * np.clip(1.2 * (1 - _FAINT / np.maximum(strength, 1e-12)), 0, 1)
     distance = _distance(hits, material, sensor, rng)
-    reported = ~lost & (strength > _LOST) & (rng.random(count) > _RANDOM_LOSS)
-    reported &= (distance > sensor.min_range_m) & (distance < sensor.max_range_m)
+    reported = ~lost & (strength > _LOST) & (rng.random(count) > sensor.dropout)
+    shortest, longest = sensor.range_m
+    reported &= (distance > shortest) & (distance < longest)
     return Returns(
         hits.ray[reported],
         distance[reported],
-        np.clip(intensity, 0, 1)[reported],
+        np.clip(intensity * sensor.intensity_scale, 0, 1)[reported],
         hits.triangle[reported],
     )
 

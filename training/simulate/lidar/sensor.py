@@ -1,52 +1,100 @@
-"""Spinning LiDARs: where their beams point, how far they see, how noisy they are."""
+"""What a data sheet says about a LiDAR: its scan, how far it sees, how noisy it is.
 
-from dataclasses import dataclass
+Sensors are the files of ``config/sensors``; ``sensor_files.py`` reads them.
+"""
+
+from typing import Annotated, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from training.simulate.bodies.mesh import Float64
+from pd_ros.detection.config.base import FrozenConfig, Name, Probability
+from training.simulate.lidar.scan import AnyScan, Interval, Rays
 
-
-@dataclass(frozen=True)
-class Sensor:
-    """A spinning LiDAR at 10 Hz; angles in degrees, distances in metres."""
-
-    name: str
-    elevations_deg: tuple[float, ...]  # one per beam, from the lowest
-    azimuth_steps: int  # firings per turn
-    min_range_m: float
-    max_range_m: float
-    range_noise_m: float  # standard deviation
-
-    @property
-    def directions(self) -> Float64:
-        """Unit vectors ``[azimuth_steps * beams, 3]``, beams fastest, starting behind (-x)."""
-        elevation = np.radians(self.elevations_deg)
-        azimuth = np.pi - np.arange(self.azimuth_steps) * 2 * np.pi / self.azimuth_steps
-        flat = np.stack((np.cos(azimuth), np.sin(azimuth)), axis=1)  # [A, 2]
-        xy = flat[:, None] * np.cos(elevation)[None, :, None]
-        z = np.broadcast_to(np.sin(elevation), xy.shape[:2])
-        return np.concatenate((xy, z[..., None]), axis=2).reshape(-1, 3)
+_FASTEST_HZ = 100.0
+_MOST_PULSES = 2_000_000  # of one sweep; the densest sensor that is sold fires a quarter million
+Range = Annotated[float, Field(ge=0, le=1_000)]  # metres
 
 
-def _steps(start: float, stop: float, count: int) -> tuple[float, ...]:
-    return tuple(float(v) for v in np.linspace(start, stop, count))
+class Sources(FrozenConfig):
+    """Where the figures of a file come from, in words."""
+
+    scan: str = ""  # angles, firings, rate
+    range: str = ""
+    noise: str = ""  # of range, and pulses lost at random
+    intensity: str = ""
 
 
-# Two blocks of 32 beams, the lower one half a degree apart, the upper one a third (Velodyne
-# HDL-64E S2 manual: -24.3 to -8.8 and -8.3 to 2.0 degrees), tilted up by half a degree as on the
-# vehicle that recorded KITTI.
-HDL_64E = Sensor(
-    "hdl64e", _steps(-23.65, -8.42, 32) + _steps(-7.83, 2.3, 32), 2160, 1.5, 120.0, 0.015
-)
-VLP_16 = Sensor("vlp16", _steps(-15.0, 15.0, 16), 1800, 1.0, 100.0, 0.02)
-# Dense about the horizon, as the 128-beam sensors of several makers are.
-BEAMS_128 = Sensor(
-    "beams128",
-    _steps(-25.0, -6.5, 38) + _steps(-6.2, 2.0, 66) + _steps(2.4, 15.0, 24),
-    1800,
-    1.0,
-    150.0,
-    0.02,
-)
-SENSORS = {sensor.name: sensor for sensor in (HDL_64E, VLP_16, BEAMS_128)}
+class Sensor(FrozenConfig):
+    """A LiDAR; angles in degrees, distances in metres."""
+
+    title: Name
+    scan: AnyScan
+    rate_hz: Annotated[float, Field(gt=0, le=_FASTEST_HZ)] = 10.0  # sweeps per second
+    range_m: tuple[Range, Range]  # shortest, longest
+    range_at_10_percent_m: Annotated[float, Field(gt=0, le=1_000)] = 50.0  # on dark surfaces
+    range_noise_m: Annotated[float, Field(ge=0, le=1)]  # standard deviation
+    dropout: Probability = 0.004  # share of pulses that are lost at random
+    # Factor on the intensities of an HDL-64E, which are what surfaces are made of here.
+    intensity_scale: Annotated[float, Field(gt=0, le=10)] = 1.0
+    returns: Literal[1, 2] = 1  # at most, per pulse
+    blind_deg: tuple[Interval, ...] = ()  # azimuths that see nothing: counter-clockwise, from, to
+    sources: Sources = Sources()
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        shortest, longest = self.range_m
+        if not shortest < longest:
+            raise ValueError(
+                "range_m: expected the shortest range, then the longest in metres, got"
+                f" {shortest:g}, {longest:g}"
+            )
+        if not shortest < self.range_at_10_percent_m <= longest:
+            raise ValueError(
+                f"range_at_10_percent_m: expected a range within range_m ({shortest:g} to"
+                f" {longest:g} m), got {self.range_at_10_percent_m:g}"
+            )
+        self._refuse_too_many_pulses()
+        for start, end in self.blind_deg:
+            if not (-360 <= start <= 360 and start < end <= start + 360):
+                raise ValueError(
+                    "blind_deg: expected azimuths in degrees, counter-clockwise, the second after"
+                    f" the first, such as [150, 210] for what is behind, got [{start:g}, {end:g}]"
+                )
+        return self
+
+    def rays(self, start_s: float = 0.0) -> Rays:
+        """The pulses of a sweep that starts so long after the sensor did, blind zones left out."""
+        rays = self.scan.rays(self.rate_hz, start_s)
+        if not self.blind_deg:
+            return rays
+        azimuth = np.degrees(np.arctan2(rays.directions[:, 1], rays.directions[:, 0]))
+        seen = np.ones(len(azimuth), dtype=np.bool_)
+        for start, end in self.blind_deg:
+            seen &= (azimuth - start) % 360 > end - start
+        return Rays(rays.directions[seen], rays.ring[seen], rays.time_s[seen])
+
+    def at_rate(self, rate_hz: float) -> "Sensor":
+        """The sensor at another rate: its lasers fire as fast, so that a turn has other firings.
+
+        Raises ``ValueError`` for a rate that no sensor has.
+        """
+        if not 0 < rate_hz <= _FASTEST_HZ:
+            raise ValueError(
+                f"expected a rate over 0 and up to {_FASTEST_HZ:g} Hz, got {rate_hz:g}"
+            )
+        scan = self.scan.at_rate(rate_hz / self.rate_hz)
+        sensor = self.model_copy(update={"scan": scan, "rate_hz": rate_hz})
+        sensor._refuse_too_many_pulses()
+        return sensor
+
+    def _refuse_too_many_pulses(self) -> None:
+        if (pulses := self.scan.pulses(self.rate_hz)) > _MOST_PULSES:
+            raise ValueError(
+                f"expected at most {_MOST_PULSES:,} pulses in a sweep, got {pulses:,} at"
+                f" {self.rate_hz:g} Hz; correct the rates"
+            )
+
+    def brightened(self, factor: float) -> "Sensor":
+        """The sensor with another factor on its intensities, on top of its own."""
+        return self.model_copy(update={"intensity_scale": self.intensity_scale * factor})

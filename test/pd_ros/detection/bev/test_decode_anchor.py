@@ -44,6 +44,8 @@ def test_anchors_of_every_level_become_boxes_with_their_velocity() -> None:
     torch.testing.assert_close(found.boxes, torch.stack((fine[3, 5, 2], coarse[6, 2, 0])))
     assert found.labels.tolist() == [1, 0]
     assert found.velocities.tolist() == [[-4.0, 0.0], [0.0, 1.5]]
+    # Of the two directions' logits, one is 1 and one is 0.
+    torch.testing.assert_close(found.facing, torch.tensor(1.0).sigmoid().expand(2))
 
 
 def test_classes_may_share_a_place_only_where_each_has_its_own_suppression() -> None:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_model import small_config, small_directed_config
 
+from pd_ros.detection.bev.decode_center import front_probability
 from pd_ros.detection.families import make_decoder
 from pd_ros.detection.types import ModelOutput
 from training.datasets.frame import Labels
@@ -102,6 +103,16 @@ def test_an_axis_and_a_direction_make_a_yaw(yaw) -> None:
     )
     found = make_decoder(DIRECTED, torch.device("cpu"))(output)[0]
     torch.testing.assert_close(found.boxes[:1], box, atol=1e-4, rtol=1e-4)
+    along = 0.1 * math.cos(1.4)  # of the direction, the part that tells front from back
+    assert float(found.facing[0]) == pytest.approx(1 / (1 + math.exp(-along)), abs=1e-4)
+
+
+def test_a_box_is_as_sure_of_its_front_as_its_direction_is_long() -> None:
+    boxes = torch.zeros(4, 7)
+    boxes[1, 6] = math.pi / 2
+    facing = torch.tensor([[2.0, 9.0], [9.0, 2.0], [0.0, 1.0], [math.nan, 1.0]])
+    expected = torch.tensor([2.0, 2.0, 0.0, 0.0]).sigmoid()
+    torch.testing.assert_close(front_probability(boxes, facing), expected)
 
 
 def test_a_score_is_the_mean_of_class_and_quality() -> None:

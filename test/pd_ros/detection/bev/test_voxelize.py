@@ -53,6 +53,9 @@ def test_equals_brute_force(seed, size, cap) -> None:
     batch = pillarize(clouds, GRID, CapacityConfig(max_points_per_pillar=cap))
     assert as_dictionary(batch) == brute_force(clouds, cap)
     assert batch.counts.tolist() == [len(v) for v in as_dictionary(batch).values()]
+    free = [len(points) for points in brute_force(clouds, None).values()]
+    assert sorted(batch.arrived.tolist()) == sorted(free)
+    assert torch.equal(batch.counts, batch.arrived.clamp(max=cap or 999))
     assert batch.clipped == Clipped()  # late points of a full pillar are no loss
 
 

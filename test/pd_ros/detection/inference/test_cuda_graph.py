@@ -5,6 +5,7 @@ device, which has shapes only, whatever asks for a value fails.
 """
 
 import copy
+from itertools import product
 
 import pytest
 import torch
@@ -134,8 +135,9 @@ def by_cell(batch, place: torch.Tensor) -> dict[int, tuple[int, list[float]]]:
 
 def test_what_is_packed_is_unpacked() -> None:
     boxes, scores, labels = torch.rand(3, 7), torch.rand(3), torch.tensor([0, 2, 1])
-    for velocities in (None, torch.rand(3, 2)):
-        found = Detections(boxes, scores, labels, velocities)
+    told = product((None, torch.rand(3, 2)), (None, torch.rand(3)))
+    for velocities, facing in told:
+        found = Detections(boxes, scores, labels, velocities, facing)
         again, clipped = unpack(pack(found, torch.tensor([70_001, 5]), torch.tensor(9)))
         torch.testing.assert_close(again, found, rtol=0, atol=0)
         assert clipped == Clipped(70_001, 5)

@@ -15,7 +15,7 @@ from pd_ros.evaluation.plots.birdseye import height_image, reach_m
 from pd_ros.evaluation.plots.layers import BirdseyePanel
 from pd_ros.evaluation.plots.overview import save_birdseye, save_side_by_side
 from training.simulate.drive import simulate_drive
-from training.simulate.lidar.sensor import SENSORS
+from training.simulate.lidar.sensor_files import load_rig
 
 
 def panel(title: str, objects: int, labelled: bool = True, points: int = 500) -> BirdseyePanel:
@@ -108,7 +108,7 @@ def test_animation_has_a_frame_for_each_cloud_and_is_small(tmp_path: Path) -> No
 
 def test_200_frames_of_the_demos_drive_would_be_small_enough(tmp_path: Path) -> None:
     """Seed, sensor and rate are the demo's; the first half second of it."""
-    frames = simulate_drive(7, SENSORS["hdl64e"], 0.5)
+    frames = simulate_drive(7, load_rig("hdl64e"), 0.5)
     with DriveAnimation(tmp_path / "a.webp", 51.2, "title") as drive:
         for number, frame in enumerate(frames):
             cloud = torch.from_numpy(frame.points)

@@ -90,6 +90,31 @@ def test_every_cloud_is_answered_and_recorded_from_the_first_on(
     assert max(received) < STAMP + 10**12
 
 
+def test_objects_for_autoware_are_waited_for_counted_and_recorded(
+    checkpoint, variables, tmp_path
+) -> None:
+    """Of a detector that publishes nothing else; older ones in the recording are not played."""
+    pytest.importorskip("autoware_perception_msgs.msg", reason="not installed: see packaging/")
+    bag = write_drive(tmp_path / "drive", COUNT, "/velodyne", "/autoware/old_boxes", "/objects")
+    topics = ["-r", "points:=/velodyne", "-r", "lidar_detector/objects:=/objects"]
+    given = [*topics, "-p", "use_sim_time:=true", "-p", "output.message:=autoware"]
+    out = tmp_path / "answers"
+    with running_node("/autoware", checkpoint, *given):
+        code, said, err = played(
+            variables, "--bag", bag, "--out", out, "--rate", "0.25", topics=topics,
+            space="/autoware",
+        )  # fmt: skip
+    assert code == 0, err
+    assert "not played, as it is published anew: /objects\n" in err
+    with open_recording(out) as recording:
+        assert recording.topics.keys() == {"/objects", "/diagnostics"}
+        assert recording.topics["/objects"] == "autoware_perception_msgs/msg/DetectedObjects"
+    answered = stamps(out, "/objects")
+    assert f"{COUNT} clouds in the recording, {len(answered)} answers, recorded in {out}" in said
+    assert set(answered) <= {STAMP + n * STEP_NS for n in range(COUNT)}
+    assert STAMP in answered  # none of the start is lost
+
+
 def test_without_a_folder_nothing_is_recorded(detector, bag, variables, tmp_path) -> None:
     code, said, err = played(variables, "--bag", bag, "--start-offset", "0.95", "--rate", "0.2")
     assert code == 0, err

@@ -16,14 +16,14 @@ from pd_ros.ros.tools import live_replay
 from pd_ros.ros.tools.live_replay import main
 from pd_ros.runtime.comparison.exact_time_sync import header_stamp_ns
 from training.simulate.drive import simulate_drive
-from training.simulate.lidar.sensor import VLP_16
+from training.simulate.lidar.sensor_files import load_rig
 from training.simulate.recording import write_recording
 
 
 @pytest.fixture(scope="module")
 def drive(tmp_path_factory):
     path = tmp_path_factory.mktemp("drive") / "drive.mcap"
-    write_recording(path, simulate_drive(7, VLP_16, 1.0))
+    write_recording(path, simulate_drive(7, load_rig("vlp16"), 1.0))
     return path
 
 
@@ -61,7 +61,7 @@ def test_every_cloud_is_answered_scored_and_kept_twice(
 def test_a_folder_of_clouds_is_played_as_a_recording(checkpoint, tmp_path, capsys) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
-    for number, sweep in enumerate(simulate_drive(7, VLP_16, 0.3)):
+    for number, sweep in enumerate(simulate_drive(7, load_rig("vlp16"), 0.3)):
         sweep.points.tofile(data / f"{number}.bin")
     assert main(["--recording", str(data), "--model", str(checkpoint), "--out", str(out)]) == 0
     assert json.loads((out / "report.json").read_text())["clouds"]["answered"] == 3

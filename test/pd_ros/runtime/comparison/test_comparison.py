@@ -9,12 +9,14 @@ import pytest
 import torch
 from default_settings import default_comparison
 from small_recording import STORE, cloud_message, cloud_points
+from street import street
 
 from pd_ros.detection.checkpoint import add_to_record
 from pd_ros.detection.geometry.ego import on_sensor
 from pd_ros.detection.operating_point import KEY
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.lidar import GroundTruth
+from pd_ros.pointcloud.z_offset import CLOUDS
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD, open_recording
 from pd_ros.recordings.detections import NamedBoxes, detection_array
 from pd_ros.runtime.comparison.comparison import (
@@ -158,3 +160,21 @@ def test_a_broken_cloud_is_said(checkpoint) -> None:
     broken = dataclasses.replace(cloud_message(STAMP, cloud_points()), point_step=3)
     with pytest.raises(ValueError, match="point_step"):
         engine.compare(broken, answer)
+
+
+def test_an_offset_that_is_measured_holds_from_the_cloud_after(checkpoint) -> None:
+    """The first clouds are not compared, as the student answers them with nothing, too."""
+    engine = ComparisonEngine(default_comparison(checkpoint, z_offset_m=None))
+    nothing = detection_array(STORE, STAMP, NamedBoxes.empty(), "lidar")
+    for number in range(CLOUDS):
+        cloud = cloud_message(STAMP, street(-2.23, seed=number))
+        assert engine.compare(cloud, nothing) is None
+    assert all(sums.missed == 0 for sums in engine.totals.values())
+    assert engine.auto_offset.offset_m == pytest.approx(0.5, abs=0.03)
+    points = street(-2.23, seed=9)
+    raised = points + np.float32([0, 0, engine.auto_offset.offset_m, 0])
+    student = students(checkpoint, raised, engine.auto_offset.offset_m)
+    answer = detection_array(STORE, STAMP, student, "lidar")
+    comparison = engine.compare(cloud_message(STAMP, points), answer)
+    assert len(student.names) > 0
+    assert comparison.disagreement == pytest.approx(0, abs=1e-3)

@@ -5,7 +5,7 @@ import pytest
 
 from training.simulate.bodies.foliage import hedge, leaves, rough_ball, rough_row
 from training.simulate.bodies.mesh import Material
-from training.simulate.lidar.cast import cast
+from training.simulate.lidar.cast import Scene
 
 EYE = np.array([0.0, -10.0, 0.8])
 
@@ -15,7 +15,7 @@ def seen(mesh):
     x, z = np.meshgrid(np.linspace(-1.5, 1.5, 60), np.linspace(0.3, 1.3, 30))
     towards = np.stack((x.ravel(), np.full(x.size, 10.0), z.ravel() - EYE[2]), axis=1)
     directions = towards / np.linalg.norm(towards, axis=1, keepdims=True)
-    hits = cast(mesh, EYE, directions)
+    hits = Scene(mesh, EYE).cast(np.zeros(3), directions)
     return hits.distance_m * directions[hits.ray, 1] - 10, len(hits.ray) / x.size
 
 

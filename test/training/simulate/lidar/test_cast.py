@@ -6,10 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.simulate.bodies.mesh import Material, Mesh, block, join, place
-from training.simulate.lidar.cast import cast
+from training.simulate.lidar.cast import Hits, Scene
 
 ORIGIN = np.zeros(3)
 AHEAD = np.array([[1.0, 0.0, 0.0]])
+
+
+def cast(mesh: Mesh, origin: np.ndarray, directions: np.ndarray) -> Hits:
+    """Rays from where the scene's centre is, as a single sensor casts them."""
+    return Scene(mesh, origin).cast(np.zeros(3), directions)
 
 
 def plane(z: float = 0.0, half: float = 500.0) -> Mesh:

@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 import pytest
+from small_sensor import small_rig
 
 from training.simulate.bodies.body import Body
 from training.simulate.bodies.mesh import Material, Mesh, block
 from training.simulate.lidar.observe import Mount, observe
-from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.actors import STANDING, Actor
 from training.simulate.world.street import Street
 
 NOTHING = Mesh(np.zeros((0, 3, 3)), np.zeros(0, dtype=np.int64))
 # Without noise: the points lie where the surfaces are, to the millimetre.
-EXACT = Sensor("exact", tuple(np.linspace(-25.0, 5.0, 31).tolist()), 720, 1.0, 100.0, 0.0)
+EXACT = small_rig(np.linspace(-25.0, 5.0, 31).tolist(), 720, range_noise_m=0.0)
 
 
 def brick(label, s, t=0.0, heading=0.0, size=(4.0, 2.0, 1.5), track_id=0):

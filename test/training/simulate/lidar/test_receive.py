@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_sensor import spinning
 
 from training.simulate.bodies.mesh import Material
 from training.simulate.lidar.cast import Hits
 from training.simulate.lidar.receive import Look, Returns, draw_look, receive
 from training.simulate.lidar.sensor import Sensor
 
-SENSOR = Sensor("any", (0.0,), 1, 1.0, 100.0, 0.02)
+SENSOR = spinning([0.0], 1)
 COUNT = 20_000
 
 
@@ -24,12 +25,13 @@ def answer(
     distances = np.broadcast_to(np.asarray(distance, float), COUNT)
     hits = Hits(np.arange(COUNT), distances, np.arange(COUNT) * 2, np.full(COUNT, cosine))
     kinds = np.full(COUNT, material, dtype=np.int64)
-    return receive(hits, kinds, np.full(COUNT, colour), sensor, np.random.default_rng(seed))
+    ring = np.zeros(COUNT, np.int64)
+    return receive(hits, kinds, np.full(COUNT, colour), ring, sensor, np.random.default_rng(seed))
 
 
 def test_range_noise_has_the_stated_spread() -> None:
     for noise in (0.02, 0.1):
-        sensor = Sensor("noisy", (0.0,), 1, 1.0, 100.0, noise)
+        sensor = spinning([0.0], 1, range_noise_m=noise)
         error = answer(Material.BRICK, sensor=sensor).distance_m - 10
         assert error.std() == pytest.approx(noise, rel=0.03)
         assert error.mean() == pytest.approx(0, abs=5 * noise / COUNT**0.5)
@@ -41,11 +43,11 @@ def test_four_in_a_thousand_pulses_are_lost_at_random() -> None:
 
 
 def test_nothing_is_reported_outside_the_ranges() -> None:
-    noisy = Sensor("noisy", (0.0,), 1, 2.0, 30.0, 0.5)
+    noisy = spinning([0.0], 1, (2.0, 30.0), 0.5)
     distances = np.linspace(0.5, 33, COUNT)
     reported = answer(Material.PLATE, distances, sensor=noisy).distance_m
-    assert noisy.min_range_m < reported.min() < noisy.min_range_m + 0.05
-    assert noisy.max_range_m - 0.05 < reported.max() < noisy.max_range_m
+    assert 2.0 < reported.min() < 2.05
+    assert 29.95 < reported.max() < 30.0
 
 
 def test_rays_and_triangles_stay_together() -> None:
@@ -119,7 +121,7 @@ def test_leaves_answer_from_scattered_depths() -> None:
 
 def test_a_look_dims_beams_and_surfaces() -> None:
     hits = Hits(np.arange(COUNT), np.full(COUNT, 10.0), np.arange(COUNT), np.ones(COUNT))
-    two = Sensor("two", (0.0, 1.0), 1, 1.0, 100.0, 0.02)
+    two = spinning([0.0, 10.0], 1)
     gain, surface = np.ones(256), np.zeros(len(Material))
     gain[1] = 0.5
     surface[Material.ROAD] = 0.1
@@ -127,7 +129,7 @@ def test_a_look_dims_beams_and_surfaces() -> None:
     for look in (Look(), Look(gain, surface)):
         kinds = np.full(COUNT, Material.ROAD, dtype=np.int64)
         rng = np.random.default_rng(0)
-        back = receive(hits, kinds, np.full(COUNT, 0.5), two, rng, look)
+        back = receive(hits, kinds, np.full(COUNT, 0.5), hits.ray % 2, two, rng, look)
         means.append([back.intensity[back.ray % 2 == beam].mean() for beam in (0, 1)])
     plain, dimmed = means
     assert dimmed[0] - plain[0] == pytest.approx(0.12, abs=0.02)
@@ -144,7 +146,7 @@ def test_looks_differ_and_stay_near_the_plain_one() -> None:
 def test_no_hits_give_no_returns_and_equal_seeds_equal_ones() -> None:
     none = np.zeros(0, np.int64)
     empty = Hits(none, np.zeros(0), none, np.zeros(0))
-    returns = receive(empty, none, np.zeros(0), SENSOR, np.random.default_rng(0))
+    returns = receive(empty, none, np.zeros(0), none, SENSOR, np.random.default_rng(0))
     assert [len(values) for values in returns] == [0, 0, 0, 0]
     first, second = answer(Material.LEAF, seed=3), answer(Material.LEAF, seed=3)
     for a, b in zip(first, second, strict=True):

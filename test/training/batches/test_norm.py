@@ -6,9 +6,9 @@ from torch import nn
 
 from pd_ros.detection.checkpoint import load_checkpoint
 from pd_ros.detection.config.base import load_config
+from training.batches.norm import freeze_statistics, norms
 from training.config.run import TrainConfig
 from training.distributed import World
-from training.norm import freeze_statistics, norms
 from training.train import train
 
 HERE = World(0, 1, torch.device("cpu"))

@@ -1,0 +1,88 @@
+"""The end of an adaptation: score before and after, draw, and write what the user takes along."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from pd_ros.detection.predictor import Predictor
+from pd_ros.evaluate_recording.page import Gallery
+from pd_ros.process.unfinished import whole_file
+from training.adapt.compare import Judged, judge
+from training.adapt.node_file import write_node_file
+from training.adapt.pictures import draw_own, draw_scenes
+from training.adapt.report import as_text, gallery, report_page
+from training.adapt.request import Amounts
+from training.adapt.student import sweeps_of
+from training.adapt.work import Work
+from training.datasets.frame import Float32
+
+_BEFORE, _AFTER = "as shipped", "adapted"
+
+
+def finish(work: Work, checkpoint: Path, amounts: Amounts) -> str:
+    """Write student, report and parameters; returns the text for the terminal."""
+    places, request = work.places, work.request
+    students = {_BEFORE: Path(request.base), _AFTER: checkpoint}
+    test = sweeps_of(places, "test", request)
+    judged = [judge(title, path, test) for title, path in students.items()]
+    page = report_page(
+        f"{places.out.stem}: {work.setting.rig.title}",
+        amounts.held_back, judged, _draw(work, students), _conditions(work, amounts),
+    )  # fmt: skip
+    with whole_file(places.report) as place:
+        place.write_text(page, encoding="utf-8")
+    with whole_file(places.out) as place:
+        shutil.copyfile(checkpoint, place)
+    known = Predictor.from_checkpoint(checkpoint, "cpu").config.classes
+    write_node_file(
+        places.node_file, places.out, request.z_shift_m, work.intensity_scale,
+        [name for name in known if name not in request.classes],
+    )  # fmt: skip
+    return _summary(work, judged)
+
+
+def _draw(work: Work, students: dict[str, Path]) -> list[Gallery]:
+    predictors = {title: Predictor.from_checkpoint(path) for title, path in students.items()}
+    folder = work.places.folder / "pictures"
+    test = sweeps_of(work.places, "test", work.request)
+    galleries = [gallery("scenes", "Held-back scenes", draw_scenes(folder, predictors, test))]
+    if work.recordings:
+        own = draw_own(folder, predictors, _own_clouds(work.places.own), work.request.z_shift_m)
+        galleries.append(gallery("own", "Your own clouds", own))
+    return galleries
+
+
+def _own_clouds(folder: Path) -> list[Float32]:
+    clouds = []
+    for path in sorted(folder.glob("*.npz")):
+        with np.load(path) as file:
+            clouds.append(file["points"])
+    return clouds
+
+
+def _conditions(work: Work, amounts: Amounts) -> dict[str, str]:
+    request = work.request
+    return {
+        "sensor": f"{request.sensor} ({work.setting.rig.title})",
+        "mounted": f"{request.height_m:g} m above the ground, pitch {request.pitch_deg:g}°, roll"
+        f" {request.roll_deg:g}°",
+        "started from": request.base,
+        "taught by": f"{request.teacher}, through {work.setting.teachers.title}",
+        "scenes": f"{amounts.frames} to learn from, {amounts.held_back} to choose the epoch and"
+        f" the thresholds on, {amounts.held_back} reported here; seed {request.seed}",
+        "steps": f"{amounts.steps} of two scenes",
+        "own recordings": ", ".join(request.recordings) or "none",
+        "time asked for": f"{request.minutes:g} min",
+    }
+
+
+def _summary(work: Work, judged: list[Judged]) -> str:
+    places = work.places
+    return "\n".join([
+        as_text(judged),
+        f"student: {places.out}",
+        f"report: {places.report}",
+        f"node: ros2 launch pd_ros detector.launch.py params_file:={places.node_file}"
+        " input_topic:=YOUR_TOPIC",
+    ])  # fmt: skip

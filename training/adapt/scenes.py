@@ -1,0 +1,112 @@
+"""Scenes as a sensor sees them, and beside that as the teacher's sensor does."""
+
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from pd_ros.process.unfinished import whole_file
+from training.adapt.request import MODEL_HEIGHT_M
+from training.datasets.frame import Float32
+from training.simulate.frames import simulate_frame
+from training.simulate.lidar.observe import SimulatedFrame
+from training.simulate.lidar.rig import Rig, turned
+from training.simulate.mounting import Mounting
+
+_SINKS_M = 0.03  # vehicles are loaded, tyres differ
+_STREETS_A_SEED = 1_000_000
+
+
+class Setting(NamedTuple):
+    """A sensor as it is mounted, and the denser one through which the teacher looks."""
+
+    rig: Rig
+    height_m: float
+    pitch_deg: float
+    roll_deg: float
+    teachers: Rig
+
+    @property
+    def mounting(self) -> Mounting:
+        """What each scene draws its own mounting from."""
+        return Mounting(
+            height_m=(self.height_m - _SINKS_M, self.height_m + _SINKS_M),
+            pitch_deg=(self.pitch_deg, self.pitch_deg),
+            roll_deg=(self.roll_deg, self.roll_deg),
+        )
+
+
+class SeenTwice(NamedTuple):
+    """One scene, in the frame of the user's sensor."""
+
+    frame: SimulatedFrame
+    teacher_points: Float32  # [K, 4]
+
+
+def simulate_twice(seed: int, setting: Setting) -> SeenTwice:
+    """One scene by both sensors; the teacher's sits where it did when the teacher learnt.
+
+    Its points are moved into the frame of the user's sensor, and tilt with it.
+    """
+    mounting = setting.mounting
+    frame = simulate_frame(seed, setting.rig, mounting)
+    height_m = mounting.draw(seed).height_m
+    assert height_m is not None
+    above_m = MODEL_HEIGHT_M - setting.height_m  # both sink alike
+    theirs = Mounting(height_m=(height_m + above_m, height_m + above_m))
+    dense = simulate_frame(seed, setting.teachers, theirs).points.astype(np.float64)
+    dense[:, 2] += above_m
+    dense[:, :3] = _tilted(dense[:, :3], setting)
+    return SeenTwice(frame, dense.astype(np.float32))
+
+
+def _tilted(points: np.ndarray, setting: Setting) -> np.ndarray:
+    """Level points ``[K, 3]`` in the tilted frame: the inverse of a turn by pitch and roll."""
+    rolled = turned(points, 0.0, -setting.pitch_deg, 0.0)
+    return turned(rolled, 0.0, 0.0, -setting.roll_deg)
+
+
+def write_scenes(
+    out: Path, count: int, seed: int, setting: Setting, workers: int, title: str
+) -> None:
+    """Write scenes ``000000.npz`` ... with a progress bar; those that are there already stay."""
+    out.mkdir(parents=True, exist_ok=True)
+    missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
+    if not missing:
+        return
+    make = partial(_write_one, out, seed, setting)
+    if workers == 1:  # another process would only take time to start
+        for number in tqdm(missing, desc=title):
+            make(number)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        done = pool.map(make, missing, chunksize=2)
+        for _ in tqdm(done, desc=title, total=len(missing)):
+            pass
+
+
+def seconds_a_scene(out: Path, seed: int, setting: Setting, tries: int = 3) -> float:
+    """Time the first scenes; they are kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    for number in range(tries):
+        _write_one(out, seed, setting, number)
+    return (time.monotonic() - began) / tries
+
+
+def _write_one(out: Path, seed: int, setting: Setting, number: int) -> None:
+    frame, theirs = simulate_twice(seed * _STREETS_A_SEED + number, setting)
+    with whole_file(out / f"{number:06d}.npz") as place, place.open("wb") as file:
+        np.savez_compressed(
+            file,
+            points=frame.points,
+            teacher_points=theirs,
+            boxes=frame.boxes,
+            cls=frame.cls,
+            num_points=frame.num_points,
+        )
