@@ -25,6 +25,6 @@ else:
         """Read the version when it is asked for: that takes as long as all other lines here."""
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from pd_ros.version import read_version  # noqa: PLC0415
+        from pd_ros.process.version import read_version  # noqa: PLC0415
 
         return read_version()

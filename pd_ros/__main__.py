@@ -80,6 +80,9 @@ GROUPS = (
         Command("pd_ros.benchmark_delivery", "time how clouds and boxes travel over ROS"),
         Command("pd_ros.benchmark_overhead", "time what the node adds to its network"),
     )),
+    CommandGroup("check a computer", (
+        Command("pd_ros.check_device", "check all that runs on a GPU beside the CPU"),
+    )),
 )
 # fmt: on
 

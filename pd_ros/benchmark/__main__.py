@@ -4,7 +4,6 @@ python -m pd_ros.benchmark --model real_student real_teacher --points recording 
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from pd_ros.benchmark.figures import draw_benchmark
 from pd_ros.benchmark.hardware import describe_machine
-from pd_ros.benchmark.inputs import find_model, load_network, read_messages
+from pd_ros.benchmark.inputs import find_model, load_network, read_messages, real_sweeps
 from pd_ros.benchmark.report import format_benchmark, write_json
 from pd_ros.benchmark.run import MeasureBudget, benchmark_model
 from pd_ros.detection.device import choose_device
@@ -31,8 +30,6 @@ _EXAMPLE = """example:
   python -m pd_ros.benchmark --model real_student real_teacher point_pillars \\
       --points $PD_ROS_DATA/kitti_raw_0005 --threads 1 2 --json speed.json --picture speed.png
 """
-# Real sweeps that are taken where nothing else is said, if PD_ROS_DATA has them.
-_REAL_SWEEPS = "kitti_raw_0005/velodyne"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +53,7 @@ def _run(options: argparse.Namespace) -> str:
     # What is wrong with the last should not come up after all the others.
     model_inputs = {path.stem: _model_input(path) for path in models}
     devices = [choose_device(name) for name in options.device or _devices()]
-    points = options.points or _real_sweeps()
+    points = options.points or real_sweeps()
     columns = parse_columns(options.columns)
     source = None if points is None else open_source(
         points, options.topic, options.intensity_scale, None, with_truth=False, columns=columns
@@ -81,12 +78,6 @@ def _run(options: argparse.Namespace) -> str:
 
 def _devices() -> list[str]:
     return ["cpu", "cuda:0"] if torch.cuda.is_available() else ["cpu"]
-
-
-def _real_sweeps() -> Path | None:
-    folder = os.environ.get("PD_ROS_DATA")
-    path = Path(folder) / _REAL_SWEEPS if folder else None
-    return path if path is not None and path.is_dir() else None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,8 +1,9 @@
 """Clouds as they come over ROS: the bytes of a ``PointCloud2``, as Velodyne's driver lays them."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -16,8 +17,12 @@ from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.detection.types import Detections
 from pd_ros.pointcloud.decode import Float32
 from pd_ros.pointcloud.layout import CloudField, CloudLayout
-from pd_ros.recordings.sources import Source
 
+if TYPE_CHECKING:  # which needs rosbags; made-up streets do not
+    from pd_ros.recordings.sources import Source
+
+# Real sweeps that are taken where nothing else is said, if PD_ROS_DATA has them.
+_REAL_SWEEPS = "kitti_raw_0005/velodyne"
 _BEAMS = 64
 _COLUMNS = 1900
 _HEIGHT_M = 1.73
@@ -52,7 +57,7 @@ def to_message(points: Float32) -> ReceivedCloud:
     return ReceivedCloud(layout, records.tobytes())
 
 
-def read_messages(source: Source | None, most: int) -> list[ReceivedCloud]:
+def read_messages(source: "Source | None", most: int) -> list[ReceivedCloud]:
     """The first clouds of a recording or folder; without one, made-up streets.
 
     Raises ``ValueError`` for what cannot be read, or holds no cloud.
@@ -61,6 +66,13 @@ def read_messages(source: Source | None, most: int) -> list[ReceivedCloud]:
         return [to_message(made_up_street(seed)) for seed in range(most)]
     sweeps = zip(source.sweeps(), range(most), strict=False)
     return [to_message(sweep.points) for sweep, _ in sweeps]
+
+
+def real_sweeps() -> Path | None:
+    """The folder of real sweeps in PD_ROS_DATA; None where it is not there."""
+    folder = os.environ.get("PD_ROS_DATA")
+    path = Path(folder) / _REAL_SWEEPS if folder else None
+    return path if path is not None and path.is_dir() else None
 
 
 def made_up_street(seed: int) -> Float32:

@@ -13,8 +13,6 @@ from textwrap import shorten
 from typing import Any, NamedTuple, cast
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from pd_ros.detection.bev.detector import BevDetector
@@ -100,6 +98,8 @@ def save_checkpoint(
 
 
 def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    from safetensors.torch import save  # noqa: PLC0415
+
     content = save(tensors, metadata)  # safetensors' own writer says of no error what it is
     with whole_file(path) as place:
         place.write_bytes(content)
@@ -153,6 +153,9 @@ def _open(path: Path) -> Iterator[Any]:
             f"{path}: no such checkpoint; give the path of a .safetensors file, or one of"
             f" {', '.join(shipped_names())}"
         )
+    # Only here and in ``_write``: networks of fresh weights do without safetensors.
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415
+
     try:
         with safe_open(file_path, framework="pt") as file:
             yield file

@@ -66,6 +66,7 @@ class StageClock:
     """
 
     def __init__(self, device: torch.device) -> None:
+        self._device = device
         self._on_gpu = device.type == "cuda"
         self._marks: list[tuple[str, Any]] = []  # seconds, or on a GPU events
         self.mark("")
@@ -75,7 +76,7 @@ class StageClock:
         now: Any = time.perf_counter()
         if self._on_gpu:
             now = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            now.record()
+            now.record(torch.cuda.current_stream(self._device))  # maybe of a second GPU
         self._marks.append((stage, now))
 
     def read_ms(self) -> dict[str, float]:

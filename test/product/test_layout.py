@@ -17,9 +17,8 @@ MOST_ENTRIES = 16  # beside __init__.py and __main__.py
 # needs the standard library alone.
 ALL_BELOW_ROS = {"detection", "evaluation", "pointcloud", "recordings", "replay", "runtime"}
 VEHICLE = {
-    "__init__": {"version"},
+    "__init__": set(),
     "__main__": {"__init__"},
-    "version": set(),
     "process": set(),
     "detection": set(),
     "evaluation": {"detection"},
@@ -29,6 +28,7 @@ VEHICLE = {
     "replay": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
     "evaluate_recording": ALL_BELOW_ROS,
     "benchmark": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
+    "check_device": {"benchmark", "detection", "pointcloud", "recordings", "runtime", "__init__"},
     "ros": ALL_BELOW_ROS,
     "inspect_cloud": {"detection", "pointcloud", "recordings", "runtime", "ros"},
     "commands": ALL_BELOW_ROS | {"ros"},
@@ -59,7 +59,7 @@ LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
-    "benchmark": {"benchmark"},
+    "benchmark": {"benchmark", "check_device"},
     "adapt": {"evaluate_recording"},  # its page of HTML
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }

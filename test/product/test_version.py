@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 import pd_ros
-from pd_ros import version
 from pd_ros.__main__ import main
+from pd_ros.process import version
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +33,7 @@ def test_python_and_the_command_line_say_it(stated, capsys) -> None:
 
 
 def test_an_installed_package_says_what_it_was_installed_as(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(version, "__file__", str(tmp_path / "pd_ros" / "version.py"))
+    monkeypatch.setattr(version, "__file__", str(tmp_path / "pd_ros" / "process" / "version.py"))
     (tmp_path / "pd_ros-1.2.3.dist-info").mkdir()
     (tmp_path / "pd_ros-1.2.3.dist-info" / "METADATA").write_text("Name: pd_ros\nVersion: 1.2.3\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -45,7 +45,7 @@ def test_it_is_read_only_when_it_is_asked_for() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert not {"pd_ros.version", "importlib.metadata"} & set(done.stdout.split())
+    assert not {"pd_ros.process.version", "importlib.metadata"} & set(done.stdout.split())
     assert not hasattr(pd_ros, "__versions__")
 
 

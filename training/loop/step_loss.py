@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +12,17 @@ from pd_ros.detection.families import AnyModelConfig
 from pd_ros.detection.types import AnyOutput
 from training.batches.collate import Batch
 from training.config.run import TrainConfig
-from training.distillation.distiller import Distiller
 from training.objectives.families import objective_of
+
+if TYPE_CHECKING:  # a plain step does without the readers that distillation needs
+    from training.distillation.distiller import Distiller
 
 _PREFIX = "distill_"
 
 
 def step_losses(
     network: nn.Module,
-    distiller: Distiller | None,
+    distiller: "Distiller | None",
     batch: Batch,
     config: TrainConfig,
     shape: AnyModelConfig,

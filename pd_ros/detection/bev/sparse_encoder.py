@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from spconv import pytorch as spconv
+from spconv.core import ConvAlgo
 from spconv.pytorch import ops
+from spconv.pytorch.conv import SparseConvolution
 from torch import Tensor, nn
 
 from pd_ros.detection.types import PillarBatch
@@ -57,6 +59,7 @@ class SparseEncoder(nn.Module):
             channels = width
         stages.append(_strided(channels, out, (3, 1, 1), (2, 1, 1), 0))
         self.stages = nn.ModuleList(stages)
+        self._algorithms = [layer.algo for layer in self._convolutions()]
 
     def forward(self, batch: PillarBatch) -> Tensor:
         """Mean of the points of each voxel: ``[V, 3 + C]``; no voxels give no rows."""
@@ -67,10 +70,13 @@ class SparseEncoder(nn.Module):
         """Canvas ``[B, out * height left, rows / 8, columns / 8]``; zeros without voxels."""
         if not len(features):  # spconv refuses to work on nothing
             return features.new_zeros(batch.batch_size, *self._canvas)
+        self._choose_algorithms(features.device)
         place = torch.cat((batch.cells[:, :1], batch.layers[:, None], batch.cells[:, 1:]), dim=1)
         # spconv knows no bf16, and would turn to fp16, which training does not scale losses for.
         exact = torch.autocast(features.device.type, enabled=False)
-        with exact, _single_thread(features) as (enter, leave):
+        # spconv takes the stream of the current device, which need not be the one of the values.
+        own = torch.cuda.device_of(features)  # type: ignore[no-untyped-call]
+        with exact, own, _single_thread(features) as (enter, leave):
             sparse = spconv.SparseConvTensor(
                 enter(features), place.int(), list(self.shape), batch.batch_size
             )
@@ -80,6 +86,19 @@ class SparseEncoder(nn.Module):
             layout = Layout(sparse.indices.long(), shape, batch.batch_size, rows.shape[1])
             flat = rows.new_zeros(layout.count).index_copy_(0, layout.place, rows.flatten())
             return leave(layout.canvas(flat))
+
+    def _convolutions(self) -> list[Any]:
+        return [layer for layer in self.modules() if isinstance(layer, SparseConvolution)]
+
+    def _choose_algorithms(self, device: torch.device) -> None:
+        """Give each convolution one that the device has.
+
+        A build of spconv for GPUs chooses those of GPUs when it makes a layer, wherever it is to
+        run, and then fails on a CPU.
+        """
+        on_cpu = device.type == "cpu"
+        for layer, chosen in zip(self._convolutions(), self._algorithms, strict=True):
+            layer.algo = ConvAlgo.Native if on_cpu else chosen
 
 
 class _ThreadsInBackward(torch.autograd.Function):

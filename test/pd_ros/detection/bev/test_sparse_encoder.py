@@ -8,6 +8,10 @@ from torch.nn import functional as F
 
 pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
 
+from spconv.core import ConvAlgo
+from spconv.pytorch import SparseConvTensor
+from spconv.pytorch.conv import SparseConvolution
+
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.families import build_model
 
@@ -155,3 +159,27 @@ def test_sparse_layers_stay_exact_where_the_rest_trains_in_bf16(residual) -> Non
     assert output.heatmap.dtype == torch.bfloat16
     output.heatmap.float().square().sum().backward()
     assert all(p.grad.isfinite().all() for p in model.encoder.parameters())
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_build_of_spconv_for_gpus_works_on_a_cpu(residual, monkeypatch) -> None:
+    """It gives layers an algorithm that only GPUs have, and would fail on the first cloud."""
+    config = small_voxel_config(residual)
+    model, batch = trained(config), voxels(config, some_points(0, 200))
+    encoder = model.encoder
+    expected = encoder.canvas(encoder(batch), batch)
+    of_gpus = ConvAlgo.MaskImplicitGemm
+    layers = [each for each in encoder.modules() if isinstance(each, SparseConvolution)]
+    for layer in layers:
+        layer.algo = of_gpus
+    with pytest.raises(AssertionError, match="cuda"):
+        layers[0](SparseConvTensor(encoder(batch), cells(batch), list(encoder.shape), 1))
+    monkeypatch.setattr(encoder, "_algorithms", [of_gpus] * len(layers))
+    torch.testing.assert_close(encoder.canvas(encoder(batch), batch), expected, rtol=0, atol=0)
+    encoder._choose_algorithms(torch.device("cuda:0"))
+    assert {layer.algo for layer in layers} == {of_gpus}
+
+
+def cells(batch):
+    place = torch.cat((batch.cells[:, :1], batch.layers[:, None], batch.cells[:, 1:]), dim=1)
+    return place.int()
