@@ -18,8 +18,9 @@ from pd_ros.detection.device import choose_device
 from pd_ros.evaluate_recording.evaluation_json import evaluation_json
 from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
 from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
-from pd_ros.evaluate_recording.frames import RecordingResult, choose_frames
+from pd_ros.evaluate_recording.frames import choose_frames
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.run import VIEWS
 from pd_ros.evaluate_recording.summary import ModelSummary, quantiles, summarise
 from pd_ros.evaluate_recording.view_recording import TEACHER
@@ -30,6 +31,7 @@ from pd_ros.evaluation.operating.scores import ALL_RANGES
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
+from pd_ros.process.unfinished import unfinished_folder
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
 from pd_ros.replay.labelled_detector import distinct_names
@@ -57,10 +59,11 @@ def _run(options: argparse.Namespace) -> str:
     classes = load_checkpoint(plan.models[0]).config.classes
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
-    watch = LoadWatch()
-    results = run_all(name_tasks(options.recordings), plan, options.jobs)
-    load = watch.load()
-    summaries = summarise(results, names, classes)
+    with unfinished_folder(options.out) as boxes:
+        watch = LoadWatch()
+        results = run_all(name_tasks(options.recordings), plan, options.jobs, boxes)
+        load = watch.load()
+        summaries = summarise(results, names, classes)
     chosen = choose_frames(frame for result in results for frame in result.pictured)
     reference = TEACHER if plan.teacher else "labels"
     style = FrameStyle(names, classes, results[0].thresholds, reference)

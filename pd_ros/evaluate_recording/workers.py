@@ -9,14 +9,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import read_config
-from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.options import EvaluationPlan, RecordingTask, open_task
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.run import Evaluator
 from pd_ros.process.stop_signals import Terminated, ending_tidily
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
@@ -33,10 +34,11 @@ class _Shared(NamedTuple):
 
 
 def run_all(
-    tasks: Sequence[RecordingTask], plan: EvaluationPlan, jobs: int
+    tasks: Sequence[RecordingTask], plan: EvaluationPlan, jobs: int, boxes: Path
 ) -> list[RecordingResult]:
     """Run over all recordings, ``jobs`` at a time; the results are in the order of the tasks.
 
+    ``boxes``: a folder for the boxes of all clouds, which the results name.
     Each process has an equal part of torch's threads. Raises ``ValueError`` for a recording or
     model that cannot be read; nothing is left running then.
     """
@@ -47,8 +49,12 @@ def run_all(
     with tqdm(total=total, desc="evaluation", unit="cloud", leave=False) as bar:
         if min(jobs, len(tasks)) == 1:
             evaluator = Evaluator.load(plan)
-            return [evaluator.run(task, bar.update) for task in tasks]
-        return _in_processes(tasks, plan, min(jobs, len(tasks)), bar.update)
+            return [evaluator.run(task, _boxes_of(task, boxes), bar.update) for task in tasks]
+        return _in_processes(tasks, plan, boxes, min(jobs, len(tasks)), bar.update)
+
+
+def _boxes_of(task: RecordingTask, folder: Path) -> Path:
+    return folder / f"{task.name}.boxes"
 
 
 def _refuse_labels(sources: Sequence[Source], plan: EvaluationPlan) -> None:
@@ -60,6 +66,7 @@ def _refuse_labels(sources: Sequence[Source], plan: EvaluationPlan) -> None:
 def _in_processes(
     tasks: Sequence[RecordingTask],
     plan: EvaluationPlan,
+    boxes: Path,
     jobs: int,
     advance: Callable[[int], object],
 ) -> list[RecordingResult]:
@@ -68,7 +75,7 @@ def _in_processes(
     threads = max(1, torch.get_num_threads() // jobs)
     pool = ProcessPoolExecutor(jobs, context, _begin, (shared, threads))
     try:
-        futures = [pool.submit(_run, task, plan) for task in tasks]
+        futures = [pool.submit(_run, task, plan, boxes) for task in tasks]
         _follow(futures, shared, advance)
         return [pickle.loads(future.result()) for future in futures]
     except BrokenProcessPool as error:
@@ -103,11 +110,11 @@ def _begin(shared: _Shared, threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _run(task: RecordingTask, plan: EvaluationPlan) -> bytes:
+def _run(task: RecordingTask, plan: EvaluationPlan, boxes: Path) -> bytes:
     """As bytes, because tensors sent by themselves take a file descriptor each."""
     try:
         with ending_tidily():
-            return pickle.dumps(_evaluator(plan).run(task, _count))
+            return pickle.dumps(_evaluator(plan).run(task, _boxes_of(task, boxes), _count))
     except Terminated:  # as the caller was, or this process alone
         raise ValueError(f"{task.path}: the process at work on it was told to stop") from None
 

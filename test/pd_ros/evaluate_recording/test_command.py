@@ -21,8 +21,8 @@ from small_recording import (
 )
 
 from pd_ros.evaluate_recording.__main__ import main
-from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks, open_task
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD, open_recording
 from pd_ros.recordings.detections import detection_array
@@ -134,21 +134,15 @@ def test_two_models_and_a_teacher_side_by_side(recording, model_path, tmp_path) 
 def run(paths: list[Path], model_path: Path, out: Path, jobs: int = 1) -> list[bytes]:
     """All that is measured in recordings, but for the times that it took."""
     plan = EvaluationPlan(out, (model_path,), score_threshold=0.01)
-    return [_bits(result) for result in run_all(name_tasks(paths), plan, jobs)]
+    out.mkdir(exist_ok=True)
+    return [_bits(result) for result in run_all(name_tasks(paths), plan, jobs, out)]
 
 
 def _bits(result: RecordingResult) -> bytes:
-    frames = [
-        [frame.frame, frame.recorded_s, *frame.reference.truth, *frame.reference.scores]
-        + [(*answer.found, answer.agreement, answer.disagreement) for answer in frame.answers]
-        for frame in result.frames
-    ]
-    return repr(frames).encode() + b"".join(
-        field.numpy().tobytes()
-        for frame in result.frames
-        for field in frame.answers[0].found
-        if field is not None
-    )
+    known = [result.box_counts.tolist(), result.recorded_s.tolist(), result.label_names]
+    sums = [model._replace(latency_s=()) for model in result.models]
+    frames = [frame.result.frame for frame in result.pictured]
+    return repr([known, sums, frames]).encode() + result.boxes.read_bytes()
 
 
 def test_two_runs_and_two_processes_give_the_same_bits(
@@ -190,7 +184,7 @@ def test_names_of_models_become_topics(model_path, tmp_path) -> None:
     for path in models:
         path.symlink_to(model_path)
     bag = write_clouds(tmp_path / "drive", drive(1), TRUTH[:1])
-    run_all(name_tasks([bag]), EvaluationPlan(tmp_path, tuple(models)), 1)
+    run_all(name_tasks([bag]), EvaluationPlan(tmp_path, tuple(models)), 1, tmp_path)
     with open_recording(tmp_path / "views" / "drive.mcap") as view:
         topics = [topic for topic, kind in view.topics.items() if kind == DETECTIONS]
     assert topics == [
@@ -221,8 +215,8 @@ def test_without_labels_there_is_latency_and_something_to_see(model_path, tmp_pa
 def test_clouds_in_files_come_at_the_rate_that_is_given(model_path, tmp_path) -> None:
     folder = write_bins(tmp_path / "velodyne", "000", "001", "002")
     plan = EvaluationPlan(tmp_path, (model_path,), rate_hz=20)
-    (result,) = run_all(name_tasks([folder]), plan, 1)
-    assert [frame.recorded_s for frame in result.frames] == pytest.approx([0, 0.05, 0.1])
+    (result,) = run_all(name_tasks([folder]), plan, 1, tmp_path)
+    assert result.recorded_s.tolist() == pytest.approx([0, 0.05, 0.1])
 
 
 def test_real_sweeps_in_the_cameras_view(data_dir, tmp_path) -> None:
