@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.checkpoint import load_checkpoint, read_config
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluate_recording.evaluation_json import evaluation_json
 from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
 from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
-from pd_ros.evaluate_recording.frames import choose_frames
+from pd_ros.evaluate_recording.failures import report_failures
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
 from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.run import VIEWS
@@ -28,6 +28,7 @@ from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating.report import format_operating_point
 from pd_ros.evaluation.operating.scores import ALL_RANGES
+from pd_ros.jobs.open_pool import add_scheduler
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
@@ -57,18 +58,23 @@ def _run(options: argparse.Namespace) -> str:
     _check(options)
     plan = _plan(options)
     classes = load_checkpoint(plan.models[0]).config.classes
+    for path in [*plan.models[1:], *filter(None, [plan.teacher])]:
+        read_config(path)
+    # Of a cluster's devices this machine knows nothing.
+    device = plan.device if options.scheduler else str(choose_device(plan.device))
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
     with unfinished_folder(options.out) as boxes:
         watch = LoadWatch()
-        results = run_all(name_tasks(options.recordings), plan, options.jobs, boxes)
+        tasks = name_tasks(options.recordings)
+        results, chosen, failures = run_all(tasks, plan, options.jobs, boxes, options.scheduler)
+        failed = report_failures(options.out, failures, len(tasks))
         load = watch.load()
         summaries = summarise(results, names, classes)
-    chosen = choose_frames(frame for result in results for frame in result.pictured)
     reference = TEACHER if plan.teacher else "labels"
     style = FrameStyle(names, classes, results[0].thresholds, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
-    conditions = _conditions(plan, options.jobs, summaries)
+    conditions = _conditions(plan, device, options.jobs, summaries)
     unknown = _unknown_labels(results, classes)
     if unknown:
         conditions["labels_of_no_class"] = unknown
@@ -80,7 +86,11 @@ def _run(options: argparse.Namespace) -> str:
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
     files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
-    return "\n".join([*_lines(summaries), *notes, *files])
+    lines = "\n".join([*_lines(summaries), *notes, *files])
+    if failed:
+        sys.stdout.write(lines + "\n")
+        raise ValueError(failed)
+    return lines
 
 
 def _plan(options: argparse.Namespace) -> EvaluationPlan:
@@ -111,7 +121,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _conditions(
-    plan: EvaluationPlan, jobs: int, summaries: Sequence[ModelSummary]
+    plan: EvaluationPlan, device: str, jobs: int, summaries: Sequence[ModelSummary]
 ) -> dict[str, Any]:
     """Return what was run, and on what machine."""
     names = [summary.name for summary in summaries]
@@ -123,7 +133,7 @@ def _conditions(
             for each in summaries
         },
         "intensity_scale": plan.intensity_scale,
-        "device": str(choose_device(plan.device)),
+        "device": device,
         "processes": jobs,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -185,6 +195,7 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=int, default=1,
         help="recordings at a time, each in its own process; latency is best measured with 1"
     )  # fmt: skip
+    add_scheduler(parser)
     add("--device", default="auto", help="auto, cpu or cuda:N")
     _add_numbers(parser)
     add_columns(parser)

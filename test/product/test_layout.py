@@ -21,13 +21,14 @@ VEHICLE = {
     "__main__": {"__init__"},
     "version": set(),
     "process": set(),
+    "jobs": {"version"},
     "detection": set(),
     "evaluation": {"detection"},
     "pointcloud": {"detection"},
     "recordings": {"detection", "evaluation", "pointcloud"},
     "runtime": {"detection", "evaluation", "pointcloud", "recordings"},
     "replay": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
-    "evaluate_recording": ALL_BELOW_ROS,
+    "evaluate_recording": ALL_BELOW_ROS | {"jobs"},
     "benchmark": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
     "ros": ALL_BELOW_ROS,
     "inspect_cloud": {"detection", "pointcloud", "recordings", "runtime", "ros"},
@@ -59,7 +60,8 @@ LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
-    "benchmark": {"benchmark"},
+    "benchmark": {"benchmark", "jobs"},
+    "simulate": {"jobs"},
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }
 

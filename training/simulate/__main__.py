@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.jobs.open_pool import add_scheduler
 from pd_ros.process.run_command import DefaultsHelpFormatter, command_parser, run_command
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
@@ -34,7 +35,9 @@ def _run(options: argparse.Namespace, sensor: Sensor) -> None:
     if options.seed < 0:
         raise ValueError(f"--seed: expected 0 or more, got {options.seed}")
     if options.verb == "frames":
-        write_frames(options.out, options.count, options.seed, sensor, options.workers)
+        write_frames(
+            options.out, options.count, options.seed, sensor, options.workers, options.scheduler
+        )
     elif options.verb == "drive":
         write_drive(options.out, options.seconds, options.seed, sensor)
     else:
@@ -88,6 +91,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     frames.add_argument("--count", type=int, default=100, help="sweeps, numbered from 000000")
     frames.add_argument("--workers", type=int, default=1, help="processes")
+    add_scheduler(frames)
     drive = add_verb(
         "drive", "a rosbag2 recording of a drive at 10 Hz",
         "--out out/demo/drive.mcap --seconds 20 --seed 7",

@@ -1,18 +1,20 @@
 """Labelled sweeps, each of a street of its own, and the files that training reads."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.jobs.open_pool import open_pool, share_cores
+from pd_ros.jobs.run import Job, Outcome, run_jobs
+from pd_ros.jobs.worker import stopping
 from pd_ros.process.unfinished import whole_file
 from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
 from training.simulate.lidar.receive import draw_look
 from training.simulate.lidar.sensor import Sensor
 from training.simulate.world.street import make_street
+
+_SWEEPS = 4  # of a job
 
 
 def simulate_frame(seed: int, sensor: Sensor) -> SimulatedFrame:
@@ -44,24 +46,51 @@ def write_frame(path: Path, frame: SimulatedFrame) -> None:
         )
 
 
-def write_frames(out: Path, count: int, seed: int, sensor: Sensor, workers: int = 1) -> None:
+def write_frames(
+    out: Path,
+    count: int,
+    seed: int,
+    sensor: Sensor,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> None:
     """Write sweeps ``000000.npz`` ... with a progress bar; those that are there already stay.
 
-    Streets of different seeds do not repeat each other. Raises ``ValueError`` for a count or a
-    number of workers below 1.
+    By so many processes, or the workers of a Dask scheduler. Streets of different seeds do not
+    repeat each other. Raises ``ValueError`` for a count or a number of workers below 1, and for
+    sweeps that could not be made, when the others are.
     """
     if count < 1 or workers < 1:
         raise ValueError(f"frames: expected --count and --workers of at least 1, got {count}"
                          f" and {workers}")  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
-    make = partial(_write_one, out, seed, sensor)
-    # An executor, not a Pool: it reports a worker that died instead of waiting for it for ever.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(make, missing, chunksize=4)
-        for _ in tqdm(done, desc=f"frames of {out}", total=len(missing)):
-            pass
+    parts = [missing[i : i + _SWEEPS] for i in range(0, len(missing), _SWEEPS)]
+    jobs = (Job(f"sweeps from {p[0]:06d}", _write_some, (out, seed, sensor, p)) for p in parts)
+    failures: list[Outcome] = []
+    workers = min(workers, max(1, len(parts)))
+    with (
+        tqdm(desc=f"frames of {out}", total=len(missing)) as bar,
+        open_pool(scheduler, share_cores(workers)) as pool,
+    ):
+
+        def done(outcome: Outcome) -> None:
+            bar.update(len(parts[outcome.number]))
+            if outcome.failure:
+                failures.append(outcome)
+
+        run_jobs(pool, jobs, done)
+    if failures:
+        job, _, _, failure = failures[0]
+        assert failure is not None
+        raise ValueError(
+            f"{out}: {len(failures)} of {len(parts)} jobs failed; {job.name}: {failure.reason}\n"
+            f"{failure.log}"
+        )
 
 
-def _write_one(out: Path, seed: int, sensor: Sensor, number: int) -> None:
-    write_frame(out / f"{number:06d}.npz", simulate_frame(seed * 1_000_000 + number, sensor))
+def _write_some(out: Path, seed: int, sensor: Sensor, numbers: list[int]) -> None:
+    for number in numbers:
+        if stopping():
+            raise InterruptedError("told to stop")
+        write_frame(out / f"{number:06d}.npz", simulate_frame(seed * 1_000_000 + number, sensor))
