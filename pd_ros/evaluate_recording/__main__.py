@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.process.unfinished import unfinished_folder
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
+from pd_ros.recordings.remote import copy_out, location
 from pd_ros.replay.labelled_detector import distinct_names
 from pd_ros.replay.report import make_folders, remarks, write_report
 
@@ -56,6 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> str:
     _check(options)
+    if isinstance(options.out, Path):
+        return _evaluate(options)
+    address = options.out
+    with TemporaryDirectory() as folder:
+        options.out = Path(folder)
+        try:
+            return _evaluate(options).replace(folder, address.rstrip("/"))
+        finally:
+            copy_out(options.out, address)
+
+
+def _evaluate(options: argparse.Namespace) -> str:
+    """Evaluate and write everything; returns what to say."""
     plan = _plan(options)
     classes = load_checkpoint(plan.models[0]).config.classes
     for path in [*plan.models[1:], *filter(None, [plan.teacher])]:
@@ -116,6 +131,10 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--jobs: expected 1 or more, got {options.jobs}")
     if not (math.isfinite(options.rate) and options.rate > 0):
         raise ValueError(f"--rate: expected more than 0 Hz, got {options.rate}")
+    if options.scheduler and not isinstance(options.out, Path):
+        raise ValueError(
+            f"--out: expected a folder that all workers of --scheduler see, got {options.out}"
+        )
     if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
 
@@ -180,8 +199,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "recordings", type=Path, nargs="+", metavar="BAG",
-        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
+        "recordings", type=location, nargs="+", metavar="BAG",
+        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd;"
+        " also at an address of fsspec (s3://...)",
     )  # fmt: skip
     add(
         "--model", type=Path, action="append", required=True,
@@ -189,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
         " again for others, to set them side by side",
     )  # fmt: skip
     _add_reference(parser)
-    add("--out", type=Path, required=True, help="folder for the report, pictures and views")
+    add("--out", type=location, required=True, help="folder for the report, pictures and views")
     add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
     add(
         "--jobs", type=int, default=1,

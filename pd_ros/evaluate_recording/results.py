@@ -30,7 +30,7 @@ class RecordingResult(NamedTuple):
     """One recording of F clouds, of which M are measured."""
 
     name: str
-    path: Path
+    path: Path | str
     recorded_s: NDArray[np.float64]  # [F] when each cloud came, since the first one
     models: tuple[ModelSums, ...]
     box_counts: NDArray[np.uint32]  # [M, 1 + models], of the rows in ``boxes``

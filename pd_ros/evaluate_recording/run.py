@@ -54,13 +54,14 @@ class Evaluator:
         return cls(plan, classes, models, teacher, judge)
 
     def run(
-        self, task: RecordingTask, boxes: Path, on_frame: Callable[[], object]
+        self, task: RecordingTask, local: Path, boxes: Path, on_frame: Callable[[], object]
     ) -> RecordingResult:
         """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud.
 
-        ``boxes``: the file that all boxes of measured clouds are written to.
+        ``local``: where the recording lies on this machine; ``boxes``: the file that all boxes
+        of measured clouds are written to.
         """
-        source = with_features(open_task(task.path, self.plan), self._features())
+        source = with_features(open_task(local, self.plan), self._features())
         names = Counter[str]()
         sums, keeper = RunningSums(self.judge.thresholds), FrameKeeper(source.count // KEPT)
         models = [model.name for model in self.models]

@@ -17,6 +17,7 @@ from pd_ros.jobs.open_pool import open_pool, share_cores
 from pd_ros.jobs.run import Begun, Failure, Job, Outcome, run_jobs
 from pd_ros.jobs.worker import report, stopping
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
+from pd_ros.recordings.remote import local_copy
 
 
 class Evaluated(NamedTuple):
@@ -56,6 +57,7 @@ class _Gathering:
 
     def __init__(self, tasks: Sequence[RecordingTask], clouds: int) -> None:
         self.bar = tqdm(total=clouds, desc="evaluation", unit="cloud", leave=False)
+        self._total = clouds
         self._names = [task.name for task in tasks]
         self._results: dict[int, RecordingResult] = {}
         self._failures: dict[int, Failure] = {}
@@ -72,7 +74,10 @@ class _Gathering:
         self._clouds += result.clouds
 
     def show(self, begun: Sequence[Begun]) -> None:
-        self.bar.update(self._clouds + sum(each.done for each in begun) - self.bar.n)
+        clouds = self._clouds + sum(each.done for each in begun)
+        self._total = max(self._total, clouds)  # of recordings elsewhere nothing was known
+        self.bar.total = self._total
+        self.bar.update(clouds - self.bar.n)
 
     def evaluated(self) -> Evaluated:
         results = [self._results[number] for number in sorted(self._results)]
@@ -81,12 +86,14 @@ class _Gathering:
 
 
 def _counts(tasks: Sequence[RecordingTask], plan: EvaluationPlan) -> list[int]:
-    """How many clouds each recording has.
+    """How many clouds each recording has; of one that is not on this machine, 0.
 
     Raises ``ValueError``, before the work is done, for labels that measure nothing.
     """
     counts, names = [], Counter[str]()
     for task in tasks:
+        if isinstance(task.path, str):
+            continue
         source = open_task(task.path, plan)
         counts.append(source.count)
         names.update(names_of((source.truth or {}).values()))
@@ -107,7 +114,8 @@ def evaluate_task(task: RecordingTask, plan: EvaluationPlan, boxes: Path) -> Rec
             raise InterruptedError("told to stop")
 
     try:
-        return _evaluator(plan).run(task, boxes / f"{task.name}.boxes", count)
+        with local_copy(task.path) as local:
+            return _evaluator(plan).run(task, local, boxes / f"{task.name}.boxes", count)
     except BaseException:
         _evaluator.cache_clear()  # it may have counted a part of a recording
         raise

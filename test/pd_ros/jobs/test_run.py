@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from types import SimpleNamespace
 
 import job_functions as functions
 import pytest
@@ -105,18 +107,37 @@ def test_an_error_of_the_caller_stops_the_jobs_and_waits_for_them(threads, tmp_p
 def test_a_killed_worker_costs_its_job_a_try_and_nothing_else(tmp_path) -> None:
     jobs = [
         Job("once", functions.die, (tmp_path / "once", 1)),
-        Job("always", functions.die, (tmp_path / "always", 99)),
         Job("interrupt", functions.interrupted_by, (tmp_path / "sigint", "lived")),
         Job("where", functions.where_it_runs, ("",)),
     ]
     with open_pool(None, TWO) as pool:
         found = outcomes(pool, [*jobs, *squares(6)])
     assert (found["once"].result, found["once"].failure) == ("alive", None)
-    assert "its worker ended each time" in found["always"].failure.reason
-    assert (tmp_path / "always").read_text() == "xxx"
+    assert (tmp_path / "once").read_text() == "xx"
     assert found["interrupt"].result == "lived"
     assert found["where"].result == ("1", str(Path.cwd()))
     assert [found[f"{number}"].result for number in range(6)] == [0, 1, 4, 9, 16, 25]
+
+
+class Dying(Executor):
+    """A cluster on which every worker that is at the job dies, as often as Dask tries."""
+
+    def __init__(self) -> None:
+        self.tried = 0
+
+    def submit(self, *_: object) -> Future:
+        self.tried += 1
+        future: Future = Future()
+        killed = pytest.importorskip("distributed.scheduler").KilledWorker
+        future.set_exception(killed("job", SimpleNamespace(address="tcp://x"), 2))
+        return future
+
+
+def test_a_job_that_kills_its_workers_is_reported_when_dask_gives_up(threads) -> None:
+    threads.executor = executor = Dying()
+    found = outcomes(threads, [Job("always", functions.square, (2,))])
+    assert "its worker ended each time" in found["always"].failure.reason
+    assert executor.tried == 1
 
 
 def test_jobs_that_need_gpus_go_to_the_workers_that_have_them() -> None:
