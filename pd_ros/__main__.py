@@ -72,6 +72,7 @@ GROUPS = (
         Command("pd_ros.benchmark.nms", "time rotated NMS beside published code", "benchmark_nms"),
         Command("training.benchmark", "train and score distillation methods", "benchmark_methods"),
         Command("training.benchmark.jobs.score", "score a job of benchmark_methods", "score_job"),
+        Command("pd_ros.jobs.overhead", "time handing jobs to a cluster", "benchmark_jobs"),
         Command("training.profile", "count parameters and operations, time, memory"),
         Command("training.step_benchmark", "time training steps and their data"),
     )),

@@ -9,17 +9,19 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 
-from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.checkpoint import load_checkpoint, read_config
 from pd_ros.detection.device import choose_device
 from pd_ros.evaluate_recording.evaluation_json import evaluation_json
 from pd_ros.evaluate_recording.evaluation_page import Evaluation, evaluation_page
 from pd_ros.evaluate_recording.evaluation_pictures import FrameStyle, draw_pictures
-from pd_ros.evaluate_recording.frames import RecordingResult, choose_frames
+from pd_ros.evaluate_recording.failures import report_failures
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.run import VIEWS
 from pd_ros.evaluate_recording.summary import ModelSummary, quantiles, summarise
 from pd_ros.evaluate_recording.view_recording import TEACHER
@@ -27,12 +29,15 @@ from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.evaluation.lidar import format_table
 from pd_ros.evaluation.operating.report import format_operating_point
 from pd_ros.evaluation.operating.scores import ALL_RANGES
+from pd_ros.jobs.open_pool import add_scheduler
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.pointcloud.z_offset import AUTO
 from pd_ros.process.foreign_load import LoadWatch
 from pd_ros.process.run_command import command_parser, run_command
+from pd_ros.process.unfinished import unfinished_folder
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance, add_z_offset
 from pd_ros.recordings.label_names import describe_unknown, unknown_names
+from pd_ros.recordings.remote import copy_out, location
 from pd_ros.replay.labelled_detector import distinct_names
 from pd_ros.replay.report import make_folders, remarks, write_report
 
@@ -54,19 +59,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> str:
     _check(options)
+    if isinstance(options.out, Path):
+        return _evaluate(options)
+    address = options.out
+    with TemporaryDirectory() as folder:
+        options.out = Path(folder)
+        try:
+            return _evaluate(options).replace(folder, address.rstrip("/"))
+        finally:
+            copy_out(options.out, address)
+
+
+def _evaluate(options: argparse.Namespace) -> str:
+    """Evaluate and write everything; returns what to say."""
     plan = _plan(options)
     classes = load_checkpoint(plan.models[0]).config.classes
+    for path in [*plan.models[1:], *filter(None, [plan.teacher])]:
+        read_config(path)
+    # Of a cluster's devices this machine knows nothing.
+    device = plan.device if options.scheduler else str(choose_device(plan.device))
     names = distinct_names([path.stem for path in plan.models])
     make_folders(options.out, options.json)
-    watch = LoadWatch()
-    results = run_all(name_tasks(options.recordings), plan, options.jobs)
-    load = watch.load()
-    summaries = summarise(results, names, classes)
-    chosen = choose_frames(frame for result in results for frame in result.pictured)
+    with unfinished_folder(options.out) as boxes:
+        watch = LoadWatch()
+        tasks = name_tasks(options.recordings)
+        results, chosen, failures = run_all(tasks, plan, options.jobs, boxes, options.scheduler)
+        failed = report_failures(options.out, failures, len(tasks))
+        load = watch.load()
+        summaries = summarise(results, names, classes)
     reference = TEACHER if plan.teacher else "labels"
     style = FrameStyle(names, classes, results[0].thresholds, reference)
     pictures = draw_pictures(plan.out, summaries, chosen, style)
-    conditions = _conditions(plan, options.jobs, summaries)
+    conditions = _conditions(plan, device, options.jobs, summaries)
     unknown = _unknown_labels(results, classes)
     if unknown:
         conditions["labels_of_no_class"] = unknown
@@ -78,7 +102,11 @@ def _run(options: argparse.Namespace) -> str:
     page = plan.out / "report.html"
     page.write_text(evaluation_page(evaluation), encoding="utf-8")
     files = ["", f"report: {page}", f"views: {plan.out / VIEWS}"]
-    return "\n".join([*_lines(summaries), *notes, *files])
+    lines = "\n".join([*_lines(summaries), *notes, *files])
+    if failed:
+        sys.stdout.write(lines + "\n")
+        raise ValueError(failed)
+    return lines
 
 
 def _plan(options: argparse.Namespace) -> EvaluationPlan:
@@ -105,12 +133,16 @@ def _check(options: argparse.Namespace) -> None:
         raise ValueError(f"--jobs: expected 1 or more, got {options.jobs}")
     if not (math.isfinite(options.rate) and options.rate > 0):
         raise ValueError(f"--rate: expected more than 0 Hz, got {options.rate}")
+    if options.scheduler and not isinstance(options.out, Path):
+        raise ValueError(
+            f"--out: expected a folder that all workers of --scheduler see, got {options.out}"
+        )
     if options.score_threshold is not None and not 0 <= options.score_threshold <= 1:
         raise ValueError(f"--score-threshold: expected 0 to 1, got {options.score_threshold}")
 
 
 def _conditions(
-    plan: EvaluationPlan, jobs: int, summaries: Sequence[ModelSummary]
+    plan: EvaluationPlan, device: str, jobs: int, summaries: Sequence[ModelSummary]
 ) -> dict[str, Any]:
     """Return what was run, and on what machine."""
     names = [summary.name for summary in summaries]
@@ -123,7 +155,7 @@ def _conditions(
         },
         "intensity_scale": plan.intensity_scale,
         "z_offset": AUTO if plan.z_offset_m is None else plan.z_offset_m,
-        "device": str(choose_device(plan.device)),
+        "device": device,
         "processes": jobs,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -170,8 +202,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "recordings", type=Path, nargs="+", metavar="BAG",
-        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd",
+        "recordings", type=location, nargs="+", metavar="BAG",
+        help="recording (rosbag2 folder, .mcap, .db3, .bag), or a folder of .bin, .npz or .pcd;"
+        " also at an address of fsspec (s3://...)",
     )  # fmt: skip
     add(
         "--model", type=Path, action="append", required=True,
@@ -179,12 +212,13 @@ def _parser() -> argparse.ArgumentParser:
         " again for others, to set them side by side",
     )  # fmt: skip
     _add_reference(parser)
-    add("--out", type=Path, required=True, help="folder for the report, pictures and views")
+    add("--out", type=location, required=True, help="folder for the report, pictures and views")
     add("--topic", help="of the clouds in a recording; default: the only PointCloud2 topic")
     add(
         "--jobs", type=int, default=1,
         help="recordings at a time, each in its own process; latency is best measured with 1"
     )  # fmt: skip
+    add_scheduler(parser)
     add("--device", default="auto", help="auto, cpu or cuda:N")
     _add_numbers(parser)
     add_z_offset(parser)

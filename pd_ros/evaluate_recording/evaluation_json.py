@@ -4,8 +4,10 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pd_ros.evaluate_recording.frames import ChosenFrames, PicturedFrame, RecordingResult
-from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, RealTime, quantiles, total
+from pd_ros.evaluate_recording.accuracy import Accuracy
+from pd_ros.evaluate_recording.frames import ChosenFrames, PicturedFrame
+from pd_ros.evaluate_recording.results import RecordingResult
+from pd_ros.evaluate_recording.summary import ModelSummary, RealTime, quantiles, total
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.lidar import ClassScores
@@ -28,8 +30,8 @@ def evaluation_json(
         "recordings": {
             result.name: {
                 "path": str(result.path),
-                "frames": len(result.frames),
-                "frames_measured": sum(frame.reference is not None for frame in result.frames),
+                "frames": result.clouds,
+                "frames_measured": len(result.box_counts),
             }
             for result in results
         },

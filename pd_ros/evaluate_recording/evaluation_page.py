@@ -14,8 +14,8 @@ from pd_ros.evaluate_recording.evaluation_tables import (
     real_time_table,
     score_table,
 )
-from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.page import Card, Gallery, Table, render_page
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.summary import ModelSummary, quantiles
 from pd_ros.evaluate_recording.view_recording import TEACHER
 from pd_ros.evaluation.operating.scores import ALL_RANGES
@@ -40,7 +40,7 @@ def evaluation_page(evaluation: Evaluation) -> str:
     recordings = len(evaluation.results)
     content = {
         "title": f"{names} on {recordings} recording{'s' if recordings != 1 else ''}",
-        "clouds": sum(len(result.frames) for result in evaluation.results),
+        "clouds": sum(result.clouds for result in evaluation.results),
         "reference": evaluation.reference,
         "cards": [Card(summary.name, _card(summary)) for summary in evaluation.summaries],
         "accuracy": _accuracy(evaluation),
@@ -103,7 +103,7 @@ def _galleries(evaluation: Evaluation) -> list[Gallery]:
 def _conditions(evaluation: Evaluation) -> Table:
     rows = [[key.replace("_", " "), _text(value)] for key, value in evaluation.conditions.items()]
     rows += [
-        [f"recording {result.name}", f"{result.path}, {len(result.frames)} clouds"]
+        [f"recording {result.name}", f"{result.path}, {result.clouds} clouds"]
         for result in evaluation.results
     ]
     return Table(["what", "value"], rows, 2)

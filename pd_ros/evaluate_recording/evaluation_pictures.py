@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 
 from pd_ros.detection.operating_point import above_thresholds
+from pd_ros.evaluate_recording.accuracy import Accuracy
 from pd_ros.evaluate_recording.frames import ChosenFrames, ModelAnswer, PicturedFrame
-from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, total
+from pd_ros.evaluate_recording.summary import ModelSummary, total
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.curves import CurvePanel
 from pd_ros.evaluation.lidar import ClassScores

@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Sequence
 
-from pd_ros.evaluate_recording.frames import RecordingResult
+from pd_ros.evaluate_recording.accuracy import Accuracy
 from pd_ros.evaluate_recording.page import Table
-from pd_ros.evaluate_recording.summary import Accuracy, ModelSummary, quantiles, total
+from pd_ros.evaluate_recording.results import RecordingResult
+from pd_ros.evaluate_recording.summary import ModelSummary, quantiles, total
 from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.agreement_sums import Agreement
 from pd_ros.evaluation.matching import reachable_r40

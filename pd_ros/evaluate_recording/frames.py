@@ -1,9 +1,7 @@
 """Judge each cloud of a recording, and keep the ones worth a picture."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -65,18 +63,6 @@ class PicturedFrame(NamedTuple):
     recording: str
     result: FrameResult
     points: Float32  # [N, 4]
-
-
-class RecordingResult(NamedTuple):
-    """All frames of one recording, and some to look at."""
-
-    name: str
-    path: Path
-    frames: tuple[FrameResult, ...]
-    pictured: tuple[PicturedFrame, ...]
-    label_names: Counter[str]  # how many labels have each; of none where a teacher measures
-    thresholds: tuple[tuple[float, ...], ...]  # of each model, by class
-    remarks: tuple[str, ...] = ()  # what is odd about its clouds, and what was left out
 
 
 @dataclass(frozen=True)
@@ -157,6 +143,18 @@ def choose_frames(frames: Iterable[PicturedFrame]) -> ChosenFrames:
     return ChosenFrames(tuple(worst), tuple(best[:KEPT]), tuple(others[:KEPT]))
 
 
+def merge_frames(
+    kept: ChosenFrames, more: Iterable[PicturedFrame], recordings: Sequence[str]
+) -> ChosenFrames:
+    """Choose among what was chosen and the frames of another recording.
+
+    The same comes out in whatever order the recordings come: ties are decided by ``recordings``.
+    """
+    place = {name: number for number, name in enumerate(recordings)}
+    frames = [*kept.worst, *kept.best, *kept.others, *more]
+    return choose_frames(sorted(frames, key=lambda f: (place[f.recording], f.result.recorded_s)))
+
+
 class FrameKeeper:
     """Keeps only the frames that may be chosen in the end, as their points are large.
 
@@ -164,7 +162,7 @@ class FrameKeeper:
     """
 
     def __init__(self, every: int) -> None:
-        self._every = every
+        self._every = max(1, every)
         self._offered = 0
         self._kept: tuple[PicturedFrame, ...] = ()
 

@@ -9,6 +9,7 @@ from pd_ros.detection.geometry.ego import EGO_DISTANCE_M
 from pd_ros.pointcloud.bin_columns import Columns
 from pd_ros.recordings.bag import DETECTIONS, is_recording, open_recording
 from pd_ros.recordings.detections import NamedBoxes
+from pd_ros.recordings.remote import stem
 from pd_ros.recordings.sources import FolderSource, Source, open_source, read_truth
 from pd_ros.replay.labelled_detector import distinct_names
 
@@ -36,13 +37,13 @@ class RecordingTask(NamedTuple):
     """One recording, or folder of clouds."""
 
     name: str  # unlike the others'
-    path: Path
+    path: Path | str  # an address where it is no path
 
 
-def name_tasks(paths: Sequence[Path]) -> list[RecordingTask]:
+def name_tasks(paths: Sequence[Path | str]) -> list[RecordingTask]:
     """Name recordings after their files or folders; no two have the same name."""
-    stems = [path.resolve().stem if path.name in ("", ".") else path.stem for path in paths]
-    return [RecordingTask(*pair) for pair in zip(distinct_names(stems), paths, strict=True)]
+    stems = distinct_names([stem(path) for path in paths])
+    return [RecordingTask(*pair) for pair in zip(stems, paths, strict=True)]
 
 
 def open_task(path: Path, plan: EvaluationPlan) -> Source:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pd_ros.detection.not_finite import NOT_FINITE, NOT_FINITE_ADVICE
 from pd_ros.evaluate_recording.frames import (
@@ -11,7 +12,6 @@ from pd_ros.evaluate_recording.frames import (
     FrameKeeper,
     FrameResult,
     PicturedFrame,
-    RecordingResult,
     Reference,
 )
 from pd_ros.evaluate_recording.options import (
@@ -19,6 +19,8 @@ from pd_ros.evaluate_recording.options import (
     RecordingTask,
     open_task,
 )
+from pd_ros.evaluate_recording.results import RecordingResult, RunningSums
+from pd_ros.evaluate_recording.stored_boxes import BoxWriter
 from pd_ros.evaluate_recording.view_recording import LABELS, TEACHER, writing_view
 from pd_ros.recordings.sources import Source, Sweep, with_features
 from pd_ros.replay.labelled_detector import NamedDetector, load_detectors
@@ -51,48 +53,65 @@ class Evaluator:
         judge = FrameJudge(classes, ranges_m, thresholds)
         return cls(plan, classes, models, teacher, judge)
 
-    def run(self, task: RecordingTask, on_frame: Callable[[], object]) -> RecordingResult:
-        """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud."""
-        source = with_features(open_task(task.path, self.plan), self._features())
-        names, remarks = Counter[str](), list[str]()
+    def run(
+        self, task: RecordingTask, local: Path, boxes: Path, on_frame: Callable[[], object]
+    ) -> RecordingResult:
+        """Run over one recording, and write ``views/NAME.mcap``; ``on_frame`` after each cloud.
+
+        ``local``: where the recording lies on this machine; ``boxes``: the file that all boxes
+        of measured clouds are written to.
+        """
+        source = with_features(open_task(local, self.plan), self._features())
+        names, offset_remarks = Counter[str](), list[str]()
         for detector in (*self.models, *([self.teacher] if self.teacher else [])):
-            remarks += detector.use_offset(self.plan.z_offset_m, source, task.path)
-        frames, keeper = list[FrameResult](), FrameKeeper(max(1, source.count // KEPT))
+            offset_remarks += detector.use_offset(self.plan.z_offset_m, source, task.path)
+        sums, keeper = RunningSums(self.judge.thresholds), FrameKeeper(source.count // KEPT)
         models = [model.name for model in self.models]
         path = self.plan.out / VIEWS / f"{task.name}.mcap"
-        with writing_view(path, models, self.classes, self.judge.thresholds) as view:
+        with (
+            writing_view(path, models, self.classes, self.judge.thresholds) as view,
+            BoxWriter(boxes, len(models)) as writer,
+        ):
             first_ns: int | None = None
             for number, sweep in enumerate(source.sweeps()):
                 recorded_ns = self._recorded_ns(sweep, number)
                 first_ns = recorded_ns if first_ns is None else first_ns
                 result = self._frame(source, sweep, (recorded_ns - first_ns) / 1e9)
-                frames.append(result)
+                sums.add(result)
+                if result.reference is not None:
+                    writer.add(result.reference.truth, [each.found for each in result.answers])
                 if sweep.truth is not None and self.teacher is None:
                     names.update(sweep.truth.names)
                 keeper.offer(PicturedFrame(task.name, result, sweep.points[:, :4]))
                 view.add(recorded_ns, sweep, result, TEACHER if self.teacher else LABELS)
                 on_frame()
-        remarks += remarks_on(
+        return RecordingResult(
+            name=task.name,
+            path=task.path,
+            recorded_s=sums.recorded_s(),
+            models=sums.models(),
+            box_counts=writer.counts(),
+            boxes=boxes,
+            pictured=keeper.frames(),
+            label_names=names,
+            thresholds=self.judge.thresholds,
+            remarks=(*offset_remarks, *self._remarks(task, source)),
+        )
+
+    def _remarks(self, task: RecordingTask, source: Source) -> list[str]:
+        """Return what is odd about the clouds, and what was left out."""
+        remarks = remarks_on(
             source,
             {model.name: model.model_input for model in self.models},
             {model.name: model.z_offset_m for model in self.models},
         )
         own = {model.name: model.take_own_boxes() for model in self.models}
-        remarks += [
+        return remarks + [
             f"note: {task.path}, {name}: {count} boxes on the sensor itself, the own vehicle's,"
             " were left out"
             for name, count in own.items()
             if count
         ]
-        return RecordingResult(
-            task.name,
-            task.path,
-            tuple(frames),
-            keeper.frames(),
-            names,
-            self.judge.thresholds,
-            tuple(remarks),
-        )
 
     def _features(self) -> set[str]:
         """Return the features that any of the models wants of a point."""

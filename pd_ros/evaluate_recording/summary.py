@@ -6,21 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pd_ros.detection.operating_point import above_thresholds
-from pd_ros.detection.types import Detections
-from pd_ros.evaluate_recording.frames import ClassAgreement, FrameResult, RecordingResult
-from pd_ros.evaluation import distance_bins as distance
+from pd_ros.evaluate_recording.accuracy import Accuracy, measure
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluation.agreement_sums import Agreement
-from pd_ros.evaluation.curves import PrecisionCurve
-from pd_ros.evaluation.lidar import (
-    ClassScores,
-    GroundTruth,
-    bev_curves,
-    default_iou,
-    evaluate_frames,
-    loose_iou,
-)
-from pd_ros.evaluation.operating.scores import ALL_RANGES, OperatingScores, score_operating_point
 
 
 class RealTime(NamedTuple):
@@ -62,18 +50,6 @@ QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """How right a model is, against labels or a teacher."""
-
-    strict: dict[str, dict[str, ClassScores]]  # by range, then class; customary overlaps
-    loose: dict[str, dict[str, ClassScores]]  # by range, then class; KITTI's loose overlaps
-    curves: dict[str, PrecisionCurve]  # by class
-    agreement: ClassAgreement  # box by box, of the confident ones
-    # By class and range: found and ghosts at the model's thresholds.
-    operating_point: dict[str, dict[str, OperatingScores]]
-
-
-@dataclass(frozen=True)
 class ModelSummary:
     """One model over all recordings."""
 
@@ -91,25 +67,31 @@ def summarise(
     models: Sequence[str],
     classes: Sequence[str],
 ) -> list[ModelSummary]:
-    """Summarise all models; every one has an answer in each frame, in their order."""
-    frames = [frame for result in results for frame in result.frames]
-    summaries = []
-    for number, name in enumerate(models):
-        answers = [frame.answers[number] for frame in frames]
-        real_time = {result.name: _real_time(result, number) for result in results}
-        thresholds = dict(zip(classes, results[0].thresholds[number], strict=True))
-        summaries.append(
-            ModelSummary(
-                name=name,
-                thresholds=thresholds,
-                accuracy=_accuracy(frames, number, name, thresholds),
-                boxes=_count([answer.found for answer in answers], thresholds),
-                latency_ms=tuple(1000 * answer.latency_s for answer in answers),
-                real_time=real_time,
-                not_finite=sum(answer.not_finite > 0 for answer in answers),
-            )
-        )
-    return summaries
+    """Summarise all models over one recording or more; ``models`` are their names, in order."""
+    accuracies = measure(results, models, classes)
+    return [_summarise(results, number, name, classes, accuracies[number])
+            for number, name in enumerate(models)]  # fmt: skip
+
+
+def _summarise(
+    results: Sequence[RecordingResult],
+    number: int,
+    name: str,
+    classes: Sequence[str],
+    accuracy: Accuracy | None,
+) -> ModelSummary:
+    sums = [result.models[number] for result in results]
+    boxes = np.sum([each.boxes for each in sums], axis=0)
+    latency_ms = 1000 * np.concatenate([each.latency_s for each in sums])
+    return ModelSummary(
+        name=name,
+        thresholds=dict(zip(classes, results[0].thresholds[number], strict=True)),
+        accuracy=accuracy,
+        boxes=dict(zip(classes, boxes.tolist(), strict=True)),
+        latency_ms=tuple(latency_ms.tolist()),
+        real_time={result.name: _real_time(result, number) for result in results},
+        not_finite=sum(each.not_finite for each in sums),
+    )
 
 
 def quantiles(values: Sequence[float]) -> dict[str, float]:
@@ -123,58 +105,6 @@ def total(parts: Sequence[Agreement]) -> Agreement:
     return sum(parts, Agreement())
 
 
-def _accuracy(
-    frames: Sequence[FrameResult], number: int, name: str, thresholds: dict[str, float]
-) -> Accuracy | None:
-    classes = tuple(thresholds)
-    pairs = [
-        (frame.reference.truth, frame.answers[number])
-        for frame in frames
-        if frame.reference is not None
-    ]
-    if not pairs:
-        return None
-    truth = [pair[0] for pair in pairs]
-    found = [pair[1].found for pair in pairs]
-    tables = [answer.agreement for _, answer in pairs if answer.agreement is not None]
-    return Accuracy(
-        strict=_by_range(truth, found, classes, default_iou(classes)),
-        loose=_by_range(truth, found, classes, loose_iou(classes)),
-        curves=bev_curves(truth, found, classes, name),
-        agreement=_added(tables, classes),
-        operating_point=score_operating_point(truth, found, classes, thresholds),
-    )
-
-
-def _by_range(
-    truth: Sequence[GroundTruth],
-    found: Sequence[Detections],
-    classes: Sequence[str],
-    min_iou: dict[str, float],
-) -> dict[str, dict[str, ClassScores]]:
-    scores = {ALL_RANGES: evaluate_frames(truth, found, classes, min_iou)}
-    for number, name in enumerate(distance.NAMES):
-        limits_m = distance.limits_m(number)
-        scores[name] = evaluate_frames(truth, found, classes, min_iou, distance_m=limits_m)
-    return scores
-
-
-def _added(tables: Sequence[ClassAgreement], classes: Sequence[str]) -> ClassAgreement:
-    return {
-        name: tuple(
-            total([table[name][number] for table in tables])
-            for number in range(len(distance.NAMES))
-        )
-        for name in classes
-    }
-
-
-def _count(found: Sequence[Detections], thresholds: dict[str, float]) -> dict[str, int]:
-    least = tuple(thresholds.values())
-    labels = [n for each in found for n in above_thresholds(each, least).labels.tolist()]
-    return {name: labels.count(number) for number, name in enumerate(thresholds)}
-
-
 def _real_time(result: RecordingResult, number: int) -> RealTime:
-    latency_s = [frame.answers[number].latency_s for frame in result.frames]
-    return simulate_real_time([frame.recorded_s for frame in result.frames], latency_s)
+    latency_s = result.models[number].latency_s.tolist()
+    return simulate_real_time(result.recorded_s.tolist(), latency_s)

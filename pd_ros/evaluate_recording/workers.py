@@ -1,127 +1,127 @@
-"""Recordings in several processes at once, with one progress bar."""
+"""Recordings as jobs, several at once where there is room, with one progress bar."""
 
 import functools
-import multiprocessing
-import pickle
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from tqdm import tqdm
 
 from pd_ros.detection.checkpoint import read_config
-from pd_ros.evaluate_recording.frames import RecordingResult
+from pd_ros.evaluate_recording.frames import ChosenFrames, merge_frames
 from pd_ros.evaluate_recording.options import EvaluationPlan, RecordingTask, open_task
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.run import Evaluator
-from pd_ros.process.stop_signals import Terminated, ending_tidily
+from pd_ros.jobs.open_pool import open_pool, share_cores
+from pd_ros.jobs.run import Begun, Failure, Job, Outcome, run_jobs
+from pd_ros.jobs.worker import report, stopping
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
-from pd_ros.recordings.sources import Source
-
-_LOOK_PERIOD_S = 0.2
+from pd_ros.recordings.remote import local_copy
 
 
-class _Shared(NamedTuple):
-    """What the processes share: how many clouds are done, and whether to give up."""
+class Evaluated(NamedTuple):
+    """What came out, in the order of the tasks."""
 
-    done: "Synchronized[int]"
-    stop: Event
+    results: list[RecordingResult]  # without their pictured frames
+    chosen: ChosenFrames  # of the pictured frames of all recordings
+    failures: dict[str, Failure]  # by recording
 
 
 def run_all(
-    tasks: Sequence[RecordingTask], plan: EvaluationPlan, jobs: int
-) -> list[RecordingResult]:
-    """Run over all recordings, ``jobs`` at a time; the results are in the order of the tasks.
-
-    Each process has an equal part of torch's threads. Raises ``ValueError`` for a recording or
-    model that cannot be read; nothing is left running then.
-    """
-    sources = [open_task(task.path, plan) for task in tasks]
-    if plan.teacher is None:
-        _refuse_labels(sources, plan)
-    total = sum(source.count for source in sources)
-    with tqdm(total=total, desc="evaluation", unit="cloud", leave=False) as bar:
-        if min(jobs, len(tasks)) == 1:
-            evaluator = Evaluator.load(plan)
-            return [evaluator.run(task, bar.update) for task in tasks]
-        return _in_processes(tasks, plan, min(jobs, len(tasks)), bar.update)
-
-
-def _refuse_labels(sources: Sequence[Source], plan: EvaluationPlan) -> None:
-    """Raise ``ValueError``, before the work is done, for labels that measure nothing."""
-    truth = [boxes for source in sources for boxes in (source.truth or {}).values()]
-    refuse_all_unknown(names_of(truth), read_config(plan.models[0]).classes)
-
-
-def _in_processes(
     tasks: Sequence[RecordingTask],
     plan: EvaluationPlan,
     jobs: int,
-    advance: Callable[[int], object],
-) -> list[RecordingResult]:
-    context = multiprocessing.get_context("spawn")  # torch and CUDA do not survive a fork
-    shared = _Shared(context.Value("L", 0), context.Event())
-    threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(jobs, context, _begin, (shared, threads))
+    boxes: Path,
+    scheduler: str | None = None,
+) -> Evaluated:
+    """Run over all recordings, ``jobs`` at a time, or on the workers of a Dask scheduler.
+
+    Each process has an equal part of this machine's cores. ``boxes``: a folder for the boxes of
+    all clouds, which the results name. Raises ``ValueError`` for a recording or model that cannot
+    be read before anything runs; one that turns out so later is a failure, and the others go on.
+    """
+    gathering = _Gathering(tasks, sum(_counts(tasks, plan)))
+    run = (Job(task.name, evaluate_task, (task, plan, boxes)) for task in tasks)
+    gpus = 0 if plan.device == "cpu" else 1
+    with (
+        gathering.bar,
+        open_pool(scheduler, share_cores(min(jobs, len(tasks))), gpus) as pool,
+    ):
+        run_jobs(pool, run, gathering.take, gathering.show)
+    return gathering.evaluated()
+
+
+class _Gathering:
+    """Takes the results as they come; the points of their frames are large."""
+
+    def __init__(self, tasks: Sequence[RecordingTask], clouds: int) -> None:
+        self.bar = tqdm(total=clouds, desc="evaluation", unit="cloud", leave=False)
+        self._total = clouds
+        self._names = [task.name for task in tasks]
+        self._results: dict[int, RecordingResult] = {}
+        self._failures: dict[int, Failure] = {}
+        self._chosen = ChosenFrames((), (), ())
+        self._clouds = 0  # of the recordings that are done
+
+    def take(self, outcome: Outcome) -> None:
+        if outcome.failure is not None:
+            self._failures[outcome.number] = outcome.failure
+            return
+        result: RecordingResult = outcome.result
+        self._chosen = merge_frames(self._chosen, result.pictured, self._names)
+        self._results[outcome.number] = result._replace(pictured=())
+        self._clouds += result.clouds
+
+    def show(self, begun: Sequence[Begun]) -> None:
+        clouds = self._clouds + sum(each.done for each in begun)
+        self._total = max(self._total, clouds)  # of recordings elsewhere nothing was known
+        self.bar.total = self._total
+        self.bar.update(clouds - self.bar.n)
+
+    def evaluated(self) -> Evaluated:
+        results = [self._results[number] for number in sorted(self._results)]
+        failures = {self._names[number]: why for number, why in sorted(self._failures.items())}
+        return Evaluated(results, self._chosen, failures)
+
+
+def _counts(tasks: Sequence[RecordingTask], plan: EvaluationPlan) -> list[int]:
+    """How many clouds each recording has; of one that is not on this machine, 0.
+
+    Raises ``ValueError``, before the work is done, for labels that measure nothing.
+    """
+    counts, names = [], Counter[str]()
+    for task in tasks:
+        if isinstance(task.path, str):
+            continue
+        source = open_task(task.path, plan)
+        counts.append(source.count)
+        names.update(names_of((source.truth or {}).values()))
+    if plan.teacher is None:
+        refuse_all_unknown(names, read_config(plan.models[0]).classes)
+    return counts
+
+
+def evaluate_task(task: RecordingTask, plan: EvaluationPlan, boxes: Path) -> RecordingResult:
+    """Run over one recording, wherever this is called."""
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        report(done)
+        if stopping():
+            raise InterruptedError("told to stop")
+
     try:
-        futures = [pool.submit(_run, task, plan) for task in tasks]
-        _follow(futures, shared, advance)
-        return [pickle.loads(future.result()) for future in futures]
-    except BrokenProcessPool as error:
-        raise ValueError(
-            "a process ended before its recording did, perhaps for want of memory;"
-            " try fewer --jobs"
-        ) from error
-    finally:
-        shared.stop.set()
-        pool.shutdown(cancel_futures=True)
+        with local_copy(task.path) as local:
+            return _evaluator(plan).run(task, local, boxes / f"{task.name}.boxes", count)
+    except BaseException:
+        _evaluator.cache_clear()  # it may have counted a part of a recording
+        raise
 
 
-def _follow(
-    futures: "Sequence[Future[bytes]]", shared: _Shared, advance: Callable[[int], object]
-) -> None:
-    """Move the bar until all is done; raises what the first failure raised."""
-    waiting, shown = set(futures), 0
-    while waiting:
-        done, waiting = wait(waiting, _LOOK_PERIOD_S, FIRST_COMPLETED)
-        count = int(shared.done.value)
-        advance(count - shown)
-        shown = count
-        for future in done:
-            future.result()
-
-
-def _begin(shared: _Shared, threads: int) -> None:
-    """Prepare a process."""
-    global _shared  # noqa: PLW0603  # synchronisation passes to a process only at its start
-    _shared = shared
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is told to stop by the first process
-    torch.set_num_threads(threads)
-
-
-def _run(task: RecordingTask, plan: EvaluationPlan) -> bytes:
-    """As bytes, because tensors sent by themselves take a file descriptor each."""
-    try:
-        with ending_tidily():
-            return pickle.dumps(_evaluator(plan).run(task, _count))
-    except Terminated:  # as the caller was, or this process alone
-        raise ValueError(f"{task.path}: the process at work on it was told to stop") from None
-
-
-def _count() -> None:
-    if _shared.stop.is_set():
-        raise ValueError("another recording failed")
-    with _shared.done.get_lock():
-        _shared.done.value += 1
-
-
-@functools.cache
+@functools.lru_cache(maxsize=1)
 def _evaluator(plan: EvaluationPlan) -> Evaluator:
+    """Models that are loaded once in a process."""
     return Evaluator.load(plan)
-
-
-_shared: _Shared

@@ -8,7 +8,7 @@ object of the class and any object of label -1 take the detections that overlap 
 count neither as right nor as wrong; objects of other classes do not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +20,11 @@ from pd_ros.evaluation import distance_bins as distance
 from pd_ros.evaluation.curves import PrecisionCurve
 from pd_ros.evaluation.matching import (
     Bools,
+    CurveTally,
     Floats,
     MatchFrame,
     average_r40,
     best_threshold,
-    count_matches,
-    precision_curve,
     reachable_r40,
 )
 from pd_ros.evaluation.overlaps import FrameOverlaps, upright_overlaps
@@ -112,12 +111,15 @@ def evaluate_frames(
     missing = [name for name in classes if name not in iou_thresholds]
     if missing:
         raise ValueError(f"iou_thresholds: expected one for each class, none for {missing}")
-    overlaps = frame_overlaps(ground_truth, detections)
-    scores = {}
-    for label, name in enumerate(classes):
-        bev, volume = class_frames(ground_truth, detections, overlaps, label, distance_m)
-        scores[name] = _score_class(bev, volume, iou_thresholds[name], score_threshold)
-    return scores
+    part = LabelledFrames.of(ground_truth, detections)
+    tallies = {
+        name: ClassTally(label, (iou_thresholds[name],), score_threshold, distance_m)
+        for label, name in enumerate(classes)
+    }
+    for tally in tallies.values():
+        tally.find(part)
+        tally.count(part)
+    return {name: tally.scores(iou_thresholds[name]) for name, tally in tallies.items()}
 
 
 def frame_overlaps(
@@ -195,50 +197,90 @@ def _elsewhere(boxes: Tensor, distance_m: tuple[float, float] | None) -> Bools:
     return outside
 
 
-def _score_class(
-    bev: Sequence[MatchFrame],
-    volume: Sequence[MatchFrame],
-    min_iou: float,
-    score_threshold: float | None,
-) -> ClassScores:
-    curve = precision_curve(volume, min_iou)
-    if score_threshold is None:
-        score_threshold = best_threshold(curve)
-    counts = count_matches(volume, np.array([score_threshold]), min_iou)
-    right, wrong = int(counts.true_positives[0]), int(counts.false_positives[0])
-    num_truth = sum(int((~frame.truth_ignored).sum()) for frame in volume)
-    return ClassScores(
-        min_iou=min_iou,
-        num_truth=num_truth,
-        ap_bev_r40=average_r40(precision_curve(bev, min_iou).precision),
-        ap_3d_r40=average_r40(curve.precision),
-        score_threshold=score_threshold,
-        recall=right / max(num_truth, 1),
-        precision=right / max(right + wrong, 1),
-        true_positives=right,
-        false_positives=wrong,
-        facing=float(counts.similarity[0]) / max(right, 1),
-    )
+class LabelledFrames(NamedTuple):
+    """Frames in the same order: what is there, what was found, and how they overlap."""
+
+    truth: Sequence[GroundTruth]
+    found: Sequence[Detections]
+    overlaps: Sequence[FrameOverlaps]
+
+    @classmethod
+    def of(cls, truth: Sequence[GroundTruth], found: Sequence[Detections]) -> "LabelledFrames":
+        """Work the overlaps out."""
+        return cls(truth, found, frame_overlaps(truth, found))
 
 
-def bev_curves(
-    ground_truth: Sequence[GroundTruth],
-    detections: Sequence[Detections],
-    classes: Sequence[str],
-    label: str,
-) -> dict[str, PrecisionCurve]:
-    """Curve of each class from above at KITTI's loose overlap; ``label`` is what is shown.
+class ClassTally:
+    """One class in one range over frames in parts: all to ``find``, then all to ``count``.
 
-    At most 41 points by falling score; none where nothing matches.
+    ``min_ious``: the overlaps that it is scored at; the rest as :func:`evaluate_frames` has it.
     """
-    overlaps = frame_overlaps(ground_truth, detections)
-    curves = {}
-    for number, name in enumerate(classes):
-        bev, _ = class_frames(ground_truth, detections, overlaps, number)
-        right, wrong, missed, _ = precision_curve(bev, loose_iou(classes)[name]).counts
+
+    def __init__(
+        self,
+        label: int,
+        min_ious: Sequence[float],
+        score_threshold: float | None = None,
+        distance_m: tuple[float, float] | None = None,
+    ) -> None:
+        self._label, self._distance_m = label, distance_m
+        self._score_threshold = score_threshold
+        self._bev = {iou: CurveTally(iou) for iou in min_ious}
+        self._volume = {iou: CurveTally(iou, score_threshold or 0.0) for iou in min_ious}
+
+    def find(self, part: LabelledFrames) -> None:
+        """First pass over some frames."""
+        for tally, frames in self._each(part):
+            tally.find(frames)
+
+    def count(self, part: LabelledFrames) -> None:
+        """Second pass over some frames."""
+        for tally, frames in self._each(part):
+            tally.count(frames)
+
+    def scores(self, min_iou: float) -> ClassScores:
+        """The scores at one of the overlaps, once all frames are counted."""
+        return _score_class(
+            self._bev[min_iou], self._volume[min_iou], min_iou, self._score_threshold
+        )
+
+    def bev_curve(self, min_iou: float, label: str) -> PrecisionCurve:
+        """Precision over recall from above; ``label`` is what is shown.
+
+        At most 41 points by falling score; none where nothing matches.
+        """
+        right, wrong, missed, _ = self._bev[min_iou].curve.counts
         recall, precision = (
             right / np.maximum(right + missed, 1),
             right / np.maximum(right + wrong, 1),
         )
-        curves[name] = PrecisionCurve(label, recall, precision)
-    return curves
+        return PrecisionCurve(label, recall, precision)
+
+    def _each(self, part: LabelledFrames) -> Iterator[tuple[CurveTally, list[MatchFrame]]]:
+        bev, volume = class_frames(*part, self._label, self._distance_m)
+        yield from ((tally, bev) for tally in self._bev.values())
+        yield from ((tally, volume) for tally in self._volume.values())
+
+
+def _score_class(
+    bev: CurveTally, volume: CurveTally, min_iou: float, score_threshold: float | None
+) -> ClassScores:
+    curve, counts, place = volume.curve, volume.at, 0
+    if score_threshold is None:
+        score_threshold = best_threshold(curve)
+        if len(curve.thresholds):
+            counts = curve.counts
+            place = int(np.flatnonzero(curve.thresholds == score_threshold)[0])
+    right, wrong = int(counts.true_positives[place]), int(counts.false_positives[place])
+    return ClassScores(
+        min_iou=min_iou,
+        num_truth=volume.num_truth,
+        ap_bev_r40=average_r40(bev.curve.precision),
+        ap_3d_r40=average_r40(curve.precision),
+        score_threshold=score_threshold,
+        recall=right / max(volume.num_truth, 1),
+        precision=right / max(right + wrong, 1),
+        true_positives=right,
+        false_positives=wrong,
+        facing=float(counts.similarity[place]) / max(right, 1),
+    )

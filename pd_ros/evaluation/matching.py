@@ -13,6 +13,7 @@ ignored counts neither as right nor as wrong.
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -96,18 +97,57 @@ def reachable_r40(num_truth: int) -> float:
 
 def precision_curve(frames: Sequence[MatchFrame], min_iou: float) -> Curve:
     """Both passes over all frames; no frames or no matches give a curve without thresholds."""
-    num_truth = sum(int((~frame.truth_ignored).sum()) for frame in frames)
-    scores = [score for frame in frames for score in _matched_scores(frame, min_iou)]
-    thresholds = _recall_thresholds(np.array(scores), num_truth)
-    return Curve(thresholds, count_matches(frames, thresholds, min_iou))
+    tally = CurveTally(min_iou)
+    tally.find(frames)
+    tally.count(frames)
+    return tally.curve
 
 
-def count_matches(frames: Sequence[MatchFrame], thresholds: Floats, min_iou: float) -> MatchCounts:
-    """Second pass, summed over the frames: detections of score >= threshold, for each of them."""
-    totals = np.zeros((4, len(thresholds)))
-    for frame in frames:
-        totals += _count_frame(frame, thresholds, min_iou)
-    return MatchCounts(*totals)
+class CurveTally:
+    """Both passes over frames that come in parts: all parts to ``find``, then all to ``count``.
+
+    Kept are sums, and the score of each match. ``at``: a score threshold that is counted beside
+    those of the curve.
+    """
+
+    def __init__(self, min_iou: float, at: float = 0.0) -> None:
+        self.num_truth = 0
+        self._min_iou = min_iou
+        self._at = at
+        self._scores: list[Floats] = []
+        self._totals = np.zeros((4, 0))
+
+    def find(self, frames: Sequence[MatchFrame]) -> None:
+        """First pass over some frames."""
+        self.num_truth += sum(int((~frame.truth_ignored).sum()) for frame in frames)
+        scores = [score for frame in frames for score in _matched_scores(frame, self._min_iou)]
+        self._scores.append(np.array(scores, np.float64))
+
+    def count(self, frames: Sequence[MatchFrame]) -> None:
+        """Second pass over some frames."""
+        thresholds = np.append(self._thresholds, self._at)
+        if not self._totals.size:
+            self._totals = np.zeros((4, len(thresholds)))
+        for frame in frames:
+            self._totals += _count_frame(frame, thresholds, self._min_iou)
+
+    @property
+    def curve(self) -> Curve:
+        """The curve, once all frames are counted."""
+        totals = self._totals[:, :-1] if self._totals.size else np.zeros((4, 0))
+        return Curve(self._thresholds, MatchCounts(*totals))
+
+    @property
+    def at(self) -> MatchCounts:
+        """Counts at the threshold beside the curve: ``[1]`` each."""
+        return MatchCounts(*(self._totals[:, -1:] if self._totals.size else np.zeros((4, 1))))
+
+    @cached_property
+    def _thresholds(self) -> Floats:
+        """Read first when nothing more is to be found."""
+        scores = np.concatenate([np.zeros(0), *self._scores])
+        self._scores.clear()
+        return _recall_thresholds(scores, self.num_truth)
 
 
 def _matched_scores(frame: MatchFrame, min_iou: float) -> list[float]:

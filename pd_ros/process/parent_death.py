@@ -9,10 +9,12 @@ from collections.abc import Sequence
 _SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 # Runs in the child and becomes the program. Not between fork and exec of the parent (preexec_fn),
 # which may hang where other threads hold locks. The parent may be gone before the signal is set.
-# A shell's background jobs have SIGINT ignored, which would be handed on.
+# A shell's background jobs have SIGINT ignored, some processes have it blocked: both would be
+# handed on.
 _BECOME = f"""
 import ctypes, os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, ())
 ctypes.CDLL(None).prctl({_SET_DEATH_SIGNAL}, {int(signal.SIGINT)}, 0, 0, 0)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[3:])

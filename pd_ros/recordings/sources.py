@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -234,7 +235,8 @@ def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, Name
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from None
             refuse_wrong_labels(boxes.boxes, partial("{}: box {}".format, where))
-            truth[stamp] = boxes
+            # An hour of labels lies in memory, and their names are few: each is there once.
+            truth[stamp] = boxes._replace(names=tuple(map(sys.intern, boxes.names)), ids=())
     truth.pop(0, None)  # no stamp: of no cloud in particular
     return truth
 

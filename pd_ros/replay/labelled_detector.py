@@ -65,7 +65,7 @@ class NamedDetector:
         named = others._replace(labels=self._labels[others.labels])
         return Timed(result._replace(detections=named), latency_s)
 
-    def use_offset(self, offset_m: float | None, source: Source, where: Path) -> list[str]:
+    def use_offset(self, offset_m: float | None, source: Source, where: Path | str) -> list[str]:
         """See the next clouds raised by an offset; None: measured, from the first of a source.
 
         Returns what was measured, for the reader; nothing where a number was given.

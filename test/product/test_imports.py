@@ -22,6 +22,7 @@ def test_a_fresh_interpreter_loads_no_ros_and_no_training(module) -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert "pd_ros" in loaded
     assert not loaded & {"rclpy", "training", "sensor_msgs", "vision_msgs"}
+    assert not loaded & {"dask", "distributed"}  # one process needs no cluster
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,14 @@ VEHICLE = {
     "__init__": set(),
     "__main__": {"__init__"},
     "process": set(),
+    "jobs": set(),
     "detection": set(),
     "evaluation": {"detection"},
     "pointcloud": {"detection"},
     "recordings": {"detection", "evaluation", "pointcloud"},
     "runtime": {"detection", "evaluation", "pointcloud", "recordings"},
     "replay": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
-    "evaluate_recording": ALL_BELOW_ROS,
+    "evaluate_recording": ALL_BELOW_ROS | {"jobs"},
     "benchmark": {"detection", "evaluation", "pointcloud", "recordings", "runtime"},
     "check_device": {"benchmark", "detection", "pointcloud", "recordings", "runtime", "__init__"},
     "ros": ALL_BELOW_ROS,
@@ -59,7 +60,8 @@ LAW = {"pd_ros": VEHICLE, "training": TRAINING}
 OF_PD_ROS = {"detection", "evaluation", "pointcloud", "recordings", "process"}
 MORE_OF_PD_ROS = {
     "profile": {"benchmark"},
-    "benchmark": {"benchmark", "check_device"},
+    "benchmark": {"benchmark", "check_device", "jobs"},
+    "simulate": {"jobs"},
     "adapt": {"evaluate_recording"},  # its page of HTML
     "datasets": {"runtime"},  # the checks of clouds that all commands share
 }

@@ -76,7 +76,8 @@ def test_a_name_that_is_near_nothing_is_refused_without_a_guess(capsys) -> None:
 @pytest.mark.parametrize(
     ("name", "module"),
     [("replay", "pd_ros.replay"), ("evaluate", "pd_ros.evaluate"),
-     ("evaluate_data", "training.evaluate"), ("benchmark_nms", "pd_ros.benchmark.nms")],
+     ("evaluate_data", "training.evaluate"), ("benchmark_nms", "pd_ros.benchmark.nms"),
+     ("benchmark_jobs", "pd_ros.jobs.overhead")],
 )  # fmt: skip
 def test_a_command_is_the_program(name, module) -> None:
     done = run(name, "--help")

@@ -1,19 +1,16 @@
 """Scenes as a sensor sees them, and beside that as the teacher's sensor does."""
 
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from pd_ros.process.unfinished import whole_file
 from training.adapt.request import MODEL_HEIGHT_M
 from training.datasets.frame import Float32
-from training.simulate.frames import simulate_frame
+from training.simulate.frames import simulate_frame, write_numbered
 from training.simulate.lidar.observe import SimulatedFrame
 from training.simulate.lidar.rig import Rig, turned
 from training.simulate.mounting import Mounting
@@ -77,17 +74,8 @@ def write_scenes(
     """Write scenes ``000000.npz`` ... with a progress bar; those that are there already stay."""
     out.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
-    if not missing:
-        return
-    make = partial(_write_one, out, seed, setting)
-    if workers == 1:  # another process would only take time to start
-        for number in tqdm(missing, desc=title):
-            make(number)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(make, missing, chunksize=2)
-        for _ in tqdm(done, desc=title, total=len(missing)):
-            pass
+    if missing:
+        write_numbered(partial(_write_one, out, seed, setting), missing, title, workers)
 
 
 def seconds_a_scene(out: Path, seed: int, setting: Setting, tries: int = 3) -> float:

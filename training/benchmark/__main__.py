@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pd_ros.jobs.open_pool import add_scheduler, open_pool
 from pd_ros.process.run_command import command_parser, run_command
 from training.benchmark.grid import Grid
 from training.benchmark.jobs.pool import Crew
@@ -40,22 +41,21 @@ def _start(options: argparse.Namespace, given: Sequence[str]) -> int:
         sys.stdout.write(write_report(grid))
         return 0
     try:
-        return _run(grid, name, options.processes)
+        return _run(grid, name, options)
     except KeyboardInterrupt:
         command = shlex.join(["python", "-m", "training.benchmark", *given])
         _LOG.info("stopped, and what ran was saved; go on with: %s", command)
         raise
 
 
-def _run(grid: Grid, name: str, processes: int | None) -> int:
-    slots = make_slots(processes, grid.suite.gpus_per_run)
-    with (
-        hold(grid.out) as lock,
-        _shared_batches(grid) as batches,
-    ):
-        _make_sweeps(grid.suite, len(slots))
-        conductor = Conductor(grid, Crew(slots, (lock,), batches), name)
-        conductor.run()
+def _run(grid: Grid, name: str, options: argparse.Namespace) -> int:
+    gpus = grid.suite.gpus_per_run
+    slots = [] if options.scheduler else make_slots(options.processes, gpus)
+    with hold(grid.out), _shared_batches(grid) as batches:
+        _make_sweeps(grid.suite, len(slots), options.scheduler)
+        with open_pool(options.scheduler, slots, gpus) as pool:
+            conductor = Conductor(grid, Crew(pool, batches), name)
+            conductor.run()
         sys.stdout.write(write_report(grid))
     _LOG.info("table, CSV and pictures are in %s", grid.out)
     for job, reason in conductor.failures:
@@ -76,14 +76,15 @@ def _shared_batches(grid: Grid) -> Iterator[Path | None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _make_sweeps(suite: SuiteConfig, workers: int) -> None:
+def _make_sweeps(suite: SuiteConfig, workers: int, scheduler: str | None) -> None:
     """Simulate what is missing; ``ValueError`` if that fails."""
     for folder, wanted in suite.simulate.items():
         if len(list(Path(folder).glob("*.npz"))) >= wanted.count:
             continue
         command = [sys.executable, "-m", "training.simulate", "frames", "--out", folder]
         command += ["--count", str(wanted.count), "--seed", str(wanted.seed)]
-        ended = subprocess.run([*command, "--workers", str(workers)], check=False)
+        where = ["--scheduler", scheduler] if scheduler else ["--workers", str(workers)]
+        ended = subprocess.run([*command, *where], check=False)
         if ended.returncode:
             raise ValueError(f"simulate.{folder}: could not be made, see above; make it by hand")
 
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         "--processes", type=int,
         help="jobs at a time; default: one on each GPU, or half as many as there are cores",
     )  # fmt: skip
+    add_scheduler(parser)
     add("--only", nargs="+", default=[], metavar="PAIR", help="only these pairs")
     add("--report", action="store_true", help="only rewrite the tables and pictures")
     return parser

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.jobs.open_pool import add_scheduler
 from pd_ros.process.run_command import DefaultsHelpFormatter, command_parser, run_command
 from training.simulate.compare import (
     CloudPlace,
@@ -56,7 +57,9 @@ def _run(options: argparse.Namespace) -> str | None:
                 " as well; write them into the file"
             )
         parts = (Part(rig, mounting),) if mixture is None else load_mixture(mixture)
-        write_frames(options.out, options.count, options.seed, parts, options.workers)
+        write_frames(
+            options.out, options.count, options.seed, parts, options.workers, options.scheduler
+        )
     elif options.verb == "drive":
         write_drive(options.out, options.seconds, options.seed, rig, mounting)
     elif options.verb == "picture":
@@ -136,6 +139,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--mixture", type=Path, metavar="FILE",
         help="YAML of sensors with shares and mountings, in place of --sensor and the like",
     )  # fmt: skip
+    add_scheduler(frames)
     drive = add_verb(
         "drive", "a rosbag2 recording of a drive at the sensor's rate",
         "--out out/demo/drive.mcap --seconds 20 --seed 7",

@@ -1,14 +1,15 @@
 """Labelled sweeps, each of a street of its own, and the files that training reads."""
 
-import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
+from pd_ros.jobs.open_pool import open_pool, share_cores
+from pd_ros.jobs.run import Job, Outcome, run_jobs
+from pd_ros.jobs.worker import stopping
 from pd_ros.process.unfinished import whole_file
 from training.simulate.lidar.observe import Mount, SimulatedFrame, observe
 from training.simulate.lidar.receive import draw_look
@@ -18,6 +19,7 @@ from training.simulate.mounting import AS_ON_KITTI, Mounting
 from training.simulate.world.street import make_street
 
 ROOF_FROM_M = 1.4  # a sensor that is mounted lower does not sit on a roof
+_SWEEPS = 4  # of a job
 
 
 def simulate_frame(seed: int, rig: Rig, mounting: Mounting = AS_ON_KITTI) -> SimulatedFrame:
@@ -57,24 +59,69 @@ def write_frame(path: Path, frame: SimulatedFrame) -> None:
 
 
 def write_frames(
-    out: Path, count: int, seed: int, parts: Sequence[Part], workers: int = 1
+    out: Path,
+    count: int,
+    seed: int,
+    parts: Sequence[Part],
+    workers: int = 1,
+    scheduler: str | None = None,
 ) -> None:
     """Write sweeps ``000000.npz`` ... with a progress bar; those that are there already stay.
 
-    ``parts``: what they are seen by, each part its share of them. Streets of different seeds do
-    not repeat each other. Raises ``ValueError`` for a count or a number of workers below 1.
+    ``parts``: what they are seen by, each part its share of them. By so many processes, or the
+    workers of a Dask scheduler. Streets of different seeds do not repeat each other. Raises
+    ``ValueError`` for a count or a number of workers below 1, and for sweeps that could not be
+    made, when the others are.
     """
     if count < 1 or workers < 1:
         raise ValueError(f"frames: expected --count and --workers of at least 1, got {count}"
                          f" and {workers}")  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
-    make = partial(_write_one, out, seed, tuple(parts))
-    # An executor, not a Pool: it reports a worker that died instead of waiting for it for ever.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        done = pool.map(make, missing, chunksize=4)
-        for _ in tqdm(done, desc=f"frames of {out}", total=len(missing)):
-            pass
+    write = partial(_write_one, out, seed, tuple(parts))
+    write_numbered(write, missing, f"frames of {out}", workers, scheduler)
+
+
+def write_numbered(
+    write: Callable[[int], None],
+    missing: Sequence[int],
+    title: str,
+    workers: int,
+    scheduler: str | None = None,
+) -> None:
+    """Write the sweeps of these numbers, with a progress bar; raises as ``write_frames`` does.
+
+    ``write`` writes the sweep of a number, in another process.
+    """
+    numbers = [missing[i : i + _SWEEPS] for i in range(0, len(missing), _SWEEPS)]
+    jobs = (Job(f"sweeps from {n[0]:06d}", _write_some, (write, n)) for n in numbers)
+    failures: list[Outcome] = []
+    workers = min(workers, max(1, len(numbers)))
+    with (
+        tqdm(desc=title, total=len(missing)) as bar,
+        open_pool(scheduler, share_cores(workers)) as pool,
+    ):
+
+        def done(outcome: Outcome) -> None:
+            bar.update(len(numbers[outcome.number]))
+            if outcome.failure:
+                failures.append(outcome)
+
+        run_jobs(pool, jobs, done)
+    if failures:
+        job, _, _, failure = failures[0]
+        assert failure is not None
+        raise ValueError(
+            f"{title}: {len(failures)} of {len(numbers)} jobs failed; {job.name}:"
+            f" {failure.reason}\n{failure.log}"
+        )
+
+
+def _write_some(write: Callable[[int], None], numbers: list[int]) -> None:
+    for number in numbers:
+        if stopping():
+            raise InterruptedError("told to stop")
+        write(number)
 
 
 def _write_one(out: Path, seed: int, parts: tuple[Part, ...], number: int) -> None:

@@ -106,22 +106,58 @@ def score_operating_point(
     Frames in the same order; labels index ``classes``. A pair lies where the object does, a wrong
     box where it does itself. Returns ``{class: {range: scores}}``.
     """
-    tallies = [
-        _tally(there, _above(boxes, classes, thresholds), classes)
-        for there, boxes in zip(truth, found, strict=True)
-    ]
-    rows = torch.cat([rows for rows, _ in tallies]) if tallies else torch.zeros(0, 3)
-    differences = torch.cat([each for _, each in tallies]) if tallies else torch.zeros(0, 7)
-    return {
-        name: {
-            title: _scores(rows, differences, label, number, thresholds[name], len(truth))
-            for number, title in ((-1, ALL_RANGES), *enumerate(distance.NAMES))
+    tally = OperatingTally(classes, thresholds)
+    tally.add(truth, found)
+    return tally.scores()
+
+
+class OperatingTally:
+    """The same over frames that come in parts; kept are some bytes for each box and object."""
+
+    def __init__(self, classes: Sequence[str], thresholds: Mapping[str, float]) -> None:
+        self._classes, self._thresholds = classes, thresholds
+        self._frames = 0
+        self._rows = [torch.zeros((0, 3), dtype=torch.int16)]
+        self._differences = [torch.zeros((0, 7), dtype=torch.float64)]
+
+    def add(self, truth: Sequence[GroundTruth], found: Sequence[Detections]) -> None:
+        """Count some frames, in the same order."""
+        parts = [
+            _tally(there, _above(boxes, self._classes, self._thresholds), self._classes)
+            for there, boxes in zip(truth, found, strict=True)
+        ]
+        self._frames += len(parts)
+        if parts:
+            self._rows.append(torch.cat([rows for rows, _ in parts]).short())
+            self._differences.append(torch.cat([each for _, each in parts]))
+
+    def scores(self) -> dict[str, dict[str, OperatingScores]]:
+        """Return ``{class: {range: scores}}``."""
+        rows, differences = torch.cat(self._rows), torch.cat(self._differences)
+        return {
+            name: {
+                title: self._scores(rows, differences, label, number)
+                for number, title in ((-1, ALL_RANGES), *enumerate(distance.NAMES))
+            }
+            for label, name in enumerate(self._classes)
         }
-        for label, name in enumerate(classes)
-    }
+
+    def _scores(
+        self, rows: Tensor, differences: Tensor, label: int, number: int
+    ) -> OperatingScores:
+        here = rows[:, 1] == label
+        if number >= 0:
+            here &= rows[:, 2] == number
+        counts = (int((here & (rows[:, 0] == kind)).sum()) for kind in range(4))
+        found, missed, wrong, ghosts = counts
+        errors = summarise_errors(differences[here[rows[:, 0] == _FOUND]])
+        return OperatingScores(
+            self._thresholds[self._classes[label]],
+            self._frames, found + missed, found, wrong + ghosts, ghosts, errors,
+        )  # fmt: skip
 
 
-# What a row of a tally is; rows of found ones have their differences beside them, others zeros.
+# What a row of a tally is; those of found ones have differences, in the same order.
 _FOUND, _MISSED, _WRONG, _GHOST = range(4)
 
 
@@ -132,7 +168,7 @@ def _above(
 
 
 def _tally(truth: GroundTruth, found: Detections, classes: Sequence[str]) -> tuple[Tensor, Tensor]:
-    """Rows of kind, class and range ``[R, 3]``, and differences of the found ones ``[R, 7]``."""
+    """Rows of kind, class and range ``[R, 3]``, and differences of the found ones ``[F, 7]``."""
     pairs = pair_boxes(found, truth, classes)
     touching = touch_objects(found.boxes, truth)
     where, theirs = distance.range_numbers(found.boxes), distance.range_numbers(truth.boxes)
@@ -144,28 +180,12 @@ def _tally(truth: GroundTruth, found: Detections, classes: Sequence[str]) -> tup
             _rows(kinds, found.labels[pairs.extra], where[pairs.extra]),
         )
     )
-    differences = torch.zeros((len(rows), 7), dtype=torch.float64)
-    differences[: len(pairs.found)] = box_differences(
-        found.boxes[pairs.found], truth.boxes[pairs.other]
-    )
+    differences = box_differences(found.boxes[pairs.found], truth.boxes[pairs.other])
     return rows, differences
 
 
 def _rows(kinds: Tensor | int, labels: Tensor, ranges: Tensor) -> Tensor:
     return torch.stack((torch.zeros_like(labels) + kinds, labels, ranges), dim=1)
-
-
-def _scores(
-    rows: Tensor, differences: Tensor, label: int, number: int, threshold: float, frames: int
-) -> OperatingScores:
-    here = rows[:, 1] == label
-    if number >= 0:
-        here &= rows[:, 2] == number
-    found, missed, wrong, ghosts = (int((here & (rows[:, 0] == kind)).sum()) for kind in range(4))
-    errors = summarise_errors(differences[here & (rows[:, 0] == _FOUND)])
-    return OperatingScores(
-        threshold, frames, found + missed, found, wrong + ghosts, ghosts, errors
-    )
 
 
 def touch_objects(boxes: Tensor, truth: GroundTruth) -> Tensor:

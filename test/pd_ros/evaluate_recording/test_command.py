@@ -21,8 +21,8 @@ from small_recording import (
 )
 
 from pd_ros.evaluate_recording.__main__ import main
-from pd_ros.evaluate_recording.frames import RecordingResult
 from pd_ros.evaluate_recording.options import EvaluationPlan, name_tasks, open_task
+from pd_ros.evaluate_recording.results import RecordingResult
 from pd_ros.evaluate_recording.workers import run_all
 from pd_ros.recordings.bag import DETECTIONS, POINT_CLOUD, open_recording
 from pd_ros.recordings.detections import detection_array
@@ -134,21 +134,17 @@ def test_two_models_and_a_teacher_side_by_side(recording, model_path, tmp_path) 
 def run(paths: list[Path], model_path: Path, out: Path, jobs: int = 1) -> list[bytes]:
     """All that is measured in recordings, but for the times that it took."""
     plan = EvaluationPlan(out, (model_path,), score_threshold=0.01)
-    return [_bits(result) for result in run_all(name_tasks(paths), plan, jobs)]
+    out.mkdir(exist_ok=True)
+    found = run_all(name_tasks(paths), plan, jobs, out)
+    assert found.failures == {}
+    chosen = [frame.result.frame for frames in found.chosen for frame in frames]
+    return [repr(chosen).encode(), *map(_bits, found.results)]
 
 
 def _bits(result: RecordingResult) -> bytes:
-    frames = [
-        [frame.frame, frame.recorded_s, *frame.reference.truth, *frame.reference.scores]
-        + [(*answer.found, answer.agreement, answer.disagreement) for answer in frame.answers]
-        for frame in result.frames
-    ]
-    return repr(frames).encode() + b"".join(
-        field.numpy().tobytes()
-        for frame in result.frames
-        for field in frame.answers[0].found
-        if field is not None
-    )
+    known = [result.box_counts.tolist(), result.recorded_s.tolist(), result.label_names]
+    sums = [model._replace(latency_s=()) for model in result.models]
+    return repr([known, sums]).encode() + result.boxes.read_bytes()
 
 
 def test_two_runs_and_two_processes_give_the_same_bits(
@@ -190,7 +186,7 @@ def test_names_of_models_become_topics(model_path, tmp_path) -> None:
     for path in models:
         path.symlink_to(model_path)
     bag = write_clouds(tmp_path / "drive", drive(1), TRUTH[:1])
-    run_all(name_tasks([bag]), EvaluationPlan(tmp_path, tuple(models)), 1)
+    run_all(name_tasks([bag]), EvaluationPlan(tmp_path, tuple(models)), 1, tmp_path)
     with open_recording(tmp_path / "views" / "drive.mcap") as view:
         topics = [topic for topic, kind in view.topics.items() if kind == DETECTIONS]
     assert topics == [
@@ -221,8 +217,8 @@ def test_without_labels_there_is_latency_and_something_to_see(model_path, tmp_pa
 def test_clouds_in_files_come_at_the_rate_that_is_given(model_path, tmp_path) -> None:
     folder = write_bins(tmp_path / "velodyne", "000", "001", "002")
     plan = EvaluationPlan(tmp_path, (model_path,), rate_hz=20)
-    (result,) = run_all(name_tasks([folder]), plan, 1)
-    assert [frame.recorded_s for frame in result.frames] == pytest.approx([0, 0.05, 0.1])
+    (result,) = run_all(name_tasks([folder]), plan, 1, tmp_path).results
+    assert result.recorded_s.tolist() == pytest.approx([0, 0.05, 0.1])
 
 
 def test_real_sweeps_in_the_cameras_view(data_dir, tmp_path) -> None:
@@ -266,16 +262,23 @@ def test_bad_input_is_one_clear_line(
     assert error.count("pd_ros.evaluate_recording:") == 1
 
 
-def test_a_bad_recording_among_good_ones_ends_all_processes(
-    recording, model_path, tmp_path, capsys, monkeypatch
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_bad_recording_among_good_ones_is_reported_and_the_others_go_on(
+    jobs, recording, model_path, tmp_path, capsys
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     broken = cloud_message(STAMP, cloud_points(), point_step=1)
     bad = write_clouds(tmp_path / "bad", [broken])
-    arguments = [recording, bad, "--model", model_path, "--jobs", "2", "--out", tmp_path]
+    arguments = [bad, recording, "--model", model_path, "--jobs", jobs, "--out", tmp_path]
     assert main(list(map(str, arguments))) == 2
+    error = capsys.readouterr().err
+    assert "1 of 2 recordings failed" in error
+    assert "point_step" in error
+    assert "Traceback" in (tmp_path / "failures" / "bad.txt").read_text()
+    assert list(json.loads((tmp_path / "report.json").read_text())["recordings"]) == ["street"]
+    assert [path.name for path in (tmp_path / "views").iterdir()] == ["street.mcap"]
+    assert not list(tmp_path.glob(".unfinished*"))
+    assert main([str(bad), *map(str, arguments[2:])]) == 2
     assert "point_step" in capsys.readouterr().err
-    assert not (tmp_path / "report.json").exists()
 
 
 def test_a_network_whose_answers_are_not_finite_is_an_error_in_the_report(

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from pd_ros.detection.types import Detections
 from pd_ros.evaluation.lidar import (
     ClassScores,
+    ClassTally,
     GroundTruth,
-    bev_curves,
+    LabelledFrames,
     default_iou,
     evaluate_frames,
     format_table,
@@ -209,9 +210,13 @@ def test_curve_by_hand() -> None:
     """Right, wrong, right by falling score, of three objects."""
     frame = truth([car(0), car(10), car(20)])
     detections = found([car(0), car(35), car(10)], [0.9, 0.8, 0.7])
-    curve = bev_curves([frame], [detections], CLASSES, "model")["car"]
+    part = LabelledFrames.of([frame], [detections])
+    cars, people = ClassTally(0, (0.5,)), ClassTally(1, (0.25,))
+    for tally in (cars, people):
+        tally.find(part)
+        tally.count(part)
+    curve = cars.bev_curve(0.5, "model")
     assert curve.label == "model"
     assert curve.recall.tolist() == pytest.approx([1 / 3, 2 / 3])
     assert curve.precision.tolist() == pytest.approx([1, 2 / 3])
-    nothing = bev_curves([frame], [detections], CLASSES, "model")["pedestrian"]
-    assert len(nothing.recall) == 0
+    assert len(people.bev_curve(0.25, "model").recall) == 0

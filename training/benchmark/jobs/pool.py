@@ -1,20 +1,21 @@
-"""Runs jobs side by side, each in processes of its own: ``training.train``, then its score."""
+"""Runs jobs of a benchmark, each in processes of its own: ``training.train``, then its score."""
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import yaml
 
+from pd_ros.jobs import worker
+from pd_ros.jobs.pool import Pool
+from pd_ros.jobs.run import Job as PoolJob
+from pd_ros.jobs.run import Outcome, run_jobs
+from pd_ros.process.parent_death import ending_with_parent
 from training.benchmark.jobs.job import Job, check_unchanged, write_task
-from training.benchmark.jobs.slots import Slot
+from training.benchmark.jobs.slots import wait_for
 
 _POLL_S = 0.1
 
@@ -26,56 +27,13 @@ class Failure(NamedTuple):
     reason: str
 
 
-@dataclass
-class Running:
-    """A job whose processes run one after the other."""
-
-    job: Job
-    slot: Slot
-    inherited: tuple[int, ...]  # file descriptors
-    batches: Path | None
-    commands: list[list[str]] = field(init=False)
-    process: "subprocess.Popen[bytes]" = field(init=False)
-    log: BinaryIO = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.commands = commands_of(self.job, self.batches)
-        self.log = (self.job.folder / "log.txt").open("ab")
-        self.next()
-
-    def next(self) -> None:
-        """Start the next process."""
-        # A session of its own: the terminal's Ctrl-C reaches it once, through this process.
-        self.process = subprocess.Popen(
-            self.commands.pop(0), stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-            env=self.slot.environment, pass_fds=self.inherited, start_new_session=True,
-        )  # fmt: skip
-
-    def ended(self) -> int | None:
-        """Exit code of the first process that failed, 0 after the last one; None before."""
-        code = self.process.poll()
-        if code == 0 and self.commands:
-            self.next()
-            return None
-        if code is not None:
-            self.log.close()
-        return code
-
-
 class Crew:
-    """Runs jobs in their order, one in each slot at a time; other jobs go on if one fails."""
+    """Runs jobs in their order, as many at a time as a pool takes; others go on if one fails."""
 
-    def __init__(
-        self,
-        slots: Sequence[Slot],
-        inherited: tuple[int, ...] = (),
-        batches: Path | None = None,
-    ) -> None:
+    def __init__(self, pool: Pool, batches: Path | None = None) -> None:
         self.failures: list[Failure] = []
-        self._free = list(slots)
-        self._inherited = inherited
+        self._pool = pool
         self._batches = batches
-        self._running: list[Running] = []
 
     def run(
         self,
@@ -88,54 +46,47 @@ class Crew:
         ``tick`` is told again and again which ones run, ``done`` each one that ended well. On
         Ctrl-C all save and stop, and ``KeyboardInterrupt`` goes on.
         """
-        waiting = deque(jobs)
-        try:
-            while waiting or self._running:
-                while waiting and self._free:
-                    self._start(waiting.popleft())
-                for job in self._collect():
-                    done(job)
-                tick([each.job for each in self._running])
-                time.sleep(_POLL_S)
-        finally:
-            self._stop()
 
-    def _start(self, job: Job) -> None:
-        try:
-            begin(job)
-            self._running.append(Running(job, self._free[0], self._inherited, self._batches))
-            self._free.pop(0)
-        except (ValueError, OSError) as error:
-            self.failures.append(Failure(job, str(error)))
-
-    def _collect(self) -> Iterator[Job]:
-        """Jobs that have ended well since the last call."""
-        for each in list(self._running):
-            code = each.ended()
-            if code is None:
-                continue
-            self._running.remove(each)
-            self._free.append(each.slot)
-            if code == 0:
-                yield each.job
+        def over(outcome: Outcome) -> None:
+            job = jobs[outcome.number]
+            if outcome.failure is None:
+                done(job)
             else:
-                self.failures.append(Failure(each.job, _reason(each.job, code)))
+                self.failures.append(Failure(job, outcome.failure.reason))
 
-    def _stop(self) -> None:
-        """End what still runs: by SIGTERM, at which a training saves its state; then by force."""
-        try:
-            for each in self._running:
-                each.process.terminate()  # SIGINT is ignored below a shell's background job
-            for each in self._running:
-                each.process.wait()
-        except KeyboardInterrupt:
-            for each in self._running:
-                os.killpg(each.process.pid, signal.SIGKILL)
-            raise
-        finally:
-            for each in self._running:
-                each.log.close()
-            self._running.clear()
+        submitted = (PoolJob(job.name, train_and_score, (job, self._batches)) for job in jobs)
+        run_jobs(
+            self._pool, submitted, over, lambda begun: tick([jobs[each.number] for each in begun])
+        )
+
+
+def train_and_score(job: Job, batches: Path | None) -> None:
+    """Do one job, where it is given to; ``ValueError`` if one of its processes fails.
+
+    A run that was interrupted goes on where it was. Told to stop, it saves and is over.
+    """
+    begin(job)
+    # What another worker has left of this job, which saves as it died, has to end before.
+    with wait_for(job.folder, worker.stopping) as lock, (job.folder / "log.txt").open("ab") as log:
+        for command in commands_of(job, batches):
+            code = _run(command, log, lock)
+            if code:
+                raise ValueError(_reason(job, code))
+
+
+def _run(command: list[str], log: BinaryIO, lock: int) -> int:
+    """Run a process to its end and return its exit code; told to stop, end it by SIGTERM."""
+    # A session of its own: the terminal's Ctrl-C reaches it once, through this process.
+    process = subprocess.Popen(
+        ending_with_parent(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        pass_fds=(lock,), start_new_session=True,
+    )  # fmt: skip
+    while process.poll() is None:
+        if worker.stopping():
+            process.terminate()  # at which a training saves its state
+            return process.wait()
+        time.sleep(_POLL_S)
+    return process.returncode
 
 
 def begin(job: Job) -> None:

@@ -1,42 +1,60 @@
-"""Share out the machine: one benchmark in a folder, its processes on GPUs or shares of cores."""
+"""Share out the machine: one benchmark in a folder, its workers on GPUs or shares of cores."""
 
 import fcntl
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO
 
 import torch
 
+from pd_ros.jobs.pool import LocalWorker
+
+_POLL_S = 0.1
+
 
 @contextmanager
-def hold(folder: Path) -> Iterator[int]:
-    """Lock a folder, which is made if need be; gives the file descriptor that runs inherit.
+def hold(folder: Path) -> Iterator[None]:
+    """Lock a folder, which is made if need be, for one benchmark at a time.
 
-    The lock is open as long as one process has the descriptor. Raises ``ValueError`` if another
-    benchmark, or a run of one, holds it.
+    Raises ``ValueError`` if another benchmark holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock(file):
             raise ValueError(
-                f"{folder}: another benchmark, or a run that it left behind, works here; wait for"
-                " it, stop it, or give another --out"
-            ) from None
+                f"{folder}: another benchmark works here; wait for it, stop it, or give another"
+                " --out"
+            )
+        yield
+
+
+@contextmanager
+def wait_for(folder: Path, stopping: Callable[[], bool]) -> Iterator[int]:
+    """Lock a job's folder as soon as it is free; gives the descriptor that its processes inherit.
+
+    The lock is open as long as one process has the descriptor.
+    """
+    with (folder / "lock").open("w") as file:
+        while not _lock(file):
+            if stopping():
+                raise InterruptedError("told to stop")
+            time.sleep(_POLL_S)
         yield file.fileno()
 
 
-class Slot(NamedTuple):
-    """The place of one job at a time."""
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
-    environment: dict[str, str]
 
-
-def make_slots(processes: int | None, gpus_per_run: int) -> list[Slot]:
-    """One slot for each process; None: one for each GPU that a run takes, or half of the cores.
+def make_slots(processes: int | None, gpus_per_run: int) -> list[LocalWorker]:
+    """One worker for each process; None: one for each GPU that a run takes, or half of the cores.
 
     Each has as many threads as there are cores for it, unless OMP_NUM_THREADS says otherwise.
     Raises ``ValueError`` for no process, or for runs that take more GPUs than there are.
@@ -54,12 +72,13 @@ def make_slots(processes: int | None, gpus_per_run: int) -> list[Slot]:
     ]
     count = processes or len(groups) or max(1, cores // 2)
     threads = str(max(1, cores // (count * gpus_per_run)))
+    threads = os.environ.get("OMP_NUM_THREADS", threads)
     slots = []
     for number in range(count):
-        environment = {"OMP_NUM_THREADS": threads, **os.environ}
+        environment = {"OMP_NUM_THREADS": threads}
         if groups:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(groups[number % len(groups)])
-        slots.append(Slot(environment))
+        slots.append(LocalWorker(environment, gpus_per_run if groups else 0))
     return slots
 
 

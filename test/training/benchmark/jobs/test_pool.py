@@ -1,13 +1,19 @@
 """Jobs as processes, which run lines of Python: in turn, side by side, failing, stopped."""
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from patience import wait_until
 
+from pd_ros.jobs.open_pool import open_pool
+from pd_ros.jobs.pool import LocalWorker, Pool
 from training.benchmark.grid import Row
 from training.benchmark.jobs.pool import Crew, commands_of
-from training.benchmark.jobs.slots import Slot, hold, make_slots
+from training.benchmark.jobs.slots import hold, make_slots, wait_for
 
 
 @pytest.fixture
@@ -25,8 +31,19 @@ def give_commands(monkeypatch, *lines: str) -> None:
     )  # fmt: skip
 
 
-def slots(count: int) -> list[Slot]:
-    return [Slot({**os.environ, "SLOT": str(number)}) for number in range(count)]
+@pytest.fixture
+def one() -> Iterator[Pool]:
+    """This process, as one worker is."""
+    with open_pool(None, [LocalWorker({"SLOT": "0"})]) as pool:
+        yield pool
+
+
+@pytest.fixture
+def two() -> Iterator[Pool]:
+    """Two workers; they are threads, and have the commands of these tests."""
+    cluster = pytest.importorskip("pd_ros.jobs.cluster", reason="Dask is not installed")
+    with cluster.local_cluster([LocalWorker()] * 2, processes=False) as pool:
+        yield pool
 
 
 def test_a_job_trains_and_is_then_scored(jobs) -> None:
@@ -35,25 +52,33 @@ def test_a_job_trains_and_is_then_scored(jobs) -> None:
     assert score[1:] == ["-m", "training.benchmark.jobs.score", str(jobs[0].folder)]
 
 
-def test_processes_of_a_job_follow_each_other_in_its_slot(jobs, monkeypatch) -> None:
+def test_processes_of_a_job_follow_each_other_in_its_slot(jobs, monkeypatch, one) -> None:
     line = "import os; print(open(FOLDER + '/run.yaml').readline(), os.environ['SLOT'])"
     give_commands(monkeypatch, line, "print('scored')")
-    seen, done = [], []
-    crew = Crew(slots(2))
-    crew.run(jobs, lambda running: seen.append(len(running)), done.append)
-    assert sorted(job.name for job in done) == [job.name for job in jobs]
-    assert max(seen) == 2
+    done = []
+    Crew(one).run(jobs, lambda _: None, done.append)
+    assert [job.name for job in done] == [job.name for job in jobs]
     for job in jobs:
         first, slot, last = (job.folder / "log.txt").read_text().split("\n")[:3]
         assert first.startswith("model: ")
-        assert slot.strip() in ("0", "1")
+        assert slot.strip() == "0"
         assert last == "scored"
 
 
-def test_a_failing_process_is_reported_and_the_others_go_on(jobs, monkeypatch) -> None:
+def test_jobs_run_side_by_side(jobs, monkeypatch, two) -> None:
+    give_commands(monkeypatch, "print('trained')", "print('scored')")
+    seen, done = [], []
+    Crew(two).run(jobs, lambda running: seen.append(len(running)), done.append)
+    assert sorted(job.name for job in done) == [job.name for job in jobs]
+    assert max(seen) <= 2
+    for job in jobs:
+        assert (job.folder / "log.txt").read_text() == "trained\nscored\n"
+
+
+def test_a_failing_process_is_reported_and_the_others_go_on(jobs, monkeypatch, one) -> None:
     give_commands(monkeypatch, "assert 'seed_2' not in FOLDER, 'no two'", "print('scored')")
     done = []
-    crew = Crew(slots(1))
+    crew = Crew(one)
     crew.run(jobs, lambda _: None, done.append)
     assert [job.run.seed for job in done] == [1, 3]
     ((job, reason),) = crew.failures
@@ -61,34 +86,70 @@ def test_a_failing_process_is_reported_and_the_others_go_on(jobs, monkeypatch) -
     assert "scored" not in (job.folder / "log.txt").read_text()
 
 
-def test_a_stop_reaches_the_processes_and_waits_for_them(jobs, monkeypatch) -> None:
-    give_commands(
-        monkeypatch,
-        "import signal, sys, time\n"
-        "def save(*_): time.sleep(0.2); open(FOLDER + '/saved', 'w').close(); sys.exit(130)\n"
-        "signal.signal(signal.SIGTERM, save); open(FOLDER + '/ready', 'w').close()\n"
-        "time.sleep(600)",
-        "open(FOLDER + '/scored', 'w').close()",
-    )
+def test_a_job_that_fails_is_tried_three_times_on_workers(jobs, monkeypatch, two) -> None:
+    give_commands(monkeypatch, "assert 'seed_2' not in FOLDER, 'no two'")
+    crew = Crew(two)
+    crew.run(jobs, lambda _: None, lambda _: None)
+    assert [job.run.seed for job, _ in crew.failures] == [2]
+    assert (jobs[1].folder / "log.txt").read_text().count("AssertionError: no two") == 3
+
+
+SAVING = (
+    "import signal, sys, time\n"
+    "def save(*_): time.sleep(0.2); open(FOLDER + '/saved', 'w').close(); sys.exit(130)\n"
+    "signal.signal(signal.SIGTERM, save); signal.signal(signal.SIGINT, save)\n"
+    "open(FOLDER + '/ready', 'w').close()\n"
+    "time.sleep(600)"
+)
+
+
+def test_a_stop_reaches_the_processes_and_waits_for_them(jobs, monkeypatch, two) -> None:
+    give_commands(monkeypatch, SAVING, "open(FOLDER + '/scored', 'w').close()")
 
     def interrupt(_: object) -> None:
         if all((job.folder / "ready").exists() for job in jobs[:2]):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Crew(slots(2)).run(jobs, interrupt, lambda _: None)
+        Crew(two).run(jobs, interrupt, lambda _: None)
     assert [(job.folder / "saved").exists() for job in jobs] == [True, True, False]
     assert not any((job.folder / "scored").exists() for job in jobs)
 
 
-def test_a_folder_is_held_as_long_as_one_of_its_runs_lives(tmp_path, jobs, monkeypatch) -> None:
-    give_commands(monkeypatch, "import time; time.sleep(600)")
-    with hold(tmp_path) as lock:
-        crew = Crew(slots(1), (lock,))
-        crew._start(jobs[0])
-    with pytest.raises(ValueError, match="another benchmark, or a run that it left behind"):
+_WORKER = """
+import sys
+from pathlib import Path
+from training.benchmark.jobs import pool, slots
+folder = Path(sys.argv[1])
+with slots.wait_for(folder, lambda: False) as lock, (folder / "log.txt").open("ab") as log:
+    pool._run([sys.executable, "-c", sys.argv[2]], log, lock)
+"""
+
+
+def test_the_process_of_a_killed_worker_saves_and_holds_the_folder_until_then(tmp_path) -> None:
+    line = SAVING.replace("FOLDER", repr(str(tmp_path))).replace("0.2", "1.0")
+    root = Path(__file__).parents[4]
+    command = [sys.executable, "-c", _WORKER, str(tmp_path), line]
+    process = subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
+    wait_until((tmp_path / "ready").exists, "the run to begin")
+    process.kill()
+    process.wait()
+    with wait_for(tmp_path, lambda: False):
+        assert (tmp_path / "saved").exists()
+
+
+def test_who_waits_for_a_folder_can_be_told_to_stop(tmp_path) -> None:
+    with (
+        wait_for(tmp_path, lambda: False),
+        pytest.raises(InterruptedError),
+        wait_for(tmp_path, lambda: True),
+    ):
+        pass
+
+
+def test_a_folder_is_held_by_one_benchmark(tmp_path) -> None:
+    with hold(tmp_path), pytest.raises(ValueError, match="another benchmark works here"):
         hold(tmp_path).__enter__()
-    crew._stop()
     with hold(tmp_path):
         pass
 
