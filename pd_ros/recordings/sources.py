@@ -235,8 +235,9 @@ def read_truth(recording: Recording, topic: str = TRUTH_TOPIC) -> dict[int, Name
             except ValueError as error:
                 raise ValueError(f"{where}: {error}") from None
             refuse_wrong_labels(boxes.boxes, partial("{}: box {}".format, where))
-            # An hour of labels lies in memory, and their names are few: each is there once.
-            truth[stamp] = boxes._replace(names=tuple(map(sys.intern, boxes.names)), ids=())
+            # An hour of labels lies in memory, and names and tracks are few: each is there once.
+            names, ids = (tuple(map(sys.intern, each)) for each in (boxes.names, boxes.ids))
+            truth[stamp] = boxes._replace(names=names, ids=ids)
     truth.pop(0, None)  # no stamp: of no cloud in particular
     return truth
 
