@@ -77,7 +77,8 @@ class _Gathering:
         clouds = self._clouds + sum(each.done for each in begun)
         self._total = max(self._total, clouds)  # of recordings elsewhere nothing was known
         self.bar.total = self._total
-        self.bar.update(clouds - self.bar.n)
+        if clouds > self.bar.n:
+            self.bar.update(clouds - self.bar.n)
 
     def evaluated(self) -> Evaluated:
         results = [self._results[number] for number in sorted(self._results)]

@@ -62,7 +62,7 @@ def _open(address: str) -> "tuple[AbstractFileSystem, Any]":
     from fsspec import url_to_fs  # noqa: PLC0415  # which imports much that paths do not need
 
     try:
-        opened: tuple[AbstractFileSystem, Any] = url_to_fs(address)
-        return opened
+        filesystem, path = url_to_fs(address)
     except (ImportError, ValueError) as error:
         raise ValueError(f"{address}: expected an address that fsspec can open: {error}") from None
+    return filesystem, path
