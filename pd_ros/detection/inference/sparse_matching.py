@@ -77,6 +77,29 @@ def _fill_pairs(
         ends[patterns[output]] = place + 1
 
 
+def _order_products(targets: Int64, empty: Int64, order: Int32, ends: Int32) -> None:
+    """Numbers of the products of each output voxel, in the order of the kernel's rows.
+
+    Products are numbered row by row, without the first ``empty[row]`` targets, which find nothing.
+    Those of voxel ``i`` lie in ``order`` from ``ends[i]`` to ``ends[i + 1]``.
+    """
+    rows, outputs = targets.shape
+    ends[:] = 0
+    for row in range(rows):
+        for place in range(empty[row], outputs):
+            ends[targets[row, place] + 1] += 1
+    for output in range(outputs):
+        ends[output + 1] += ends[output]
+    reached = ends[:-1].copy()
+    number = 0
+    for row in range(rows):
+        for place in range(empty[row], outputs):
+            target = targets[row, place]
+            order[reached[target]] = number
+            reached[target] += 1
+            number += 1
+
+
 def _compile(function: Callable[..., None]) -> Any:
     """Compiled at the first call, and kept on disk for the next process where that is possible."""
     try:
@@ -87,3 +110,4 @@ def _compile(function: Callable[..., None]) -> Any:
 
 fill_table = _compile(_fill_table)
 fill_pairs = _compile(_fill_pairs)
+order_products = _compile(_order_products)

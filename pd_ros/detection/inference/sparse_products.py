@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from pd_ros.detection.inference.sparse_rulebook import PairList
+from pd_ros.detection.inference.sparse_rulebook import PairBlock
 
 # Values gathered at a time: they stay in the cache until they are multiplied.
 _GATHERED_BY_TABLE = 1 << 20
@@ -38,21 +39,35 @@ def convolve_table(rows: Tensor, table: Tensor, kernel: Kernel) -> Tensor:
     return result
 
 
-def convolve_pairs(rows: Tensor, rules: PairList, kernel: Kernel) -> Tensor:
-    """Each pair in a product of its own, added up in the order of the kernel's places.
+def convolve_pairs(rows: Tensor, blocks: list[PairBlock], kernel: Kernel) -> Tensor:
+    """Each pair in a product of its own, then the sums, in the order of the kernel's rows.
 
     Rows and result are as those of ``convolve_table``.
     """
-    channels = rows.shape[1]
-    result = kernel.bias.repeat(rules.outputs + 1, 1)
+    most = max(len(block.order) for block in blocks)
+    products = rows.new_empty(most, len(kernel.bias))
+    outputs = [len(block.ends) - 1 for block in blocks]
+    result = rows.new_empty(sum(outputs) + 1, len(kernel.bias))
     result[-1] = 0
-    for places, source, target in rules.pairs:
-        weight = kernel.weight[places]
-        width = len(weight) * channels
-        # Each row with those behind it, as one.
-        runs = rows.as_strided((len(rows) - len(weight) + 1, width), (channels, 1))
-        count = max(1, _GATHERED_BY_PAIRS // width)
-        for here, there in zip(torch.split(source, count), torch.split(target, count), strict=True):
-            product = torch.mm(runs.index_select(0, here), weight.flatten(0, 1))
-            result.index_add_(0, there, product)
+    for block, part in zip(blocks, torch.split(result[:-1], outputs), strict=True):
+        here = products[: len(block.order)]
+        _multiply_pairs(rows, block, kernel.weight, here)
+        sums = functional.embedding_bag(
+            block.order, here, block.ends, mode="sum", include_last_offset=True
+        )
+        torch.add(sums, kernel.bias, out=part)
     return result
+
+
+def _multiply_pairs(rows: Tensor, block: PairBlock, weight: Tensor, products: Tensor) -> None:
+    """Write the products of a block, one row for each pair."""
+    channels, done = rows.shape[1], 0
+    for places, source in block.pairs:
+        factor = weight[places].flatten(0, 1)
+        # Each row with those behind it, as one.
+        count = len(rows) - len(factor) // channels + 1
+        runs = rows.as_strided((count, len(factor)), (channels, 1))
+        for part in torch.split(source, max(1, _GATHERED_BY_PAIRS // len(factor))):
+            out = products[done : done + len(part)]
+            torch.mm(runs.index_select(0, part), factor, out=out)
+            done += len(part)

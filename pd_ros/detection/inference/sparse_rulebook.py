@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pd_ros.detection.inference.sparse_matching import fill_pairs, fill_table
+from pd_ros.detection.inference.sparse_matching import fill_pairs, fill_table, order_products
 from pd_ros.detection.types import PillarBatch
+
+# Output voxels of a block of pairs: what their products take stays in the last cache.
+_OUTPUTS = 1 << 14
 
 # The places along a row of a kernel that each pattern of bits stands for.
 _ALONG = (
@@ -66,14 +69,17 @@ class Pairs(NamedTuple):
 
     places: slice  # of all places of the kernel
     source: Tensor  # [n] int64: the first of the input rows
-    target: Tensor  # [n] int64, rising: output row
 
 
-class PairList(NamedTuple):
-    """All pairs of a convolution."""
+class PairBlock(NamedTuple):
+    """All pairs of some output voxels that follow each other.
+
+    The products of the pairs, one row each, are numbered in the order of the pairs.
+    """
 
     pairs: list[Pairs]
-    outputs: int  # voxels
+    order: Tensor  # [products] int32: numbers of the products, by the output that they belong to
+    ends: Tensor  # [outputs + 1] int32: where in ``order`` an output's products begin and end
 
 
 def make_sites(batch: PillarBatch, shape: tuple[int, int, int]) -> Sites:
@@ -137,20 +143,31 @@ def make_table(matches: Matches) -> Tensor:
     return table
 
 
-def make_pairs(matches: Matches) -> PairList:
-    """Pairs by the rows of the kernel, and by which voxels along them are there."""
+def make_pairs(matches: Matches) -> list[PairBlock]:
+    """Pairs by the rows of the kernel and by which voxels along them are there, in blocks."""
+    return [
+        _make_block(matches._replace(base=base)) for base in torch.split(matches.base, _OUTPUTS)
+    ]
+
+
+def _make_block(matches: Matches) -> PairBlock:
     keys, base, offsets, along = matches
+    shape = (len(offsets), len(base))
+    sources, targets = torch.empty(2, *shape, dtype=torch.int64)
+    ends = np.zeros((len(offsets), 1 << along), np.int64)
     pairs = []
     for row, offset in enumerate(offsets.tolist()):
-        source, target = torch.empty(2, len(base), dtype=torch.int64)
-        ends = np.zeros(1 << along, np.int64)
-        fill_pairs(keys.numpy(), base.numpy(), offset, along, source.numpy(), target.numpy(), ends)
-        for pattern, (begin, end) in enumerate(itertools.pairwise(ends.tolist()), start=1):
+        out = (sources[row].numpy(), targets[row].numpy(), ends[row])
+        fill_pairs(keys.numpy(), base.numpy(), offset, along, *out)
+        for pattern, (begin, end) in enumerate(itertools.pairwise(ends[row].tolist()), start=1):
             if begin < end:
                 inside = _ALONG[pattern]
                 places = slice(along * row + inside.start, along * row + inside.stop, inside.step)
-                pairs.append(Pairs(places, source[begin:end], target[begin:end]))
-    return PairList(pairs, len(base))
+                pairs.append(Pairs(places, sources[row, begin:end]))
+    order = torch.empty(sum(len(each.source) for each in pairs), dtype=torch.int32)
+    parts = torch.empty(len(base) + 1, dtype=torch.int32)
+    order_products(targets.numpy(), ends[:, 0], order.numpy(), parts.numpy())
+    return PairBlock(pairs, order, parts)
 
 
 def _divide(values: Tensor, by: int) -> Tensor:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 pytest.importorskip("numba", reason="numba is not installed: see packaging/")
+from pd_ros.detection.inference import sparse_products, sparse_rulebook
 from pd_ros.detection.inference.sparse_products import Kernel, convolve_pairs, convolve_table
 from pd_ros.detection.inference.sparse_rulebook import (
     SUBMANIFOLD,
@@ -138,19 +139,26 @@ def test_equals_a_dense_convolution_where_it_is_active(make, convolve, scene) ->
     assert not result[-1].any()
 
 
-def test_pairs_are_those_of_the_table() -> None:
+def test_pairs_are_those_of_the_table(monkeypatch) -> None:
+    monkeypatch.setattr(sparse_rulebook, "_OUTPUTS", 50)
     generator = torch.Generator().manual_seed(0)
     places = (torch.rand(1, 7, 9, 11, generator=generator) < 0.3).nonzero()
     sites = sites_at(places, (7, 9, 11))
     for step in (SUBMANIFOLD, *STEPS):
         matches = match(sites, sites if step == SUBMANIFOLD else reach(sites, step), step)
-        pairs, table = make_pairs(matches), make_table(matches)
-        again = torch.full_like(table, len(places))
-        for each, source, target in pairs.pairs:
-            assert (target.diff() > 0).all()
-            for behind, place in enumerate(range(*each.indices(table.shape[1]))):
-                again[target, place] = (source + behind).int()
-        assert torch.equal(again, table)
+        table = make_table(matches)
+        blocks = make_pairs(matches)
+        assert len(blocks) > 1
+        again = [torch.full_like(part, len(places)) for part in torch.split(table, 50)]
+        for block, part in zip(blocks, again, strict=True):
+            products = [(each.places, row) for each in block.pairs for row in each.source.tolist()]
+            assert block.order.sort().values.tolist() == list(range(len(products)))
+            owner = torch.repeat_interleave(torch.arange(len(part)), block.ends.diff())
+            for output, number in zip(owner.tolist(), block.order.tolist(), strict=True):
+                under, source = products[number]
+                for behind, place in enumerate(range(*under.indices(table.shape[1]))):
+                    part[output, place] = source + behind
+        assert torch.equal(torch.cat(again), table)
 
 
 @FORMS
@@ -170,10 +178,8 @@ def test_several_threads_give_bit_by_bit_what_one_gives(make, convolve) -> None:
     assert all(torch.equal(each, found[0]) for each in found[1:])
 
 
-def test_rows_are_gathered_a_part_at_a_time(monkeypatch) -> None:
+def test_work_is_done_a_part_at_a_time(monkeypatch) -> None:
     """The parts' seams change nothing."""
-    from pd_ros.detection.inference import sparse_products  # noqa: PLC0415
-
     generator = torch.Generator().manual_seed(0)
     places = (torch.rand(1, 6, 8, 8, generator=generator) < 0.4).nonzero()
     sites = sites_at(places, (6, 8, 8))
@@ -184,6 +190,7 @@ def test_rows_are_gathered_a_part_at_a_time(monkeypatch) -> None:
     whole = [convolve(rows, make(matches), kernel) for make, convolve in forms]
     for name in ("_GATHERED_BY_TABLE", "_GATHERED_BY_PAIRS"):
         monkeypatch.setattr(sparse_products, name, 100)
+    monkeypatch.setattr(sparse_rulebook, "_OUTPUTS", 20)
     parts = [convolve(rows, make(matches), kernel) for make, convolve in forms]
     for a, b in zip(whole, parts, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
