@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 pytest.importorskip("numba", reason="numba is not installed: see packaging/")
-from pd_ros.detection.inference import sparse_products, sparse_rulebook
+from pd_ros.detection.inference import sparse_matching, sparse_products, sparse_rulebook
 from pd_ros.detection.inference.sparse_products import Kernel, convolve_pairs, convolve_table
 from pd_ros.detection.inference.sparse_rulebook import (
     SUBMANIFOLD,
@@ -194,3 +194,18 @@ def test_work_is_done_a_part_at_a_time(monkeypatch) -> None:
     parts = [convolve(rows, make(matches), kernel) for make, convolve in forms]
     for a, b in zip(whole, parts, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
+
+
+def test_without_a_folder_to_keep_it_a_kernel_is_compiled_anew(monkeypatch) -> None:
+    def njit(cache=False, nogil=False):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    sites = sites_at(torch.tensor([[0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 1, 2]]), (1, 2, 5))
+    matches = match(sites, sites, SUBMANIFOLD)
+    expected = make_table(matches)
+    monkeypatch.setattr(sparse_matching.numba, "njit", njit)
+    again = sparse_matching._compile(sparse_matching._fill_table)
+    monkeypatch.setattr(sparse_rulebook, "fill_table", again)
+    assert torch.equal(make_table(matches), expected)
