@@ -34,7 +34,7 @@ def convolve_table(rows: Tensor, table: Tensor, kernel: Kernel) -> Tensor:
     result[-1] = 0
     count = max(1, _GATHERED_BY_TABLE // len(weight))
     for part, out in zip(torch.split(table, count), torch.split(result[:-1], count), strict=True):
-        gathered = rows.index_select(0, part.flatten()).view(len(part), -1)
+        gathered = rows.index_select(0, part.flatten()).view(-1, len(weight))
         torch.addmm(kernel.bias, gathered, weight, out=out)
     return result
 

@@ -100,6 +100,25 @@ def test_one_voxel(make, convolve, step) -> None:
     assert result.tolist() == [[13.0], [0.0]]
 
 
+@FORMS
+def test_a_voxel_that_no_output_sees_leaves_none(make, convolve) -> None:
+    """The highest of four layers lies above the only place of a kernel of three."""
+    step = Step((3, 1, 1), (2, 1, 1), (0, 0, 0))
+    sites = sites_at(torch.tensor([[0, 3, 2, 2]]), (4, 5, 5))
+    outputs = reach(sites, step)
+    assert outputs.shape == (1, 5, 5)
+    assert len(outputs.keys) == 0
+    kernel = Kernel(torch.ones(3, 1, 2), torch.ones(2))
+    result = convolve(with_zeros(torch.ones(1, 1)), make(match(sites, outputs, step)), kernel)
+    assert result.tolist() == [[0.0, 0.0]]
+    again = convolve(
+        result,
+        make(match(outputs, outputs, SUBMANIFOLD)),
+        Kernel(torch.ones(27, 2, 1), torch.ones(1)),
+    )
+    assert again.tolist() == [[0.0]]
+
+
 @st.composite
 def scenes(draw):
     """Active places of a small grid, features, a convolution."""
