@@ -251,7 +251,7 @@ def test_what_lies_beside_the_modules_is_installed_with_them(declared: dict[str,
     """Weights, and the templates of the pages."""
     package = ROOT / "pd_ros"
     given = {path for glob in declared["package_data"]["pd_ros"] for path in package.glob(glob)}
-    files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    files = {p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
     assert given == {path for path in files if path.suffix != ".py"}
     assert package / "evaluate_recording" / "templates" / "evaluation.html" in given
 

@@ -161,11 +161,19 @@ _INFERENCE: dict[str | None, Callable[..., Any]] = {None: _make_bev, "point_rcnn
 def _make_encoder(
     encoder: "PillarEncoder | SparseEncoder", device: torch.device, precision: torch.dtype
 ) -> "FoldedPillarEncoder | FoldedSparseEncoder | SparseEncoder":
-    """The fastest form of an encoder; in fp32 spconv's is, and on a GPU."""
+    """The fastest form of an encoder: on a GPU spconv's.
+
+    Raises ``ValueError`` for one of voxels on a CPU where numba is not installed.
+    """
     if isinstance(encoder, PillarEncoder):
         return FoldedPillarEncoder(encoder)
-    if device.type == "cpu" and precision == torch.bfloat16:
+    if device.type != "cpu":
+        return encoder
+    try:
         from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder  # noqa: PLC0415
-
-        return FoldedSparseEncoder(encoder, precision)
-    return encoder
+    except ImportError as error:
+        raise ValueError(
+            "a network of voxels on a CPU: expected the package numba, which cannot be imported"
+            f" ({error}); install packaging/requirements/spconv_cpu.txt"
+        ) from None
+    return FoldedSparseEncoder(encoder, precision)

@@ -1,13 +1,18 @@
 """The encoder of tables against spconv's, on networks whose batch norm has seen values."""
 
+import sys
+
 import pytest
 import torch
 from small_model import small_voxel_config
 
 from pd_ros.detection.bev.voxelize import pillarize
+from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
+from pd_ros.detection.predictor import Predictor
 
 pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
+pytest.importorskip("numba", reason="numba is not installed: see packaging/")
 from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder
 
 
@@ -80,3 +85,31 @@ def test_no_points_give_an_empty_canvas(network) -> None:
     canvas = folded.canvas(folded(batch), batch)
     assert canvas.shape == encoder.canvas(encoder(batch), batch).shape
     assert not canvas.any()
+
+
+@torch.no_grad()
+def test_every_run_and_number_of_threads_gives_the_same_bits(network) -> None:
+    encoder, config = network
+    batch = pillarize(clouds(3000), config.grid, config.capacity)
+    before = torch.get_num_threads()
+    try:
+        for precision in (torch.float32, torch.bfloat16):
+            folded = FoldedSparseEncoder(encoder, precision)
+            found = []
+            for threads in (1, 2, 2):
+                torch.set_num_threads(threads)
+                found.append(folded.canvas(folded(batch), batch).clone())
+            assert found[0].any()
+            assert all(torch.equal(each, found[0]) for each in found[1:])
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_without_numba_a_network_of_voxels_says_what_to_install(monkeypatch) -> None:
+    config = small_voxel_config(residual=False)
+    for name in [name for name in sys.modules if ".inference.sparse_" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "pd_ros.detection.inference.folded_sparse")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ValueError, match=r"expected the package numba.*spconv_cpu\.txt"):
+        Predictor(Checkpoint(build_model(config), config, {}), torch.device("cpu"), torch.float32)
