@@ -38,7 +38,7 @@ class Report:
         networks = list(dict.fromkeys(o.check.network for o in self.outcomes if o.check.network))
         found = {(o.check.part, o.check.network): o for o in self.outcomes}
         parts = dict.fromkeys(part for part, _ in found)
-        rows = [["", *(networks or [""])]]
+        rows = [["", *networks]] if networks else []
         for part in parts:
             if (part, "") in found:  # of no network
                 rows.append([part, _MARKS[found[part, ""].verdict]])
