@@ -56,7 +56,7 @@ def test_any_plane_is_found_with_its_slope(height, slope_x, slope_y, noise, seed
     assert ground is not None
     # A slope that hardly spreads the ground is taken for none, and its heights are near anyway.
     assert ground.height_m == pytest.approx(-height, abs=0.1)
-    assert np.abs(ground.above(points)).mean() < 0.2
+    assert np.abs(ground.above(points)).mean() < 0.3
     if abs(slope_x) + abs(slope_y) > 0.05:
         assert ground.slope_x == pytest.approx(slope_x, abs=0.01)
         assert ground.slope_y == pytest.approx(slope_y, abs=0.01)

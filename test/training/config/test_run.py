@@ -12,7 +12,7 @@ def test_an_older_source_means_the_same() -> None:
         "path": "data/x", "share": 0.5, "z_shift_m": -1.3, "limit": None,
         "format": "npz", "split": None, "class_map": {}, "balance": False, "hardest": None,
         "sweeps": 10, "topic": None, "intensity_scale": 1.0, "labelled": True,
-        "files": None, "only": None, "drives": None, "views": 1,
+        "files": None, "only": None, "drives": None, "teacher_points": False, "views": 1,
     }  # fmt: skip
     assert parse_config(source.model_dump(), SourceConfig, "x") == source
 
