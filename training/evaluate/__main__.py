@@ -55,45 +55,50 @@ def main(arguments: list[str] | None = None) -> int:
         "example: python -m training.evaluate --model weights.safetensors"
         " --data data/sim/test --json scores.json",
     )
-    parser.add_argument("--model", type=Path, required=True, help="checkpoint")
-    parser.add_argument("--data", required=True, help="folder of .npz sweeps, or see --format")
-    parser.add_argument("--format", default="npz", help="format of the data, as in a run's YAML")
-    parser.add_argument("--split", help="part of the data, as in a run's YAML")
-    parser.add_argument("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
-    add_z_offset(parser)
-    parser.add_argument("--files", help="list of the sweeps to take, as FILE.json#KEY")
-    parser.add_argument("--only", help="of the list those that fit this pattern, as 'kitti_*'")
-    parser.add_argument("--drives", help="table of each sweep's drive, as manifest.json")
-    parser.add_argument(
-        "--threshold",
-        type=float,
-        help="score of the operating point for all classes; -1: the checkpoint's own, as the node"
-        " uses it; without it that of the highest F1",
-    )
-    parser.add_argument(
-        "--keep-operating-point",
-        action="store_true",
-        help="calibrate the scores on these sweeps, and write that, the thresholds and the errors"
-        " of the boxes into the checkpoint, for all that run it",
-    )
-    parser.add_argument(
-        "--keep-clouds",
-        action="store_true",
-        help="write into the checkpoint that the clouds of its training were like these: for one"
-        " that is older than the record of rings, or imported",
-    )
-    parser.add_argument(
-        "--pictures",
-        type=Path,
-        metavar="DIR",
-        help="draw the surest ghosts and the nearest missed objects of each class: CLASS.png",
-    )
-    parser.add_argument("--limit", type=int, help="only the first sweeps")
+    _add_data(parser)
+    _add_judgement(parser)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda:N")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--json", type=Path, help="also write the scores here")
     options = parser.parse_args(arguments)
     return run_command("training.evaluate", lambda: _run(options), _LOG)
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", type=Path, required=True, help="checkpoint")
+    add("--data", required=True, help="folder of .npz sweeps, or see --format")
+    add("--format", default="npz", help="format of the data, as in a run's YAML")
+    add("--split", help="part of the data, as in a run's YAML")
+    add("--z-shift", type=float, default=0.0, help="m, added to z of the sweeps")
+    add_z_offset(parser)
+    add("--files", help="list of the sweeps to take, as FILE.json#KEY")
+    add("--only", help="of the list those that fit this pattern, as 'kitti_*'")
+    add("--drives", help="table of each sweep's drive, as manifest.json")
+    add("--limit", type=int, help="only the first sweeps")
+
+
+def _add_judgement(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--threshold", type=float,
+        help="score of the operating point for all classes; -1: the checkpoint's own, as the node"
+        " uses it; without it that of the highest F1",
+    )  # fmt: skip
+    add(
+        "--keep-operating-point", action="store_true",
+        help="calibrate the scores on these sweeps, and write that, the thresholds and the errors"
+        " of the boxes into the checkpoint, for all that run it",
+    )  # fmt: skip
+    add(
+        "--keep-clouds", action="store_true",
+        help="write into the checkpoint that the clouds of its training were like these: for one"
+        " that is older than the record of rings, or imported",
+    )  # fmt: skip
+    add(
+        "--pictures", type=Path, metavar="DIR",
+        help="draw the surest ghosts and the nearest missed objects of each class: CLASS.png",
+    )  # fmt: skip
 
 
 class _Calibration(NamedTuple):

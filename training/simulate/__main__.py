@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ from training.simulate.picture import DrawnSweep, draw_sweeps
 from training.simulate.recording import write_recording
 
 _LOG = logging.getLogger("training.simulate")
+_AddVerb = Callable[[str, str, str], argparse.ArgumentParser]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,6 +131,23 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             formatter_class=DefaultsHelpFormatter,
         )  # fmt: skip
 
+    _add_frames(add_verb)
+    drive = add_verb(
+        "drive", "a rosbag2 recording of a drive at the sensor's rate",
+        "--out out/demo/drive.mcap --seconds 20 --seed 7",
+    )  # fmt: skip
+    drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")
+    picture = add_verb("picture", "a PNG of one scene", "--out scene.png --seed 3")
+    picture.add_argument("--beside", type=Path, help="a real sweep (KITTI .bin) to compare with")
+    _add_compare(add_verb)
+    for verb in verbs.choices.values():
+        verb.add_argument("--out", type=Path, required=True, help="folder or file to write")
+        verb.add_argument("--seed", type=int, default=1, help="of all that is drawn at random")
+        add_sensor_options(verb)
+    return parser.parse_args(arguments)
+
+
+def _add_frames(add_verb: _AddVerb) -> None:
     frames = add_verb(
         "frames", "labelled .npz sweeps, each of its own street",
         "--out data/sim/train --count 1500 --seed 1 --workers 2",
@@ -140,13 +159,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         help="YAML of sensors with shares and mountings, in place of --sensor and the like",
     )  # fmt: skip
     add_scheduler(frames)
-    drive = add_verb(
-        "drive", "a rosbag2 recording of a drive at the sensor's rate",
-        "--out out/demo/drive.mcap --seconds 20 --seed 7",
-    )  # fmt: skip
-    drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")
-    picture = add_verb("picture", "a PNG of one scene", "--out scene.png --seed 3")
-    picture.add_argument("--beside", type=Path, help="a real sweep (KITTI .bin) to compare with")
+
+
+def _add_compare(add_verb: _AddVerb) -> None:
     compare = add_verb(
         "compare", "a table and a picture of real sweeps beside simulated ones",
         "--real data/clouds --sensor vlp16 --height 0.8 --out vlp16.png",
@@ -159,11 +174,6 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     compare.add_argument("--frames", type=int, default=20, help="sweeps of each kind")
     compare.add_argument("--json", type=Path, metavar="FILE", help="also write all figures here")
-    for verb in (frames, drive, picture, compare):
-        verb.add_argument("--out", type=Path, required=True, help="folder or file to write")
-        verb.add_argument("--seed", type=int, default=1, help="of all that is drawn at random")
-        add_sensor_options(verb)
-    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
