@@ -20,8 +20,9 @@ _LOOK_S, _SERVICE_S = 0.05, 5.0
 _UNTOUCHED_S = 10.0  # so long a detector may wait for somebody to activate it
 _CONNECT_S = 60.0
 # Every two processes find each other by themselves, and nobody can ask the player whom it found:
-# it is given this long after all have been seen from here.
-_SETTLE_S = 1.0
+# it is given this long after all have been seen from here. Where a packet of discovery was lost,
+# Fast DDS sends it again after 3 s: with 1 s, on busy cores, a recorder missed the first answers.
+_SETTLE_S = 4.0
 _QUIET_S, _DRAIN_S = 2.0, 30.0  # the last answers come while clouds are in work
 
 
