@@ -1,5 +1,6 @@
 """One process or many: what ``torchrun`` says, and nothing where it says nothing."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ def join_world() -> Iterator[World]:
     try:
         yield World(distributed.get_rank(), distributed.get_world_size(), device)
     finally:
+        gc.collect()  # networks shared out lie in cycles, and keep threads of the group
         distributed.destroy_process_group()
 
 
