@@ -125,6 +125,12 @@ def read_config(path: Path) -> AnyModelConfig:
         return _parse_metadata(path, file.metadata() or {})[0]
 
 
+def read_record(path: Path) -> dict[str, Any]:
+    """Training record of a file, without its weights; ``ValueError`` as above."""
+    with _open(path) as file:
+        return _parse_metadata(path, file.metadata() or {})[1]
+
+
 def add_to_record(path: Path, entries: Mapping[str, object]) -> None:
     """Put entries into the training record of a file; weights and config stay as they are.
 

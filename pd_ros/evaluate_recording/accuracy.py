@@ -69,9 +69,7 @@ class _ModelTally:
 
     def __init__(self, classes: Sequence[str], thresholds: dict[str, float]) -> None:
         self._strict, self._loose = default_iou(classes), loose_iou(classes)
-        ranges = {ALL_RANGES: None} | {
-            name: distance.limits_m(number) for number, name in enumerate(distance.NAMES)
-        }
+        ranges = {ALL_RANGES: None, **distance.limits_by_name()}
         self._tallies = {
             part: {
                 name: ClassTally(

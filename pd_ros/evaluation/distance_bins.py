@@ -16,6 +16,11 @@ def limits_m(number: int) -> tuple[float, float]:
     return STARTS_M[number], ends[number]
 
 
+def limits_by_name() -> dict[str, tuple[float, float]]:
+    """Where each range begins and ends, by its name."""
+    return {name: limits_m(number) for number, name in enumerate(NAMES)}
+
+
 def distance_m(boxes: "Tensor") -> "Tensor":
     """How far the centres of boxes ``[M, 7]`` are from the sensor, seen from above: ``[M]``."""
     away_m: Tensor = boxes[:, :2].norm(dim=1)

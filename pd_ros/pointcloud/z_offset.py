@@ -18,6 +18,15 @@ LARGEST_M = 10.0
 _AGREE_M = 0.3  # from the median of all; grounds farther off are something else
 
 
+def raised(points: Float32, offset_m: float) -> Float32:
+    """Points ``[N, 3 + C]`` with an offset added to z: others, or the same for an offset of 0."""
+    if not offset_m:
+        return points
+    moved = points.copy()
+    moved[:, 2] += offset_m
+    return moved
+
+
 class AutoOffset:
     """Takes the first clouds, and settles the offset once: ``offset_m`` is None until then.
 

@@ -6,7 +6,7 @@ from pd_ros.detection.types import InferenceResult
 from pd_ros.pointcloud.decode import Float32, decode_points
 from pd_ros.pointcloud.layout import CloudError
 from pd_ros.pointcloud.training_statistics import Expected
-from pd_ros.pointcloud.z_offset import AutoOffset, measure_offset
+from pd_ros.pointcloud.z_offset import AutoOffset, measure_offset, raised
 from pd_ros.recordings.sources import Source
 from pd_ros.replay.run import Detector
 
@@ -22,9 +22,7 @@ class RaisedDetector:
         """Detect in a cloud ``[N, 3 + C]``, which stays as it is."""
         if not self._offset_m:
             return self._detector.infer(points)
-        points = points.copy()
-        points[:, 2] += self._offset_m
-        result = self._detector.infer(points)
+        result = self._detector.infer(raised(points, self._offset_m))
         return result._replace(detections=result.detections.lowered(self._offset_m))
 
 

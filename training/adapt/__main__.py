@@ -11,7 +11,7 @@ from pathlib import Path
 from pd_ros.detection.checkpoint import read_config
 from pd_ros.detection.shipped import find_checkpoint
 from pd_ros.process.run_command import command_parser, run_command
-from training.adapt.own_clouds import Taken, open_recordings, refuse_other_sensor
+from training.adapt.own_clouds import Taken, is_written, open_recordings, refuse_other_sensor
 from training.adapt.request import MODEL_HEIGHT_M, Places, Request, keep_request
 from training.adapt.scenes import Setting
 from training.adapt.steps import adapt
@@ -55,8 +55,9 @@ def _work(options: argparse.Namespace) -> Work:
         seed=options.seed,
     )
     recordings = open_recordings(options.bag, Taken(options.topic, options.intensity_scale))
-    refuse_other_sensor(recordings, rig)
     places = Places(options.out)
+    if not is_written(places.own):  # else they were looked at before
+        refuse_other_sensor(recordings, rig)
     keep_request(places, request)
     dense = load_rig(options.teacher_sensor)
     setting = Setting(rig, options.height, options.pitch, options.roll, dense)

@@ -1,9 +1,8 @@
 """The end of an adaptation: score before and after, draw, and write what the user takes along."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-
-import numpy as np
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluate_recording.page import Gallery
@@ -11,11 +10,11 @@ from pd_ros.process.unfinished import whole_file
 from training.adapt.compare import Judged, judge
 from training.adapt.node_file import write_node_file
 from training.adapt.pictures import draw_own, draw_scenes
-from training.adapt.report import as_text, gallery, report_page
+from training.adapt.report import as_text, report_page
 from training.adapt.request import Amounts
 from training.adapt.student import sweeps_of
 from training.adapt.work import Work
-from training.datasets.frame import Float32
+from training.config.run import SourceConfig
 
 _BEFORE, _AFTER = "as shipped", "adapted"
 
@@ -23,18 +22,19 @@ _BEFORE, _AFTER = "as shipped", "adapted"
 def finish(work: Work, checkpoint: Path, amounts: Amounts) -> str:
     """Write student, report and parameters; returns the text for the terminal."""
     places, request = work.places, work.request
-    students = {_BEFORE: Path(request.base), _AFTER: checkpoint}
+    files = {_BEFORE: Path(request.base), _AFTER: checkpoint}
+    students = {title: Predictor.from_checkpoint(path) for title, path in files.items()}
     test = sweeps_of(places, "test", request)
-    judged = [judge(title, path, test) for title, path in students.items()]
+    judged = [judge(title, student, test) for title, student in students.items()]
     page = report_page(
         f"{places.out.stem}: {work.setting.rig.title}",
-        amounts.held_back, judged, _draw(work, students), _conditions(work, amounts),
+        amounts.held_back, judged, _draw(work, students, test), _conditions(work, amounts),
     )  # fmt: skip
     with whole_file(places.report) as place:
         place.write_text(page, encoding="utf-8")
     with whole_file(places.out) as place:
         shutil.copyfile(checkpoint, place)
-    known = Predictor.from_checkpoint(checkpoint, "cpu").config.classes
+    known = students[_AFTER].config.classes
     write_node_file(
         places.node_file, places.out, request.z_shift_m, work.intensity_scale,
         [name for name in known if name not in request.classes],
@@ -42,23 +42,15 @@ def finish(work: Work, checkpoint: Path, amounts: Amounts) -> str:
     return _summary(work, judged)
 
 
-def _draw(work: Work, students: dict[str, Path]) -> list[Gallery]:
-    predictors = {title: Predictor.from_checkpoint(path) for title, path in students.items()}
-    folder = work.places.folder / "pictures"
-    test = sweeps_of(work.places, "test", work.request)
-    galleries = [gallery("scenes", "Held-back scenes", draw_scenes(folder, predictors, test))]
+def _draw(work: Work, students: Mapping[str, Predictor], test: SourceConfig) -> list[Gallery]:
+    places, shift_m = work.places, work.request.z_shift_m
+    folder = places.folder / "pictures"
+    scenes = draw_scenes(folder, students, test)
+    galleries = [Gallery("scenes", "Held-back scenes", scenes, beside=False)]
     if work.recordings:
-        own = draw_own(folder, predictors, _own_clouds(work.places.own), work.request.z_shift_m)
-        galleries.append(gallery("own", "Your own clouds", own))
+        own = draw_own(folder, students, sorted(places.own.glob("*.npz")), shift_m)
+        galleries.append(Gallery("own", "Your own clouds", own, beside=False))
     return galleries
-
-
-def _own_clouds(folder: Path) -> list[Float32]:
-    clouds = []
-    for path in sorted(folder.glob("*.npz")):
-        with np.load(path) as file:
-            clouds.append(file["points"])
-    return clouds
 
 
 def _conditions(work: Work, amounts: Amounts) -> dict[str, str]:

@@ -13,6 +13,7 @@ from pd_ros.recordings.sources import RecordingSource, Source, Sweep, open_sourc
 from training.simulate.lidar.rig import Rig
 
 _MOST = 300  # sweeps in all: neighbours in time teach little
+_COMPLETE = "complete"  # a file that is there when all sweeps are
 _LOOKED_AT = 5  # of each recording, to tell the sensor
 
 
@@ -31,8 +32,16 @@ def open_recordings(paths: Sequence[Path], taken: Taken) -> list[Source]:
     ]
 
 
+def is_written(out: Path) -> bool:
+    """Whether all sweeps of the recordings are in the folder."""
+    return (out / _COMPLETE).exists()
+
+
 def refuse_other_sensor(sources: Sequence[Source], rig: Rig) -> None:
-    """Raise ``ValueError`` if recordings are clearly not of the sensor; a rig's cannot be told."""
+    """Raise ``ValueError`` if recordings are clearly not of the sensor; a rig's cannot be told.
+
+    Reads through them, for sweeps from all their parts.
+    """
     if not rig.is_single:
         return
     scan = rig.sensors[0].sensor.scan
@@ -63,14 +72,13 @@ def spread_sweeps(sources: Sequence[Source], most: int) -> Iterator[Sweep]:
 
 def write_own(out: Path, sources: Sequence[Source]) -> int:
     """Write sweeps of the recordings as unlabelled ``.npz``; returns how many there are."""
-    done = out / "complete"
-    if not done.exists():
+    if not is_written(out):
         out.mkdir(parents=True, exist_ok=True)
         total = min(_MOST, sum(source.count for source in sources))
         bar = tqdm(spread_sweeps(sources, _MOST), desc="your clouds", total=total)
         for number, sweep in enumerate(bar):
             _write_unlabelled(out / f"{number:06d}.npz", sweep)
-        done.touch()
+        (out / _COMPLETE).touch()
     return len(list(out.glob("*.npz")))
 
 

@@ -1,16 +1,19 @@
 """Pictures of an adaptation: held-back scenes before and after, and the user's own clouds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import torch
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluate_recording.evaluation_pictures import Picture
 from pd_ros.evaluation.lidar import MIN_POINTS
 from pd_ros.evaluation.plots.layers import BirdseyePanel
 from pd_ros.evaluation.plots.overview import save_side_by_side
-from training.adapt.compare import as_tensor, lowered, publish, raised
+from pd_ros.pointcloud.z_offset import raised
+from training.adapt.compare import publish
 from training.config.run import SourceConfig
-from training.datasets.frame import Float32
+from training.datasets.npz import read_frame
 from training.datasets.source import open_source
 from training.evaluate.scoring import to_ground_truth
 
@@ -18,7 +21,7 @@ _SCENES, _CLOUDS = 3, 4
 
 
 def draw_scenes(
-    folder: Path, students: dict[str, Predictor], source: SourceConfig
+    folder: Path, students: Mapping[str, Predictor], source: SourceConfig
 ) -> list[Picture]:
     """Draw the fullest held-back scenes, each as all students see them."""
     first = next(iter(students.values()))
@@ -30,7 +33,7 @@ def draw_scenes(
         frame = frames[number]
         panels = [
             BirdseyePanel(
-                as_tensor(frame.points), publish(student, frame.points),
+                torch.from_numpy(frame.points), publish(student, frame.points),
                 student.config.classes, title,
                 to_ground_truth(frame, MIN_POINTS, student.config.range_m),
             )
@@ -41,21 +44,21 @@ def draw_scenes(
 
 
 def draw_own(
-    folder: Path, students: dict[str, Predictor], clouds: Sequence[Float32], z_shift_m: float
+    folder: Path, students: Mapping[str, Predictor], files: Sequence[Path], z_shift_m: float
 ) -> list[Picture]:
     """Draw some of the user's own clouds as all students see them."""
-    step = max(len(clouds) // _CLOUDS, 1)
+    step = max(len(files) // _CLOUDS, 1)
     pictures = []
-    for place, points in enumerate(clouds[::step][:_CLOUDS]):
+    for place, path in enumerate(files[::step][:_CLOUDS]):
+        points = read_frame(path).points
+        seen = raised(points, z_shift_m)
         panels = [
             BirdseyePanel(
-                as_tensor(points),
-                lowered(publish(student, raised(points, z_shift_m)), z_shift_m),
-                student.config.classes,
-                title,
+                torch.from_numpy(points), publish(student, seen).lowered(z_shift_m),
+                student.config.classes, title,
             )
             for title, student in students.items()
-        ]
+        ]  # fmt: skip
         pictures.append(_save(folder / f"own_{place}.png", panels, f"your cloud {place * step}"))
     return pictures
 

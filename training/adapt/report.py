@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pd_ros.evaluate_recording.evaluation_pictures import Picture
 from pd_ros.evaluate_recording.page import Card, Gallery, Table, render_page
 from pd_ros.evaluation.operating.scores import ALL_RANGES
 from training.adapt.compare import Judged
@@ -69,8 +68,3 @@ def as_text(judged: Sequence[Judged]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
-
-
-def gallery(anchor: str, title: str, pictures: Sequence[Picture]) -> Gallery:
-    """A section of pictures below each other."""
-    return Gallery(anchor, title, pictures, beside=False)

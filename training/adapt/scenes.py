@@ -7,16 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pd_ros.process.unfinished import whole_file
 from training.adapt.request import MODEL_HEIGHT_M
 from training.datasets.frame import Float32
-from training.simulate.frames import simulate_frame, write_numbered
+from training.simulate.frames import (
+    numbered_path,
+    scene_seed,
+    simulate_frame,
+    write_frame,
+    write_numbered,
+)
 from training.simulate.lidar.observe import SimulatedFrame
-from training.simulate.lidar.rig import Rig, turned
+from training.simulate.lidar.rig import Rig
+from training.simulate.lidar.sweep import Pose
 from training.simulate.mounting import Mounting
 
 _SINKS_M = 0.03  # vehicles are loaded, tyres differ
-_STREETS_A_SEED = 1_000_000
 
 
 class Setting(NamedTuple):
@@ -58,24 +63,15 @@ def simulate_twice(seed: int, setting: Setting) -> SeenTwice:
     theirs = Mounting(height_m=(height_m + above_m, height_m + above_m))
     dense = simulate_frame(seed, setting.teachers, theirs).points.astype(np.float64)
     dense[:, 2] += above_m
-    dense[:, :3] = _tilted(dense[:, :3], setting)
+    dense[:, :3] = Pose(0.0, setting.pitch_deg, setting.roll_deg).to_rig(dense[:, :3])
     return SeenTwice(frame, dense.astype(np.float32))
-
-
-def _tilted(points: np.ndarray, setting: Setting) -> np.ndarray:
-    """Level points ``[K, 3]`` in the tilted frame: the inverse of a turn by pitch and roll."""
-    rolled = turned(points, 0.0, -setting.pitch_deg, 0.0)
-    return turned(rolled, 0.0, 0.0, -setting.roll_deg)
 
 
 def write_scenes(
     out: Path, count: int, seed: int, setting: Setting, workers: int, title: str
 ) -> None:
     """Write scenes ``000000.npz`` ... with a progress bar; those that are there already stay."""
-    out.mkdir(parents=True, exist_ok=True)
-    missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
-    if missing:
-        write_numbered(partial(_write_one, out, seed, setting), missing, title, workers)
+    write_numbered(out, count, partial(_write_one, seed, setting), title, workers)
 
 
 def seconds_a_scene(out: Path, seed: int, setting: Setting, tries: int = 3) -> float:
@@ -83,18 +79,10 @@ def seconds_a_scene(out: Path, seed: int, setting: Setting, tries: int = 3) -> f
     out.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     for number in range(tries):
-        _write_one(out, seed, setting, number)
+        _write_one(seed, setting, numbered_path(out, number), number)
     return (time.monotonic() - began) / tries
 
 
-def _write_one(out: Path, seed: int, setting: Setting, number: int) -> None:
-    frame, theirs = simulate_twice(seed * _STREETS_A_SEED + number, setting)
-    with whole_file(out / f"{number:06d}.npz") as place, place.open("wb") as file:
-        np.savez_compressed(
-            file,
-            points=frame.points,
-            teacher_points=theirs,
-            boxes=frame.boxes,
-            cls=frame.cls,
-            num_points=frame.num_points,
-        )
+def _write_one(seed: int, setting: Setting, path: Path, number: int) -> None:
+    frame, theirs = simulate_twice(scene_seed(seed, number), setting)
+    write_frame(path, frame, theirs)

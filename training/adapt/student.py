@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.checkpoint import read_record
 from training.adapt.request import Places, Request
 from training.batches.collate import Batch
 from training.config.run import SourceConfig, TrainConfig
@@ -98,7 +98,7 @@ def _config(
 def _licence(request: Request) -> str:
     """The terms of the weights that it starts from and learns from, where they are not ours."""
     licences = {
-        str(load_checkpoint(Path(path)).training.get("licence", "unknown"))
+        str(read_record(Path(path)).get("licence", "unknown"))
         for path in (request.base, request.teacher)
     }
     return "; ".join(sorted(licences))

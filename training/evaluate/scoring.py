@@ -26,6 +26,7 @@ from pd_ros.evaluation.operating.scores import (
     choose_thresholds,
     score_operating_point,
 )
+from pd_ros.pointcloud.z_offset import raised
 from training.config.run import SourceConfig, TrainConfig
 from training.datasets.file_lists import drives_of
 from training.datasets.frame import Float32, Frame, Frames
@@ -75,19 +76,11 @@ def detect_source(
         frame = frames[i]
         there = to_ground_truth(frame, min_points, config.range_m)
         offset_m = offsets_m[i] if offsets_m else 0.0
-        seen = detect(_raised(frame.points, offset_m)).lowered(offset_m)
+        seen = detect(raised(frame.points, offset_m)).lowered(offset_m)
         there, judged = within_view(there, seen, frame.view)
         truth.append(there)
         found.append(judged)
     return ScoredSweeps(truth, found, drives_in(source, frames))
-
-
-def _raised(points: Float32, offset_m: float) -> Float32:
-    if not offset_m:
-        return points
-    points = points.copy()
-    points[:, 2] += offset_m
-    return points
 
 
 def drives_in(source: SourceConfig, frames: Frames) -> list[str]:
@@ -181,7 +174,7 @@ def validate(
             figures |= {f"{source.title}/{name}/{k}": v for k, v in _figures(scores, name)}
             points.append(scores.operating_point[name][ALL_RANGES])
     if points:
-        figures["f1"] = round(sum(_f1(point) for point in points) / len(points), 4)
+        figures["f1"] = round(sum(point.f1 for point in points) / len(points), 4)
     return Validation(figures, kept)
 
 
@@ -193,11 +186,6 @@ def _figures(scores: Scores, name: str) -> Iterator[tuple[str, float]]:
     point = scores.operating_point[name][ALL_RANGES]
     for key in ("threshold", "recall", "precision", "ghosts_per_frame"):
         yield key, round(getattr(point, key), 3)
-
-
-def _f1(point: OperatingScores) -> float:
-    both = point.precision + point.recall
-    return 2 * point.precision * point.recall / both if both > 0 else 0.0
 
 
 def to_ground_truth(frame: Frame, min_points: int, range_m: Sequence[float]) -> GroundTruth:

@@ -13,7 +13,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LRScheduler
 from tqdm import tqdm
 
-from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
+from pd_ros.detection.checkpoint import read_record, save_checkpoint
 from pd_ros.detection.families import AnyModel, AnyModelConfig
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import CloudRecord
@@ -242,7 +242,7 @@ class Run:
         path = self.out / MODEL
         if self.config.keep == "last" or figures["epoch"] == 1 or not path.exists():
             return True
-        before = load_checkpoint(path).training
+        before = read_record(path)
         if cast("float", figures["f1"]) >= cast("float", before["f1"]):
             return True
         _LOG.info("%s stays that of epoch %s (f1 %s)", path, before["epoch"], before["f1"])

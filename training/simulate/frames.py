@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from pd_ros.jobs.open_pool import open_pool, share_cores
@@ -43,8 +45,14 @@ def simulate_frame(seed: int, rig: Rig, mounting: Mounting = AS_ON_KITTI) -> Sim
     return observe(street, mount, 0.0, rig.brightened(drawn.intensity_scale), rng)
 
 
-def write_frame(path: Path, frame: SimulatedFrame) -> None:
-    """Write a sweep as ``.npz`` in the format of ``datasets.npz``, whole or not at all."""
+def write_frame(
+    path: Path, frame: SimulatedFrame, teacher_points: NDArray[np.float32] | None = None
+) -> None:
+    """Write a sweep as ``.npz`` in the format of ``datasets.npz``, whole or not at all.
+
+    ``teacher_points``: the same scene through another sensor, ``[K, 4]``, in the sweep's frame.
+    """
+    theirs: dict[str, Any] = {} if teacher_points is None else {"teacher_points": teacher_points}
     with whole_file(path) as place, place.open("wb") as file:
         np.savez_compressed(
             file,
@@ -55,6 +63,7 @@ def write_frame(path: Path, frame: SimulatedFrame) -> None:
             num_points=frame.num_points,
             track_id=frame.track_id,
             stamp=np.int64(frame.stamp_ns),
+            **theirs,
         )
 
 
@@ -76,27 +85,31 @@ def write_frames(
     if count < 1 or workers < 1:
         raise ValueError(f"frames: expected --count and --workers of at least 1, got {count}"
                          f" and {workers}")  # fmt: skip
-    out.mkdir(parents=True, exist_ok=True)
-    missing = [i for i in range(count) if not (out / f"{i:06d}.npz").exists()]
-    write = partial(_write_one, out, seed, tuple(parts))
-    write_numbered(write, missing, f"frames of {out}", workers, scheduler)
+    write = partial(_write_one, seed, tuple(parts))
+    write_numbered(out, count, write, f"frames of {out}", workers, scheduler)
 
 
 def write_numbered(
-    write: Callable[[int], None],
-    missing: Sequence[int],
+    out: Path,
+    count: int,
+    write: Callable[[Path, int], None],
     title: str,
     workers: int,
     scheduler: str | None = None,
 ) -> None:
-    """Write the sweeps of these numbers, with a progress bar; raises as ``write_frames`` does.
+    """Write the sweeps of a folder that are not there yet, as ``write_frames`` does.
 
-    ``write`` writes the sweep of a number, in another process.
+    ``write`` writes the sweep of a number to a path, in another process.
     """
+    out.mkdir(parents=True, exist_ok=True)
+    paths = [numbered_path(out, number) for number in range(count)]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    if not missing:
+        return
     numbers = [missing[i : i + _SWEEPS] for i in range(0, len(missing), _SWEEPS)]
-    jobs = (Job(f"sweeps from {n[0]:06d}", _write_some, (write, n)) for n in numbers)
+    jobs = (Job(f"sweeps from {n[0]:06d}", _write_some, (out, write, n)) for n in numbers)
     failures: list[Outcome] = []
-    workers = min(workers, max(1, len(numbers)))
+    workers = min(workers, len(numbers))
     with (
         tqdm(desc=title, total=len(missing)) as bar,
         open_pool(scheduler, share_cores(workers)) as pool,
@@ -117,14 +130,24 @@ def write_numbered(
         )
 
 
-def _write_some(write: Callable[[int], None], numbers: list[int]) -> None:
+def numbered_path(out: Path, number: int) -> Path:
+    """The file of a sweep."""
+    return out / f"{number:06d}.npz"
+
+
+def scene_seed(seed: int, number: int) -> int:
+    """What a sweep of a data set is drawn from; data sets of different seeds share none."""
+    return seed * 1_000_000 + number
+
+
+def _write_some(out: Path, write: Callable[[Path, int], None], numbers: list[int]) -> None:
     for number in numbers:
         if stopping():
             raise InterruptedError("told to stop")
-        write(number)
+        write(numbered_path(out, number), number)
 
 
-def _write_one(out: Path, seed: int, parts: tuple[Part, ...], number: int) -> None:
-    own_seed = seed * 1_000_000 + number
+def _write_one(seed: int, parts: tuple[Part, ...], path: Path, number: int) -> None:
+    own_seed = scene_seed(seed, number)
     part = pick(parts, own_seed)
-    write_frame(out / f"{number:06d}.npz", simulate_frame(own_seed, part.rig, part.mounting))
+    write_frame(path, simulate_frame(own_seed, part.rig, part.mounting))

@@ -49,6 +49,12 @@ class OperatingScores:
         return self.found / max(self.found + self.wrong, 1)
 
     @property
+    def f1(self) -> float:
+        """Harmonic mean of the two; 0 where nothing is right."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both > 0 else 0.0
+
+    @property
     def ghosts_per_frame(self) -> float:
         """Ghosts in a cloud, on average."""
         return self.ghosts / max(self.frames, 1)

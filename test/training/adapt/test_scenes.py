@@ -59,4 +59,5 @@ def test_scenes_are_written_once(tmp_path) -> None:
     write_scenes(tmp_path, 1, 3, setting(1.2), 1, "scenes")
     assert (tmp_path / "000000.npz").stat().st_mtime_ns == before
     with np.load(tmp_path / "000000.npz") as file:
-        assert {"points", "teacher_points", "boxes", "cls", "num_points"} == set(file.files)
+        expected = {"points", "teacher_points", "boxes", "cls", "num_points"}
+        assert expected | {"labels", "track_id", "stamp"} == set(file.files)
