@@ -75,10 +75,13 @@ class DaskPool:
                 )
         try:
             versions = self._client.run(read_version)
-        except ModuleNotFoundError as error:
+        except Exception as error:  # what could not be unpickled comes as text
+            if "No module named" not in str(error):
+                raise
             raise ValueError(
-                f"--scheduler {scheduler}: its workers have no module {error.name}; start them in"
-                " the checkout, with the same environment as here"
+                f"--scheduler {scheduler}: its processes lack a module ({error}); start scheduler"
+                " and workers in the checkout, with the same environment as here, by python -m"
+                " dask, which looks there for modules"
             ) from None
         own = read_version()
         others = {version for version in versions.values() if version != own}
@@ -129,7 +132,7 @@ def remote_cluster(scheduler: str, gpus: int = 0) -> Iterator[DaskPool]:
     except (OSError, ValueError) as error:
         raise ValueError(
             f"--scheduler {scheduler}: expected a Dask scheduler there, {error}; start one by"
-            " dask scheduler, or correct the address"
+            " python -m dask scheduler, or correct the address"
         ) from error
     with client:
         pool = DaskPool(client, gpus)
