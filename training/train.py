@@ -118,8 +118,9 @@ def start(config: TrainConfig, world: World, kept: Path | None = None) -> Starte
             _LOG.warning("%s", line)
         clouds = measure_clouds(parts.frames, config, parts.network)
     run = Run(
-        config, parts.network, model, distiller, optimizer, scheduler, world, parts.origin, clouds
-    )
+        config, parts.network, model, distiller, optimizer, scheduler, world,
+        parts.origin, parts.kept, clouds,
+    )  # fmt: skip
     folder = _batches(kept, config, parts)
     loader = make_loader(parts.frames, sampler, parts.collate, config.workers, folder)
     return Started(run, loader, sampler)

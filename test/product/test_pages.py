@@ -32,6 +32,12 @@ def test_files_that_are_named_exist(page) -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_page_holds_both_sides_of_a_merge(page) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if re.match(r"(<{7}|={7}|>{7})( |$)", line)] == []
+
+
 def test_the_readme_and_the_index_lead_to_every_page() -> None:
     for start in (ROOT / "README.md", ROOT / "docs" / "index.md"):
         targets = re.findall(r"\]\(([^)\s#]+)", start.read_text(encoding="utf-8"))

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
 from small_model import SMALL
 from small_run import read_log, write_frames, write_run
 
-from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.checkpoint import load_checkpoint, save_checkpoint
 from pd_ros.detection.config.base import load_config
 from pd_ros.pointcloud.training_statistics import expected_clouds
 from training.batches.sampler import DrawSampler
@@ -118,6 +119,29 @@ def test_two_gloo_processes_train_as_one(tmp_path) -> None:
     assert result.returncode == 0, result.stderr
     assert len(read_log(tmp_path)) == 1
     assert load_checkpoint(tmp_path / "out/model.safetensors").training["epoch"] == 1
+
+
+def test_a_run_without_validation_keeps_the_thresholds_of_its_start(tmp_path, caplog) -> None:
+    write_frames(tmp_path / "frames")
+    judged = {"validation": [{"path": str(tmp_path / "frames")}], "out": str(tmp_path / "first")}
+    assert main(["--config", str(write_run(tmp_path, **judged))]) == 0
+    start = tmp_path / "first/model.safetensors"
+    taken = {"initialise_from": str(start), "thresholds": "start", "validation": []}
+    assert main(["--config", str(write_run(tmp_path, **taken))]) == 0
+    before = load_checkpoint(start).training
+    after = load_checkpoint(tmp_path / "out/model.safetensors").training
+    for key in ("operating_point", "score_calibration", "box_errors"):
+        note = {"data": "frames (weights before the last run)"}
+        assert after[key] == {**cast("dict[str, object]", before[key]), **note}
+    bare_start = {"initialise_from": str(tmp_path / "out/model.safetensors")}
+    bare = load_checkpoint(start)
+    save_checkpoint(tmp_path / "out/model.safetensors", bare.model, bare.config, {})
+    taken |= bare_start | {"out": str(tmp_path / "third")}
+    run = write_run(tmp_path, **taken)
+    assert main(["--config", str(run)]) == 2
+    assert "takes operating_point from" in caplog.text and "--keep-operating-point" in caplog.text
+    assert main(["--config", str(write_run(tmp_path, **judged, thresholds="start"))]) == 2
+    assert "start takes those of initialise_from, without validation" in caplog.text
 
 
 def test_the_checkpoint_says_what_the_training_clouds_were_like(tmp_path) -> None:

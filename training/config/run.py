@@ -216,6 +216,9 @@ class TrainConfig(FrozenConfig):
     save_every_steps: PositiveInt = 200
     # What model.safetensors holds: the last epoch, or that of the highest f1 on validation.
     keep: Literal["last", "best"] = "last"
+    # Thresholds, calibration and errors of boxes in the checkpoint: of this run's validation, or as
+    # they are in the checkpoint to start from, for a run that trains on the sweeps that chose them.
+    thresholds: Literal["validation", "start"] = "validation"
 
     @model_validator(mode="after")
     def _teacher_points_have_a_teacher(self) -> Self:
@@ -234,6 +237,15 @@ class TrainConfig(FrozenConfig):
     def _best_needs_validation(self) -> Self:
         if self.keep == "best" and not self.validation:
             raise ValueError("keep: best is chosen on validation, and that names no source")
+        return self
+
+    @model_validator(mode="after")
+    def _thresholds_have_a_source(self) -> Self:
+        if self.thresholds == "start" and (self.validation or self.initialise_from is None):
+            raise ValueError(
+                "thresholds: start takes those of initialise_from, without validation; name the"
+                " one, and leave out the other"
+            )
         return self
 
     @model_validator(mode="after")

@@ -14,6 +14,8 @@ from pd_ros.evaluation.operating.scores import ALL_RANGES, OperatingScores
 
 LEAST_PAIRS = 8  # of fewer, a deviation is off by more than a quarter (1 / sqrt(2 n))
 
+_BEFORE = " (weights before the last run)"
+
 ScoresByRange = Mapping[str, Mapping[str, OperatingScores]]  # of each class
 
 
@@ -25,6 +27,24 @@ def record_entries(scores: ScoresByRange, scaling: PlattScaling, data: str) -> d
         ERRORS_KEY: to_box_errors(scores, data),
     }
     return {key: entry.model_dump(mode="json") for key, entry in kept.items()}
+
+
+def entries_of_start(training: Mapping[str, object], where: str) -> dict[str, object]:
+    """The same entries, as the checkpoint to start from has them, for a run without validation.
+
+    Each says in ``data`` that the weights before were judged. Raises ``ValueError`` that names
+    ``where`` if one is missing.
+    """
+    kept: dict[str, object] = {}
+    for key in (POINT_KEY, SCALING_KEY, ERRORS_KEY):
+        entry = training.get(key)
+        if not isinstance(entry, Mapping):
+            raise ValueError(
+                f"thresholds: start takes {key} from {where}, which has none; write it with"
+                " python -m training.evaluate --keep-operating-point"
+            )
+        kept[key] = {**entry, "data": f"{entry['data']}{_BEFORE}"}
+    return kept
 
 
 def to_operating_point(scores: ScoresByRange, data: str) -> OperatingPoint:

@@ -21,6 +21,7 @@ from training.distillation.feature.overhaul import keep_linear_stages
 from training.distillation.initialise.channels import CopiedLayer
 from training.distillation.initialise.start import start_from_teacher
 from training.distributed import World
+from training.evaluate.record import entries_of_start
 from training.objectives.families import objective_of
 
 
@@ -36,6 +37,7 @@ class RunParts(NamedTuple):
     sampler: DrawSampler
     collate: Collate
     origin: dict[str, object]  # how the checkpoint to start from was trained; empty without one
+    kept: dict[str, object]  # what the run's checkpoint takes over from that one's record
 
 
 def build_run(config: TrainConfig, world: World) -> RunParts:
@@ -45,7 +47,7 @@ def build_run(config: TrainConfig, world: World) -> RunParts:
     objective_of(network).check(config, network)
     trained_on = crop_grid(network, config.area_m) if config.area_m else network
     pair = check_distillation(config, trained_on)
-    start, origin = _start_model(config, network)
+    start, before = _start_model(config, network)
     frames = TrainingFrames(config, network.classes, network.features)
     sampler = DrawSampler(frames.sizes, config, world.rank, world.processes, frames.weights)
     model = _to_device(rebuild(start, trained_on), config, world)
@@ -54,8 +56,11 @@ def build_run(config: TrainConfig, world: World) -> RunParts:
     distiller = make_distiller(config, pair.student, world) if pair else None
     taught_on = distiller.teacher.config if distiller else None
     collate = Collate(trained_on, taught_on, config.loss.box_radius)
+    origin = {key: before[key] for key in _LINEAGE if key in before}
+    inherits = config.thresholds == "start"
+    kept = entries_of_start(before, str(config.initialise_from)) if inherits else {}
     return RunParts(
-        network, trained_on, model, copied, distiller, frames, sampler, collate, origin
+        network, trained_on, model, copied, distiller, frames, sampler, collate, origin, kept
     )
 
 
@@ -80,7 +85,10 @@ _LINEAGE = ("run", "epoch", "started_from")
 def _start_model(
     config: TrainConfig, model_config: AnyModelConfig
 ) -> tuple[AnyModel, dict[str, object]]:
-    """Fresh weights, or those of the checkpoint to start from, however it finds its boxes."""
+    """Fresh weights, or those of the checkpoint to start from, however it finds its boxes.
+
+    With that checkpoint's record, empty for fresh weights.
+    """
     if config.initialise_from is None:
         return build_model(model_config), {}
     start = load_checkpoint(Path(config.initialise_from))
@@ -89,4 +97,4 @@ def _start_model(
             f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
             f" with another config than {config.model}; give a checkpoint of the same network"
         )
-    return start.model, {key: start.training[key] for key in _LINEAGE if key in start.training}
+    return start.model, start.training

@@ -58,12 +58,14 @@ class Run:
         scheduler: LRScheduler,
         world: World,
         origin: dict[str, object],
+        kept: dict[str, object],
         clouds: CloudRecord | None,
     ) -> None:
         """Make the folder of the run.
 
-        ``origin``: how the weights that it starts from were trained; ``clouds``: what the
-        training sweeps are like.
+        ``origin``: how the weights that it starts from were trained; ``kept``: entries of the
+        checkpoint's record that validation does not write; ``clouds``: what the training sweeps
+        are like.
         """
         self.config = config
         self.model_config = model_config
@@ -78,6 +80,7 @@ class Run:
             self.network = DistributedDataParallel(model)
         self.ema = make_ema(model, config.schedule.ema_decay)
         self.origin = origin
+        self.kept = kept
         self.clouds = clouds
         self.stop = StopRequest()
         self.out = Path(config.out)
@@ -226,7 +229,7 @@ class Run:
         _LOG.info("%s", json.dumps(figures))
         self.events.write(progress.epoch + 1, figures)
         record = {"run": self.config.model_dump(), "licence": self.config.licence, **figures}
-        record.update(scored.kept)
+        record.update(self.kept | scored.kept)
         if self.origin:
             record["started_from"] = self.origin
         if self.clouds is not None:
