@@ -216,8 +216,8 @@ class TrainConfig(FrozenConfig):
     save_every_steps: PositiveInt = 200
     # What model.safetensors holds: the last epoch, or that of the highest f1 on validation.
     keep: Literal["last", "best"] = "last"
-    # Thresholds, calibration and errors of boxes in the checkpoint: of this run's validation, or as
-    # they are in the checkpoint to start from, for a run that trains on the sweeps that chose them.
+    # Thresholds, calibration and errors of boxes in the checkpoint: of the validation, or as they
+    # are in the checkpoint to start from, for a run that trains on the sweeps that chose them.
     thresholds: Literal["validation", "start"] = "validation"
 
     @model_validator(mode="after")
