@@ -19,6 +19,7 @@ from pd_ros.pointcloud.training_statistics import expected_clouds
 from training.batches.sampler import DrawSampler
 from training.config.run import TrainConfig
 from training.distributed import World
+from training.loop.build_run import build_run
 from training.train import main, train
 
 HERE = World(0, 1, torch.device("cpu"))
@@ -176,7 +177,13 @@ def test_a_run_starts_from_the_same_network_however_it_finds_its_boxes(tmp_path,
     assert main(["--config", str(run)]) == 0
     third = load_checkpoint(tmp_path / "third/model.safetensors").training
     assert third["started_from"]["started_from"] == origin
+    fine = {**SMALL, "name": "fine", "grid": {**SMALL["grid"], "pillar_size_m": [0.5, 0.5]}}
+    run = write_run(tmp_path, fine, initialise_from=start, out=str(tmp_path / "fine"))
+    built = build_run(load_config(run, TrainConfig), HERE).model.state_dict()
+    learnt = load_checkpoint(Path(start)).model.state_dict()
+    assert all(torch.equal(built[key], value) for key, value in learnt.items())
+    assert main(["--config", str(run)]) == 0
     wider = {**SMALL, "head": {"width": 16}}
     run = write_run(tmp_path, wider, initialise_from=start, out=str(tmp_path / "wide"))
     assert main(["--config", str(run)]) == 2
-    assert "another config" in caplog.text
+    assert "with other layers, classes or range than" in caplog.text

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import training_format
 from pd_ros.detection.families import AnyModel, AnyModelConfig, build_model, load_model_config
 from training.batches.collate import Collate
@@ -85,16 +86,28 @@ _LINEAGE = ("run", "epoch", "started_from")
 def _start_model(
     config: TrainConfig, model_config: AnyModelConfig
 ) -> tuple[AnyModel, dict[str, object]]:
-    """Fresh weights, or those of the checkpoint to start from, however it finds its boxes.
+    """Fresh weights, or those of the checkpoint to start from, see :func:`_same_layers`.
 
     With that checkpoint's record, empty for fresh weights.
     """
     if config.initialise_from is None:
         return build_model(model_config), {}
     start = load_checkpoint(Path(config.initialise_from))
-    if start.config.model_copy(update={"decode": model_config.decode}) != model_config:
+    if not _same_layers(start.config, model_config):
         raise ValueError(
             f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
-            f" with another config than {config.model}; give a checkpoint of the same network"
+            f" with other layers, classes or range than {config.model}; give a checkpoint of the"
+            " same network, at most with pillars of another size"
         )
-    return start.model, start.training
+    model = build_model(model_config)
+    model.load_state_dict(start.model.state_dict())
+    return model, start.training
+
+
+def _same_layers(start: AnyModelConfig, wanted: AnyModelConfig) -> bool:
+    """Whether the weights of one network are those of the other on pillars of another size."""
+    same: dict[str, object] = {"name": wanted.name, "decode": wanted.decode}
+    if isinstance(start, ModelConfig) and isinstance(wanted, ModelConfig):
+        size = {"pillar_size_m": wanted.grid.pillar_size_m}
+        same["grid"] = start.grid.model_copy(update=size)
+    return start.model_copy(update=same) == wanted
