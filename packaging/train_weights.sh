@@ -9,9 +9,13 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly PYTHON=.venv/bin/python
-readonly SIM_RUNS=(sim_teacher_start sim_teacher sim_student_start sim_student_cut sim_student)
-readonly REAL_RUNS=(real_teacher_start real_teacher real_student_start real_student)
+readonly SIM_RUNS=(sim_teacher_start sim_teacher sim_student_start sim_student_cut
+    sim_student_streets sim_student)
+readonly REAL_RUNS=(real_teacher_start real_teacher_views real_teacher_long real_teacher_fine
+    real_student_start real_student_views real_student_fine real_student_distilled)
 readonly SIM_SHIPPED=(sim_teacher sim_student)
+# judged by what they were not trained on; what ships has seen that, too, and keeps their thresholds
+readonly REAL_JUDGED=(real_teacher_fine real_student_distilled)
 readonly REAL_SHIPPED=(real_teacher real_student)
 
 main() {
@@ -23,20 +27,24 @@ main() {
     frames train 1800 1
     frames val 60 2
     frames test 60 3
+    frames travel 1600 1 --mixture config/mixtures/travel.yaml
+    frames travel_val 60 2 --mixture config/mixtures/travel.yaml
     # the real runs start from the simulated teacher
     train "${SIM_RUNS[@]}"
     keep "${SIM_SHIPPED[*]}" --data data/sim/val
     [[ $which == all ]] || return 0
     train "${REAL_RUNS[@]}"
-    keep "${REAL_SHIPPED[*]}" --data "$PD_ROS_DATA/corpus" --files splits.json#dev \
+    keep "${REAL_JUDGED[*]}" --data "$PD_ROS_DATA/corpus" --files splits.json#dev \
         --drives manifest.json
+    train "${REAL_SHIPPED[@]}"
 }
 
 fail() { printf 'train_weights: %s\n' "$*" >&2; exit 2; }
 
 # scenes that are there already stay
 frames() {
-    $PYTHON -m training.simulate frames --out "data/sim/$1" --count "$2" --seed "$3" --workers 2
+    $PYTHON -m training.simulate frames --out "data/sim/$1" --count "$2" --seed "$3" --workers 2 \
+        "${@:4}"
 }
 
 train() {
