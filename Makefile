@@ -36,7 +36,7 @@ demo: environment-demo $(filter $(DRIVE),$(DATA)) ## detect in a simulated drive
 # order-only: a renewed environment is no reason to simulate again
 $(DRIVE): | environment-demo
 	mkdir -p $(@D)
-	$(PYTHON) -m training.simulate drive --out $@ --seconds 20 --seed 7
+	$(PYTHON) -m training.simulate drive --out $@ --seconds 20 --seed 3
 
 test: environment-test ## all tests; ARGS="-k node -x" goes to pytest
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(PYTHON) -m pytest $(PLUGINS) $(BESIDE) $(ARGS)

@@ -1,7 +1,7 @@
 """Write simulated frames, recordings and pictures.
 
 python -m training.simulate frames --out data/sim/train --count 1500 --seed 1
-python -m training.simulate drive --out out/demo/drive.mcap --seconds 20 --seed 7
+python -m training.simulate drive --out out/demo/drive.mcap --seconds 20 --seed 3
 python -m training.simulate picture --out scene.png --sensor vlp16 --height 0.8 --pitch 2
 python -m training.simulate compare --real data/clouds --sensor vlp16 --out vlp16.png
 """
@@ -134,7 +134,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     _add_frames(add_verb)
     drive = add_verb(
         "drive", "a rosbag2 recording of a drive at the sensor's rate",
-        "--out out/demo/drive.mcap --seconds 20 --seed 7",
+        "--out out/demo/drive.mcap --seconds 20 --seed 3",
     )  # fmt: skip
     drive.add_argument("--seconds", type=float, default=20.0, help="how long it is")
     picture = add_verb("picture", "a PNG of one scene", "--out scene.png --seed 3")
