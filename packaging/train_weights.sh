@@ -9,8 +9,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly PYTHON=.venv/bin/python
-readonly SIM_RUNS=(sim_teacher_start sim_teacher sim_student_start sim_student_cut
-    sim_student_streets sim_student)
+readonly SIM_RUNS=(sim_teacher_start sim_teacher_scenes sim_teacher
+    sim_student_start sim_student_cut sim_student_streets sim_student)
 readonly REAL_RUNS=(real_teacher_start real_teacher_views real_teacher_long real_teacher_fine
     real_student_start real_student_views real_student_fine real_student_distilled)
 readonly SIM_SHIPPED=(sim_teacher sim_student)
