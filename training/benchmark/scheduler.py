@@ -1,6 +1,6 @@
 """Run a benchmark in its order, with a bar: what the headline needs first, then the rest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,13 +44,30 @@ def phases(grid: Grid) -> list[Phase]:
     return found
 
 
+def _folders(grid: Grid, phase: Phase) -> set[str]:
+    """Where the jobs of a phase find their sweeps."""
+    jobs = [*phase.teachers]
+    for row in phase.rows:
+        jobs += [*grid.students(row, 1.0).values(), *grid.searches(row).values()]
+    read = {source.path for job in jobs if job.run for source in (*job.run.data, *job.run.validation)}
+    return read | {source.path for job in jobs for source in job.test.values()}
+
+
 class Conductor:
     """Runs what is missing of a grid and rewrites the tables after each job.
 
     Raises ``ValueError`` if something there is of another config than the suite's.
     """
 
-    def __init__(self, grid: Grid, crew: Crew, name: str) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        crew: Crew,
+        name: str,
+        make_sweeps: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
+        """``make_sweeps`` makes the simulated sweeps of folders, before jobs read them."""
+        self._make_sweeps = make_sweeps
         self.grid = grid
         self.crew = crew
         self.skipped: list[Skipped] = []
@@ -72,6 +89,7 @@ class Conductor:
         """
         try:
             for phase in phases(self.grid):
+                self._make_sweeps(_folders(self.grid, phase))
                 plain = [row for row in phase.rows if row.method == PLAIN and row.times == 1]
                 self._run([*phase.teachers, *self._students(plain)])
                 taught = [row for row in phase.rows if row not in plain and self._has_teacher(row)]
