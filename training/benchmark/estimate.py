@@ -14,6 +14,7 @@ from training.benchmark.scheduler import phases
 from training.benchmark.search import search_jobs
 from training.benchmark.step_cost import JobCost, count_sweeps, measure_job
 from training.benchmark.suite import PLAIN
+from training.config.run import SourceConfig
 
 _LOG = logging.getLogger("training.benchmark.estimate")
 
@@ -34,6 +35,7 @@ class Estimate:
 
     def __init__(self, grid: Grid, measure: Measure = measure_job) -> None:
         self._grid = grid
+        self._counted: dict[str, int] = {}  # sweeps of sources
         self.costs: dict[str, JobCost] = {}  # by the name of a row, or of a teacher
         jobs, known = dict(_jobs_to_measure(grid)), dict[str, JobCost]()
         for name, (job, teacher) in tqdm(jobs.items(), "measure", leave=False):
@@ -46,8 +48,7 @@ class Estimate:
     def parts(self) -> Iterator[Part]:
         """What remains, in its order; searches without what they may try beyond their ends."""
         grid = self._grid
-        for phase in phases(grid):
-            named = "key rows" if phase is phases(grid)[0] else "other rows"
+        for named, phase in zip(("key rows", "other rows"), phases(grid), strict=True):
             yield self._part(f"teachers of {named}", [(job.name, job) for job in phase.teachers])
             plain = [row for row in phase.rows if row.method == PLAIN and row.times == 1]
             if plain:
@@ -81,11 +82,18 @@ class Estimate:
         return max(self.costs.values(), key=lambda cost: cost.step)
 
     def _sweeps(self, job: Job) -> int:
+        """How many sweeps a job scores, in its validations and at its end."""
         assert job.run is not None
-        epochs = [source for source in job.run.validation for _ in range(job.run.schedule.epochs)]
-        counted = {source: count_sweeps(source, job.run.model)
-                   for source in {*epochs, *job.test.values()}}  # fmt: skip
-        return sum(counted[source] for source in [*epochs, *job.test.values()])
+        validated = sum(self._count(source, job) for source in job.run.validation)
+        tested = sum(self._count(source, job) for source in job.test.values())
+        return job.run.schedule.epochs * validated + tested
+
+    def _count(self, source: SourceConfig, job: Job) -> int:
+        assert job.run is not None
+        key = source.model_dump_json()
+        if key not in self._counted:
+            self._counted[key] = count_sweeps(source, job.run.model)
+        return self._counted[key]
 
 
 def _kind(job: Job) -> str:

@@ -61,7 +61,7 @@ def _by_part(
 ) -> list[Reach]:
     parts: dict[str, list[torch.Tensor]] = {}
     for name, each in zip(named, reached, strict=True):
-        parts.setdefault(name.partition(".")[0], []).append(each)
+        parts.setdefault(name.removeprefix("dense.").partition(".")[0], []).append(each)
     return [
         Reach(term, part, sum(each.numel() for each in all_), int(sum(each.sum() for each in all_)))
         for part, all_ in parts.items()
