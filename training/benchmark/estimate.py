@@ -43,7 +43,9 @@ class Estimate:
                 kind = _kind(job)
                 known[kind] = self.costs[name] = known.get(kind) or measure(job, teacher)
             except ValueError as error:
-                _LOG.warning("%s cannot be measured, the dearest row stands for it: %s", name, error)
+                _LOG.warning(
+                    "%s cannot be measured, the dearest row stands for it: %s", name, error
+                )
 
     def parts(self) -> Iterator[Part]:
         """What remains, in its order; searches without what they may try beyond their ends."""
@@ -130,9 +132,7 @@ def format_estimate(parts: Sequence[Part], lanes: int) -> Iterator[str]:
         if part.jobs:
             hours = part.seconds / lanes / 3600
             total += hours
-            yield (
-                f"{part.title:28}{part.jobs:6}{part.steps:12,}{hours:8.1f}{total:10.1f} h"
-            )
+            yield (f"{part.title:28}{part.jobs:6}{part.steps:12,}{hours:8.1f}{total:10.1f} h")
     yield f"{'all':28}{sum(p.jobs for p in parts):6}{sum(p.steps for p in parts):12,}{total:8.1f}"
 
 
@@ -156,4 +156,5 @@ def format_reach(costs: dict[str, JobCost]) -> Iterator[str]:
                 own = [reach for reach in cost.reach if reach.term == term]
                 parts = ", ".join(f"{each.part} {each.share:.0%}" for each in own)
                 reached, weights = sum(r.reached for r in own), sum(r.weights for r in own)
-                yield f"{name:40}{term.removeprefix('distill_'):20}{parts}; {reached:,} of {weights:,}"
+                method = term.removeprefix("distill_")
+                yield f"{name:40}{method:20}{parts}; {reached:,} of {weights:,}"

@@ -33,7 +33,9 @@ def phases(grid: Grid) -> list[Phase]:
     found, begun = [], set[Path]()
     for key in (True, False):
         rows = [row for row in grid.rows if row.config.key == key]
-        wanted = [] if key else [job for each in grid.all_teachers.values() for job in each.values()]
+        wanted = (
+            [] if key else [job for each in grid.all_teachers.values() for job in each.values()]
+        )
         if key:
             wanted = [grid.teachers[pair.name] for pair in grid.pairs]
             wanted += [grid.teacher(row, seed) for row in rows for seed in grid.seeds(row)]
@@ -49,7 +51,9 @@ def _folders(grid: Grid, phase: Phase) -> set[str]:
     jobs = [*phase.teachers]
     for row in phase.rows:
         jobs += [*grid.students(row, 1.0).values(), *grid.searches(row).values()]
-    read = {source.path for job in jobs if job.run for source in (*job.run.data, *job.run.validation)}
+    read = {
+        source.path for job in jobs if job.run for source in (*job.run.data, *job.run.validation)
+    }
     return read | {source.path for job in jobs for source in job.test.values()}
 
 

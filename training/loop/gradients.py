@@ -63,6 +63,8 @@ def _by_part(
     for name, each in zip(named, reached, strict=True):
         parts.setdefault(name.removeprefix("dense.").partition(".")[0], []).append(each)
     return [
-        Reach(term, part, sum(each.numel() for each in all_), int(sum(each.sum() for each in all_)))
+        Reach(
+            term, part, sum(each.numel() for each in all_), int(sum(each.sum() for each in all_))
+        )
         for part, all_ in parts.items()
     ]

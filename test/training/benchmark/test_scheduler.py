@@ -163,7 +163,7 @@ def test_a_part_can_be_looked_at(make_grid) -> None:
 
 
 def many_budgets(make_grid):
-    """Both methods, the second of the headline at two budgets, and a plain student that is longer."""
+    """Two methods, one of the headline at two budgets, and a plain student that is longer."""
     methods = {
         "logit": {"distill": {"logit": {}}, "budgets": {1: 1}},
         "tgi": {"distill": {"initialise": {"way": "fnav1"}}, "key": True},

@@ -61,7 +61,9 @@ def test_the_key_rows_of_small_have_eight_seeds_two_teachers_and_curves() -> Non
     key = [row for row in grid.rows if row.config.key and row.times == 1]
     assert all(len(grid.seeds(row)) == 8 for row in key)
     assert len({grid.teacher(key[0], seed).folder for seed in suite.seeds}) == 2
-    curves = [row.times for row in grid.rows if (row.pair.name, row.method) == ("cp_pillar", "ours")]
+    curves = [
+        row.times for row in grid.rows if (row.pair.name, row.method) == ("cp_pillar", "ours")
+    ]
     assert curves == [1, 3, 9]
     plain, long = (next(row for row in grid.rows if row.method == name)
                    for name in ("none", "plain_long"))  # fmt: skip

@@ -153,7 +153,10 @@ def test_a_teachers_sensor_sees_the_same_scenes_from_the_same_place(tmp_path, co
     write_frames(tmp_path / "alone", 2, 7, [Part(coarse)])
     write_frames(tmp_path / "both", 2, 7, [Part(coarse)], teachers=load_rig("vlp16"))
     for name in ("000000.npz", "000001.npz"):
-        with np.load(tmp_path / "alone" / name) as alone, np.load(tmp_path / "both" / name) as both:
+        with (
+            np.load(tmp_path / "alone" / name) as alone,
+            np.load(tmp_path / "both" / name) as both,
+        ):
             for key in alone:
                 np.testing.assert_array_equal(alone[key], both[key], err_msg=key)
             theirs, ground = both["teacher_points"], np.median(both["points"][:, 2])

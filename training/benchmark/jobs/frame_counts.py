@@ -44,9 +44,7 @@ def count_frames(sweeps: ScoredSweeps, name: str, label: int = 0) -> dict[str, F
         zip(("bev", "3d"), class_frames(sweeps.truth, sweeps.found, overlaps, label), strict=True)
     )
     ious = {"strict": default_iou([name])[name], "loose": loose_iou([name])[name]}
-    return {
-        each.name: _count_each(frames[each.view], ious[each.overlap]) for each in MEASURES
-    }
+    return {each.name: _count_each(frames[each.view], ious[each.overlap]) for each in MEASURES}
 
 
 def _count_each(frames: list[MatchFrame], min_iou: float) -> FrameCounts:

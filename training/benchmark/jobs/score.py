@@ -45,7 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
 def score(task: Task, folder: Path) -> JobResult:
     """AP on every source, and the cost on the first sweep of the first one.
 
-    What each sweep counts goes into the folder. Raises ``ValueError`` for a bad checkpoint or data.
+    What each sweep counts goes into the folder. Raises ``ValueError`` for a bad checkpoint, or
+    bad data.
     """
     path = Path(task.checkpoint)
     predictor = Predictor.from_checkpoint(path, "auto", "auto")

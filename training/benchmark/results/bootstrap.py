@@ -1,4 +1,4 @@
-"""How far a difference of two rows can be trusted: bootstrap over seeds and sweeps, Holm's rule."""
+"""How sure a difference of two rows is: bootstrap over seeds and sweeps, Holm's correction."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from training.benchmark.grid import Grid
 from training.benchmark.jobs.job import JobResult

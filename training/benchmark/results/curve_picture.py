@@ -33,17 +33,19 @@ def draw_curves(path: Path, points: Sequence[BudgetPoint]) -> None:
 def _budgets(axes: Axes, points: Sequence[BudgetPoint]) -> None:
     for place, name in enumerate(dict.fromkeys(point.method for point in points)):
         own = sorted((p for p in points if p.method == name), key=lambda point: point.steps)
+        color = "0.4" if place == 0 else f"C{place % 10}"
         axes.errorbar(
-            [p.steps + p.teacher_steps for p in own], [p.ap.mean for p in own],
+            [p.steps + p.teacher_steps for p in own],
+            [p.ap.mean for p in own],
             yerr=[p.ap.deviation or 0.0 for p in own], label=undecorated(name), capsize=2,
             linestyle="-" if len(own) >= _FEWEST else "none", markersize=4,
-            marker=_MARKERS[place % len(_MARKERS)], color="0.4" if place == 0 else f"C{place % 10}",
+            marker=_MARKERS[place % len(_MARKERS)], color=color,
         )  # fmt: skip
     axes.set_xscale("log")
 
 
 def draw_teachers(path: Path, points: Sequence[EpochPoint]) -> None:
-    """Validation AP of teachers over their steps: a row for each pair, a column for each figure."""
+    """Validation AP of teachers over their steps: a row for each pair, a column a figure."""
     pairs = list(dict.fromkeys(point.pair for point in points))
     figures = list(dict.fromkeys((point.figure, "") for point in points))
     figure, panels = _panels(pairs, figures)

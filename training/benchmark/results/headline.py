@@ -18,7 +18,7 @@ def format_headline(
 ) -> list[str]:
     """One table for each pair and each source, of what is known so far."""
     lines = [
-        "AP in percent of the class that the networks name first, at KITTI's own overlap, seen from"
+        "AP in percent of the class that the networks name first, at KITTI's own overlap, from"
         " above (BEV) and in 3D; mean over seeds. Gain: over the row that is named, of the same"
         f" budget and seeds, with the 95 % interval of a bootstrap over seeds and sweeps ({DRAWS}"
         " draws); p: two-sided, after Holm's correction for all comparisons of the pair, source"
@@ -95,6 +95,6 @@ def format_selection(candidates: Sequence[Candidate]) -> Iterator[str]:
     if candidates:
         told = ", ".join(f"{name} {ap:.1f}" for name, ap, _ in candidates)
         yield (
-            f"By validation AP alone (mean over {candidates[0].pairs} pairs, sources and measures):"
+            f"By validation AP alone, mean over {candidates[0].pairs} pairs, sources and measures:"
             f" {told}. The best is **{candidates[0].name}**."
         )

@@ -1,10 +1,11 @@
 """Features and probabilities of region pairs of which the networks think most differently.
 
-After Representation Disparity-aware Distillation (RDD, Li et al., ICCV 2023): every box that either
-network finds is a region of both maps; of these pairs the most disparate are chosen, and there the
-student learns features and responses, every region weighing alike whatever its size. How disparate
-a pair is is measured as in the same group's IDa-Det (Xu et al., ECCV 2022): the squared distance of
-each channel over its variance, a Mahalanobis distance with one variance for all cells.
+After Representation Disparity-aware Distillation (RDD, Li et al., ICCV 2023): every box that
+either network finds is a region of both maps; of these pairs the most disparate are chosen, and
+there the student learns features and responses, every region weighing alike whatever its size.
+How disparate a pair is, is measured as in the same group's IDa-Det (Xu et al., ECCV 2022): the
+squared distance of each channel over its variance, a Mahalanobis distance with one variance for
+all cells.
 """
 
 from collections.abc import Iterator

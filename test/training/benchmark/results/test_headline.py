@@ -104,7 +104,9 @@ def test_the_best_candidate_is_that_of_validation(grid) -> None:
 
 
 def points(values: list[float]) -> list[EpochPoint]:
-    return [EpochPoint("p", "teacher", i, i, "val/car/bev_0.7", v) for i, v in enumerate(values, 1)]
+    return [
+        EpochPoint("p", "teacher", i, i, "val/car/bev_0.7", v) for i, v in enumerate(values, 1)
+    ]
 
 
 def test_a_teacher_is_flat_if_its_last_third_brings_little() -> None:
@@ -128,15 +130,19 @@ def test_the_report_has_all_of_it_with_commit_machine_and_command(grid) -> None:
     assert "| logit | 2 | 3 | none | 47.0 | +5.0 [+5.0, +5.0] | **0.001** |" in text
     assert "| teacher | 2 | | | 90.0 | |" in text
     assert "val/car/bev_0.7 by epoch 10 20 30" in text
-    assert "was 20.0 at best in the first two thirds of its epochs and is 30.0 in the last: NOT" in text
+    assert (
+        "was 20.0 at best in the first two thirds of its epochs and is 30.0 in the last: NOT"
+        in text
+    )
     assert "The best is **logit**" in text
     for name in ("results", "gains", "curves", "teachers", "selection"):
         rows = list(csv.DictReader((grid.out / f"{name}.csv").read_text().splitlines()))
         assert rows, name
         assert all(row["command"] == grid.command for row in rows)
         assert all(row["commit"] and row["machine"] for row in rows)
-    (curve,) = [row for row in csv.DictReader((grid.out / "curves.csv").read_text().splitlines())
-                if (row["method"], row["times"], row["measure"]) == ("logit", "2", "bev_strict")]  # fmt: skip
+    points = csv.DictReader((grid.out / "curves.csv").read_text().splitlines())
+    wanted = ("logit", "2", "bev_strict")
+    (curve,) = [p for p in points if (p["method"], p["times"], p["measure"]) == wanted]
     assert (curve["steps"], curve["teacher_steps"], curve["ap"]) == ("4", "2", "52.0")
     assert (grid.out / "curves.png").stat().st_size > 10_000
     assert (grid.out / "teachers.png").stat().st_size > 5_000
