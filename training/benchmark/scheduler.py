@@ -97,7 +97,7 @@ class Conductor:
                 plain = [row for row in phase.rows if row.method == PLAIN and row.times == 1]
                 self._run([*phase.teachers, *self._students(plain)])
                 taught = [row for row in phase.rows if row not in plain and self._has_teacher(row)]
-                self._search([row for row in taught if row.times == 1])
+                self._search(taught)
                 self._run(self._students(row for row in taught if self._has_factor(row)))
         finally:
             self.progress.close()
@@ -106,7 +106,7 @@ class Conductor:
         """Try all factors, and where the best is at an end, further ones."""
         search, begun = self.grid.suite.search, set[Path]()
         for number in range(1 + search.extend if search else 0):
-            # By folder: pairs may share a search.
+            # By folder: pairs, and budgets of a row, share a search.
             found = {job.folder: job for row in rows for job in search_jobs(self.grid, row)}
             jobs = [job for folder, job in found.items() if folder not in begun]
             begun |= found.keys()

@@ -216,3 +216,13 @@ def test_sweeps_are_made_before_the_phase_that_reads_them(make_grid, tmp_path) -
     Conductor(grid, InstantCrew(lambda job: 50), "test", made.append).run()
     assert [str(tmp_path / "train") in folders for folders in made] == [True, True]
     assert all(str(tmp_path / "test") in folders for folders in made)
+
+
+def test_a_row_without_the_whole_budget_is_searched_all_the_same(make_grid) -> None:
+    methods = {"logit": {"distill": {"logit": {}}, "budgets": {2: 1}}}
+    pair = make_grid().suite.pairs[0].model_dump(mode="json")
+    grid = make_grid(pairs=[{**pair, "methods": methods}])
+    conductor, crew = conduct(grid, lambda job: 50)
+    assert crew.ran[-3:] == ["small/logit x 0.5", "small/logit x 2", "small/logit 2x seed 1"]
+    assert not conductor.skipped
+    assert (grid.out / "search.csv").read_text().count("small,logit,") == 2

@@ -85,7 +85,7 @@ def write_counts(folder: Path, counts: dict[str, dict[str, FrameCounts]]) -> Non
     arrays = {f"{source}/{name}": each for source, all_ in counts.items()
               for name, each in all_.items()}  # fmt: skip
     with whole_file(folder / _FILE) as place, place.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        np.savez_compressed(file, **arrays)
 
 
 def has_counts(folder: Path) -> bool:

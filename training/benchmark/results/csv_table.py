@@ -59,9 +59,9 @@ def _write_tables(grid: Grid, pairs: Sequence[PairStanding], head: str) -> str:
     grid.out.mkdir(parents=True, exist_ok=True)
     _write_csv(grid, "results.csv", list(_rows(pairs)))
     if grid.suite.search is not None:
-        searches = {f"{pair.config.name}/{method.name}": method.tried
+        searches = {f"{pair.config.name}/{method.method}": method.tried
                     for pair in pairs if pair.config.factors_of is None
-                    for method in pair.methods if method.times == 1}  # fmt: skip
+                    for method in pair.methods}  # fmt: skip
         write_search(grid.out / "search.csv", searches)
     text = head + format_report(grid.suite, pairs)
     (grid.out / "table.md").write_text(text, encoding="utf-8")
