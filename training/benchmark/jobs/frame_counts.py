@@ -1,7 +1,7 @@
 """Right, wrong and missed of each sweep at fixed scores: what an AP of resampled sweeps needs."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,8 +82,8 @@ def average_precision(counts: FrameCounts, weights: NDArray[np.float64]) -> NDAr
 
 def write_counts(folder: Path, counts: dict[str, dict[str, FrameCounts]]) -> None:
     """Write the counts of each source into a job's folder, whole or not at all."""
-    arrays = {f"{source}/{name}": each for source, all_ in counts.items()
-              for name, each in all_.items()}  # fmt: skip
+    arrays: dict[str, Any] = {f"{source}/{name}": each for source, all_ in counts.items()
+                              for name, each in all_.items()}  # fmt: skip
     with whole_file(folder / _FILE) as place, place.open("wb") as file:
         np.savez_compressed(file, **arrays)
 

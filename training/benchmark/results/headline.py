@@ -1,6 +1,7 @@
 """The first tables of a report, as Markdown: the AP of the first class at equal budgets."""
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from training.benchmark.results.bootstrap import DRAWS
 from training.benchmark.results.curves import EpochPoint, Flatness, flatness
@@ -40,14 +41,14 @@ def _table(pair: PairStanding, source: str, gains: Sequence[Gain]) -> Iterator[s
     for teacher in pair.teachers:
         if teacher.result is not None:
             aps = [next(iter(teacher.result.scores[source][name].values())) for name in HEADLINE]
-            cells = " | ".join(f"{ap:.1f} | |" for ap in aps)
-            yield f"| {teacher.name} | {teacher.job.steps:,} | | | {cells}"
+            cells = " | ".join(f"{ap:.1f} | | " for ap in aps)
+            yield f"| {teacher.name} | {teacher.job.steps:,} | | | {cells} |"
     here = [gain for gain in gains if (gain.pair, gain.source) == (pair.config.name, source)]
     for row in pair.methods:
         if row.method == PLAIN and row.results:
             means = [list(row.first_ap(source, name).values()) for name in HEADLINE]
-            cells = " | ".join(f"{sum(each) / len(each):.1f} | |" for each in means)
-            yield f"| {row.name} | {row.steps:,} | {len(row.results)} | | {cells}"
+            cells = " | ".join(f"{fmean(each):.1f} | | " for each in means)
+            yield f"| {row.name} | {row.steps:,} | {len(row.results)} | | {cells} |"
         others = dict.fromkeys(gain.than for gain in here if gain.row == row.name)
         for than in others:
             both = [gain for gain in here if (gain.row, gain.than) == (row.name, than)]
