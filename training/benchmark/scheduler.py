@@ -30,20 +30,15 @@ class Phase(NamedTuple):
 
 def phases(grid: Grid) -> list[Phase]:
     """Key rows, then the others; teachers that no row names come with the last."""
-    found, begun = [], set[Path]()
-    for key in (True, False):
-        rows = [row for row in grid.rows if row.config.key == key]
-        wanted = (
-            [] if key else [job for each in grid.all_teachers.values() for job in each.values()]
-        )
-        if key:
-            wanted = [grid.teachers[pair.name] for pair in grid.pairs]
-            wanted += [grid.teacher(row, seed) for row in rows for seed in grid.seeds(row)]
-            wanted += [grid.teachers[grid.searched(row).pair.name] for row in grid.rows]
-        teachers = {job.folder: job for job in wanted if job.folder not in begun}
-        begun |= teachers.keys()
-        found.append(Phase(rows, list(teachers.values())))
-    return found
+    key = [row for row in grid.rows if row.config.key]
+    needed = [grid.teachers[pair.name] for pair in grid.pairs]
+    needed += [grid.teacher(row, seed) for row in key for seed in grid.seeds(row)]
+    needed += [grid.teachers[grid.searched(row).pair.name] for row in grid.rows]
+    first = {job.folder: job for job in needed}
+    every = [job for each in grid.all_teachers.values() for job in each.values()]
+    others = {job.folder: job for job in every if job.folder not in first}
+    rest = [row for row in grid.rows if not row.config.key]
+    return [Phase(key, list(first.values())), Phase(rest, list(others.values()))]
 
 
 def _folders(grid: Grid, phase: Phase) -> set[str]:
