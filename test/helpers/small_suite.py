@@ -11,6 +11,7 @@ from small_distill_batch import WIDE
 from small_model import SMALL
 from small_run import write_frames
 
+from training.benchmark.jobs.frame_counts import MEASURES
 from training.benchmark.jobs.job import Job, JobResult, write_result
 from training.benchmark.jobs.pool import Failure, begin
 from training.benchmark.suite import SuiteConfig, load_suite
@@ -74,8 +75,9 @@ def made_up(job: Job, ap: float) -> JobResult:
     task = job.task()
     assert task is not None
     return JobResult(
-        task=task, scores={name: {"strict": scores, "loose": scores} for name in job.test},
+        task=task, scores={name: {each.name: scores for each in MEASURES} for name in job.test},
         parameters=1000, gmacs=1.5, sparse_gmacs=0.25, mactivations=3.0, train_seconds=1.0,
+        commit="abc", machine="here",
     )  # fmt: skip
 
 

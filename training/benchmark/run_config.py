@@ -24,8 +24,8 @@ def student_run(
 ) -> TrainConfig:
     """The run of one method (``none``: without distillation), with its weights as they stand.
 
-    Later ones change earlier ones: the pair's base, the suite, the pair, the method. Raises
-    ``ValueError`` with one line for each bad key.
+    Later ones change earlier ones: the pair's base, the suite, the pair, the method. It is of one
+    budget. Raises ``ValueError`` with one line for each bad key.
     """
     method = pair.rows[name]
     content = _read(Path(pair.base)) if pair.base else {}
@@ -33,9 +33,28 @@ def student_run(
     for changes in (suite.run, pair.run, method.run):
         content = merge(content, changes)
     content |= {"model": pair.student, "seed": seed, "out": str(out)}
-    if name != PLAIN:
+    if method.distill:
         content["distill"] = {"teacher": str(teacher), **method.distill}
     return parse_config(content, TrainConfig, f"{pair.name}, {name}")
+
+
+def lengthened(run: TrainConfig, times: int, teacher: TrainConfig | None) -> TrainConfig:
+    """The same run with its epochs ``times`` over, and a teacher's sweeps on top.
+
+    Epochs stay whole, so that it has the teacher's steps and less than one epoch more. Raises
+    ``ValueError`` for a rate that falls by steps, whose epochs would no longer fit.
+    """
+    schedule, more = run.schedule, 0
+    if schedule.steps is not None and (times > 1 or teacher is not None):
+        raise ValueError(
+            "schedule.steps: names epochs of one budget, and a row has others; leave it out, or"
+            " budgets and teacher_steps"
+        )
+    if teacher is not None:
+        learnt = teacher.schedule.epochs * teacher.schedule.frames_per_epoch
+        more = -(-learnt // schedule.frames_per_epoch)
+    epochs = schedule.epochs * times + more
+    return run.model_copy(update={"schedule": schedule.model_copy(update={"epochs": epochs})})
 
 
 def has_weights(method: RowConfig) -> bool:

@@ -81,7 +81,8 @@ def _read(grid: Grid, row: Row, factors: Sequence[float], overlap: Overlap) -> l
 
 def _mean_ap(result: JobResult, overlap: Overlap) -> float:
     """Mean over sources, too."""
-    return fmean(mean_ap(scores[overlap]) for scores in result.scores.values())
+    measure = f"bev_{overlap}"
+    return fmean(mean_ap(scores[measure]) for scores in result.scores.values())
 
 
 def write_search(path: Path, searches: Mapping[str, Sequence[Tried]]) -> None:

@@ -4,7 +4,9 @@ Neither paper says how it set them. The weights are those of the methods' own co
 classification: they tell a scale, and want a search.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pd_ros.detection.config.base import FrozenConfig, PositiveInt, Probability
 from training.config.base import MethodConfig, Positive, Tap, Weight
@@ -101,6 +103,18 @@ class MimicConfig(MethodConfig):
     """Features under the boxes that a network proposes (Li et al. 2017)."""
 
     boxes: Literal["truth", "teacher", "student"] = "student"
+    score: Probability = 0.1
+    grid: PositiveInt = 7
+
+
+class RegionPairsConfig(MethodConfig):
+    """Regions of either network's boxes where both differ most (after RDD, Li et al. 2023).
+
+    The paper's constants were not at hand: these are our own.
+    """
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5  # of the pairs, the most disparate ones
+    response: Weight = 10.0  # of the probabilities' term, beside 1 of the features'
     score: Probability = 0.1
     grid: PositiveInt = 7
 

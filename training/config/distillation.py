@@ -19,6 +19,7 @@ from training.config.compared import (
     HintonConfig,
     MimicConfig,
     OverhaulConfig,
+    RegionPairsConfig,
     SimilarityConfig,
 )
 from training.config.point import LocalConfig, UnlabelledConfig
@@ -62,6 +63,7 @@ class DistillConfig(FrozenConfig):
     gid_feature: GidFeatureConfig | None = None
     mimic: MimicConfig | None = None
     fine_grained: FineGrainedConfig | None = None
+    region_pairs: RegionPairsConfig | None = None
     labels: LabelConfig | None = None
     assignment: AssignmentConfig | None = None
     unlabelled: UnlabelledConfig | None = None

@@ -226,7 +226,7 @@ class TrainConfig(FrozenConfig):
             return self
         if self.distill is None:
             raise ValueError("data: teacher_points are for a teacher, and distill names none")
-        if self.augment.paste or self.augment.object_noise is not None:
+        if any(self.augment.paste.values()) or self.augment.object_noise is not None:
             raise ValueError(
                 "data: teacher_points show the objects of the sweep alone; leave out augment.paste"
                 " and augment.object_noise"

@@ -15,6 +15,7 @@ from training.distillation.feature.gid import GidFeature, GidResponse
 from training.distillation.feature.imitation import FineGrained, FitNets, Mimic
 from training.distillation.feature.local import PointLocal, build_local, same_nodes
 from training.distillation.feature.overhaul import Overhaul
+from training.distillation.feature.region_pairs import RegionPairs
 from training.distillation.feature.regions import build_feature, comparable_necks
 from training.distillation.feature.similarity import Similarity
 from training.distillation.initialise.requirements import copyable_weights
@@ -69,6 +70,7 @@ METHODS: dict[type[BevPair | PointPair | ConfigPair], dict[str, Method]] = {
         "gid_feature": _of_pair(GidFeature),
         "mimic": _of_pair(Mimic),
         "fine_grained": _of_pair(FineGrained),
+        "region_pairs": _of_pair(RegionPairs),
         "anchor_logit": _of_pair(AnchorLogit),
         "anchor_regression": Method(
             AnchorRegression.requires, lambda _config, _pair, _teacher: AnchorRegression()

@@ -31,6 +31,7 @@ from training.simulate.compare import (
 from training.simulate.drive import simulate_drive
 from training.simulate.frames import simulate_frame, write_frames
 from training.simulate.lidar.rig import Rig
+from training.simulate.lidar.sensor_files import load_rig
 from training.simulate.mixture import Part, load_mixture
 from training.simulate.mounting import Mounting
 from training.simulate.options import add_sensor_options, chosen_mounting, chosen_rig, says_sensor
@@ -60,8 +61,9 @@ def _run(options: argparse.Namespace) -> str | None:
             )
         parts = (Part(rig, mounting),) if mixture is None else load_mixture(mixture)
         write_frames(
-            options.out, options.count, options.seed, parts, options.workers, options.scheduler
-        )
+            options.out, options.count, options.seed, parts, options.workers, options.scheduler,
+            load_rig(options.teacher_sensor) if options.teacher_sensor else None,
+        )  # fmt: skip
     elif options.verb == "drive":
         write_drive(options.out, options.seconds, options.seed, rig, mounting)
     elif options.verb == "picture":
@@ -157,6 +159,10 @@ def _add_frames(add_verb: _AddVerb) -> None:
     frames.add_argument(
         "--mixture", type=Path, metavar="FILE",
         help="YAML of sensors with shares and mountings, in place of --sensor and the like",
+    )  # fmt: skip
+    frames.add_argument(
+        "--teacher-sensor", metavar="NAME-OR-FILE",
+        help="each sweep also holds teacher_points, what this sensor sees in its place",
     )  # fmt: skip
     add_scheduler(frames)
 

@@ -74,10 +74,12 @@ def write_frames(
     parts: Sequence[Part],
     workers: int = 1,
     scheduler: str | None = None,
+    teachers: Rig | None = None,
 ) -> None:
     """Write sweeps ``000000.npz`` ... with a progress bar; those that are there already stay.
 
-    ``parts``: what they are seen by, each part its share of them. By so many processes, or the
+    ``parts``: what they are seen by, each part its share of them; ``teachers``: what sees the same
+    scenes from the same place for a teacher (``teacher_points``). By so many processes, or the
     workers of a Dask scheduler. Streets of different seeds do not repeat each other. Raises
     ``ValueError`` for a count or a number of workers below 1, and for sweeps that could not be
     made, when the others are.
@@ -85,7 +87,7 @@ def write_frames(
     if count < 1 or workers < 1:
         raise ValueError(f"frames: expected --count and --workers of at least 1, got {count}"
                          f" and {workers}")  # fmt: skip
-    write = partial(_write_one, seed, tuple(parts))
+    write = partial(_write_one, seed, tuple(parts), teachers)
     write_numbered(out, count, write, f"frames of {out}", workers, scheduler)
 
 
@@ -147,7 +149,12 @@ def _write_some(out: Path, write: Callable[[Path, int], None], numbers: list[int
         write(numbered_path(out, number), number)
 
 
-def _write_one(seed: int, parts: tuple[Part, ...], path: Path, number: int) -> None:
+def _write_one(
+    seed: int, parts: tuple[Part, ...], teachers: Rig | None, path: Path, number: int
+) -> None:
     own_seed = scene_seed(seed, number)
     part = pick(parts, own_seed)
-    write_frame(path, simulate_frame(own_seed, part.rig, part.mounting))
+    theirs = None
+    if teachers is not None:
+        theirs = simulate_frame(own_seed, teachers, part.mounting).points
+    write_frame(path, simulate_frame(own_seed, part.rig, part.mounting), theirs)

@@ -48,6 +48,18 @@ def test_a_stop_says_how_to_go_on(tmp_path, caplog, monkeypatch) -> None:
     assert signal.getsignal(signal.SIGTERM) == handler
 
 
+def test_a_dry_run_tells_what_is_to_do_and_trains_nothing(tmp_path, capsys) -> None:
+    suite = str(write_suite(tmp_path, {"logit": {"distill": {"logit": {}}}}))
+    out = tmp_path / "out"
+    assert main(["--suite", suite, "--out", str(out), "--processes", "1", "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    assert re.search(r"teachers of key rows +1 +2 ", text)
+    assert re.search(r"other rows at 1x +2 +4 ", text)
+    assert re.search(r"^all +5 +10 ", text, flags=re.MULTILINE)
+    assert re.search(r"^small/logit +logit +encoder \d+%, backbone", text, flags=re.MULTILINE)
+    assert [path.name for path in out.iterdir()] == ["gradients.csv"]
+
+
 def test_failures_are_reported_at_the_end(tmp_path, caplog, monkeypatch) -> None:
     def fail(conductor: Conductor) -> None:
         job = conductor.grid.teachers["small"]

@@ -160,3 +160,69 @@ def test_a_part_can_be_looked_at(make_grid) -> None:
     assert tables[0] == ""
     assert "| teacher |  |  | 50.00 |" in tables[1]
     assert "| logit | - | 0 | - | - | - | - | - | - | - | - |" in tables[1]
+
+
+def many_budgets(make_grid):
+    """Two methods, one of the headline at two budgets, and a plain student that is longer."""
+    methods = {
+        "logit": {"distill": {"logit": {}}, "budgets": {1: 1}},
+        "tgi": {"distill": {"initialise": {"way": "fnav1"}}, "key": True},
+        "long": {"key": True, "teacher_steps": True, "budgets": {1: 1}},
+        "fresh": {"distill": {"logit": {}}, "teacher": "fresh", "budgets": {1: 1}},
+    }
+    pair = make_grid().suite.pairs[0].model_dump(mode="json")
+    teachers = {"fresh": {"schedule": {"learning_rate": 1e-9}}, "short": {"min_points": 7}}
+    return make_grid(
+        search=None, pairs=[{**pair, "methods": methods, "teachers": teachers}],
+        budgets={1: 2, 3: 1}, teacher_seeds=[5, 6],
+    )  # fmt: skip
+
+
+def test_key_rows_come_first_by_budget_and_then_seed_by_seed(make_grid) -> None:
+    _, crew = conduct(many_budgets(make_grid), lambda job: 50)
+    assert crew.ran == [
+        "teacher teacher_seed_5", "teacher teacher_seed_6",
+        "small/none seed 1", "small/none seed 2",
+        "small/long seed 1", "small/tgi seed 1", "small/tgi seed 2",
+        "small/none 3x seed 1", "small/tgi 3x seed 1",
+        "teacher teacher_fresh_seed_5", "teacher teacher_short_seed_5",
+        "small/fresh seed 1", "small/logit seed 1",
+    ]  # fmt: skip
+
+
+def test_budgets_are_multiples_and_a_long_student_has_its_teachers_steps_too(make_grid) -> None:
+    grid = many_budgets(make_grid)
+    steps = {row.label: grid.students(row, 1.0)[1].steps for row in grid.rows}
+    assert steps == {"none": 2, "none 3x": 6, "tgi": 2, "tgi 3x": 6, "long": 4, "logit": 2,
+                     "fresh": 2}  # fmt: skip
+    longest = next(row for row in grid.rows if row.label == "tgi 3x")
+    assert grid.students(longest, 1.0)[1].folder == grid.out / "students/small/tgi@3x/seed_1"
+
+
+def test_students_take_the_teachers_in_turn(make_grid) -> None:
+    grid = many_budgets(make_grid)
+    tgi = next(row for row in grid.rows if row.method == "tgi")
+    taught = {seed: job.run.distill.teacher for seed, job in grid.students(tgi, 1.0).items()}
+    assert taught[1].endswith("teacher_seed_5/model.safetensors")
+    assert taught[2].endswith("teacher_seed_6/model.safetensors")
+    seeds = {name: job.run.seed for name, job in grid.all_teachers["small"].items()}
+    assert seeds == {"teacher seed 5": 5, "teacher seed 6": 6, "teacher fresh seed 5": 5,
+                     "teacher short seed 5": 5}  # fmt: skip
+
+
+def test_sweeps_are_made_before_the_phase_that_reads_them(make_grid, tmp_path) -> None:
+    grid = many_budgets(make_grid)
+    made = []
+    Conductor(grid, InstantCrew(lambda job: 50), "test", made.append).run()
+    assert [str(tmp_path / "train") in folders for folders in made] == [True, True]
+    assert all(str(tmp_path / "test") in folders for folders in made)
+
+
+def test_a_row_without_the_whole_budget_is_searched_all_the_same(make_grid) -> None:
+    methods = {"logit": {"distill": {"logit": {}}, "budgets": {2: 1}}}
+    pair = make_grid().suite.pairs[0].model_dump(mode="json")
+    grid = make_grid(pairs=[{**pair, "methods": methods}])
+    conductor, crew = conduct(grid, lambda job: 50)
+    assert crew.ran[-3:] == ["small/logit x 0.5", "small/logit x 2", "small/logit 2x seed 1"]
+    assert not conductor.skipped
+    assert (grid.out / "search.csv").read_text().count("small,logit,") == 2

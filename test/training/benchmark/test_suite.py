@@ -26,7 +26,8 @@ def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) ->
     networks = {
         job.checkpoint: load_model_config(Path(job.run.model))
         for row in grid.rows
-        for job in (grid.teachers[row.pair.name], *grid.students(row, 1.0).values())
+        for seed, job in grid.students(row, 1.0).items()
+        for job in (grid.teachers[row.pair.name], grid.teacher(row, seed), job)
     }
     for reader in ("checks", "initialise.requirements"):
         place = f"training.distillation.{reader}.read_config"
@@ -36,20 +37,74 @@ def test_every_method_of_a_shipped_suite_fits_its_networks(name, monkeypatch) ->
         run = jobs[0].run
         network = load_model_config(Path(run.model))
         pair = check_distillation(run, crop_grid(network, run.area_m) if run.area_m else network)
-        assert (pair is None) == (row.method == "none")
+        assert (pair is None) == (not row.config.distill)
 
 
 def test_small_has_what_the_papers_have() -> None:
     suite = load_suite("small")
-    assert len(suite.seeds) >= 3
     pairs = {pair.name: set(pair.rows) for pair in suite.pairs}
+    assert list(pairs) == ["point_pillars", "cp_pillar"]
     table_3 = {"fitnets", "attention_transfer", "se_ssd", "similarity", "crd", "overhaul"}
-    table_3 |= {"zhang_ma", "pointdistiller"}
-    parts = {"reconstruct", "tgi", "anchor_logit", "labels", "sparsekd", "tgi_local"}
-    assert pairs["point_pillars"] == table_3 | parts | {"none", "ours", "tgi_overhaul"}
-    assert {"logit", "regression", "labels", "tgi", "sparsekd"} <= pairs["cp_pillar"]
-    assert pairs["cp_pillar"] == pairs["cp_voxel"]
-    assert all("ours" in methods for methods in pairs.values())
+    assert table_3 | {"zhang_ma", "pointdistiller"} <= pairs["point_pillars"]
+    sparsekd = {"logit", "regression", "labels", "hinton", "gid_response", "gid_feature", "mimic"}
+    assert sparsekd <= pairs["cp_pillar"]
+    controls = {f"pointdistiller_{name}" for name in ("stages", "neck", "frozen", "untrained")}
+    newer = {"region_pairs", "pruned", "pruned_sparsekd", "pseudo_real", "pseudo_simulated"}
+    newer |= {"complete_teacher", "complete_control"}
+    for rows in pairs.values():
+        assert {*controls, *newer, "ours", "reconstruct", "tgi", "sparsekd", "plain_long"} <= rows
+
+
+def test_the_key_rows_of_small_have_eight_seeds_two_teachers_and_curves() -> None:
+    suite = load_suite("small")
+    grid = Grid(suite, Path("runs/benchmark/small"))
+    key = [row for row in grid.rows if row.config.key and row.times == 1]
+    assert all(len(grid.seeds(row)) == 8 for row in key)
+    assert len({grid.teacher(key[0], seed).folder for seed in suite.seeds}) == 2
+    curves = [
+        row.times for row in grid.rows if (row.pair.name, row.method) == ("cp_pillar", "ours")
+    ]
+    assert curves == [1, 3, 9]
+    plain, long = (next(row for row in grid.rows if row.method == name)
+                   for name in ("none", "plain_long"))  # fmt: skip
+    steps = [grid.students(row, 1.0)[1].steps for row in (plain, long)]
+    assert steps[1] == steps[0] + grid.teacher(long, 1).steps == 800 + 9600
+
+
+RECIPE = {"initialise": {"way": "reconstruct"}, "labels": {}}
+RESPONSES = {
+    "anchors": {"anchor_logit": {}, "anchor_regression": {}},
+    "center": {"logit": {}, "regression": {}},
+}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_ours_is_one_recipe_in_all_suites(name) -> None:
+    """The head says by which names its logits and boxes go; all weights are the defaults."""
+    for pair in load_suite(name).pairs:
+        if "ours" in pair.methods:
+            head = load_model_config(Path(pair.student)).head
+            assert pair.methods["ours"].distill == {**RECIPE, **RESPONSES[head.kind]}, pair.name
+            assert not pair.methods["ours"].run
+
+
+def test_every_suite_of_several_methods_has_ours_somewhere() -> None:
+    for name in ("small", "small_voxels", "kitti", "nuscenes", "waymo"):
+        assert any("ours" in pair.methods for pair in load_suite(name).pairs)
+
+
+@pytest.mark.parametrize("name", ["small", "small_voxels"])
+def test_nothing_is_chosen_or_learnt_on_what_is_tested(name) -> None:
+    suite = load_suite(name)
+    grid = Grid(suite, Path("runs/benchmark") / name)
+    tested = [(source.path, source.files) for source in suite.test.values()]
+    assert ("$PD_ROS_DATA/corpus", "splits.json#dev") in tested
+    jobs = [job for row in grid.rows for job in grid.students(row, 1.0).values()]
+    jobs += [job for row in grid.rows for job in grid.searches(row).values()]
+    jobs += [job for each in grid.all_teachers.values() for job in each.values()]
+    for job in jobs:
+        read = {(source.path, source.files) for source in (*job.run.data, *job.run.validation)}
+        assert not read & set(tested), job.name
 
 
 @pytest.mark.parametrize(
@@ -66,6 +121,12 @@ def test_small_has_what_the_papers_have() -> None:
         ({"pairs": {"run": {"epochs": 1}}}, "epochs: unknown key"),
         ({"pairs": {"teacher": "no.yaml"}}, "no.yaml: cannot be read"),
         ({"pairs": {"factors_of": "small"}}, "expected a pair with a search of its own"),
+        ({"budgets": {1: 3}}, "pair small wants 3 seeds, and seeds has 2"),
+        ({"candidates": ["logit"]}, "candidates: are told apart on validation"),
+        ({"contrasts": [{"row": "logit", "than": "all"}]}, r"names of rows, got \['all'\]"),
+        ({"pairs": {"methods": {"x": {"distill": {"logit": {}}, "teacher": "wise"}}}},
+         "methods.x.teacher: expected trained or one of"),
+        ({"pairs": {"teachers": {"trained": {}}}}, "teachers.trained: is the pair's own"),
     ],
 )  # fmt: skip
 def test_bad_suites_are_refused_before_anything_is_trained(tmp_path, change, expected) -> None:
@@ -81,7 +142,7 @@ def test_bad_suites_are_refused_before_anything_is_trained(tmp_path, change, exp
 
 
 def test_unknown_names_are_answered_with_the_known_ones(tmp_path) -> None:
-    with pytest.raises(ValueError, match=r"one of .*small, smoke.* got 'smal'"):
+    with pytest.raises(ValueError, match=r"one of .*small, .*smoke.* got 'smal'"):
         load_suite("smal")
     with pytest.raises(ValueError, match="--only: expected some of small"):
         Grid(small_suite(tmp_path), tmp_path, ("large",))

@@ -48,6 +48,7 @@ CENTRES = {
     "gid feature": {"gid_feature": {"grid": 3}},
     "mimic": {"mimic": {"score": 0.05}},
     "fine grained": {"fine_grained": {"kernel": 3}},
+    "region pairs": {"region_pairs": {"grid": 3, "score": 0.05}},
 }
 ANCHOR_HEADS = {
     "anchor logit": {"anchor_logit": {}},
@@ -55,6 +56,7 @@ ANCHOR_HEADS = {
     "anchor regression": {"anchor_regression": {}},
     "anchors hinton": {"hinton": {}},
     "anchors fine grained": {"fine_grained": {}},
+    "anchors region pairs": {"region_pairs": {"grid": 3, "score": 0.005}},
     "anchors consistency": {"consistency": {"score": 0.005, "overlap": 0.1}},
     "anchors mimic": {"mimic": {"boxes": "teacher", "score": 0.005}},
     "anchors local": {"local": {**SMALL_GRAPH, "tap": "stages", "reweight": "released"}},

@@ -147,3 +147,20 @@ def test_no_frames_and_no_workers_are_refused(tmp_path, coarse, count, workers) 
     with pytest.raises(ValueError, match=f"at least 1, got {count} and {workers}"):
         write_frames(tmp_path / "out", count, 1, [Part(coarse)], workers)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_teachers_sensor_sees_the_same_scenes_from_the_same_place(tmp_path, coarse) -> None:
+    write_frames(tmp_path / "alone", 2, 7, [Part(coarse)])
+    write_frames(tmp_path / "both", 2, 7, [Part(coarse)], teachers=load_rig("vlp16"))
+    for name in ("000000.npz", "000001.npz"):
+        with (
+            np.load(tmp_path / "alone" / name) as alone,
+            np.load(tmp_path / "both" / name) as both,
+        ):
+            for key in alone:
+                np.testing.assert_array_equal(alone[key], both[key], err_msg=key)
+            theirs, ground = both["teacher_points"], np.median(both["points"][:, 2])
+            assert "teacher_points" not in alone
+            assert theirs.shape[1:] == (4,) and len(theirs) != len(both["points"])
+            near = theirs[np.abs(theirs[:, 2] - ground) < 0.5]
+            assert len(near) > 0.2 * len(theirs)  # the same height above the same ground

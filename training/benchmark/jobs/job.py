@@ -15,7 +15,7 @@ from training.config.run import SourceConfig, TrainConfig
 
 _TASK, _RESULT = "task.json", "result.json"
 
-Scores = dict[str, dict[str, float]]  # overlap -> class -> BEV AP in percent
+Scores = dict[str, dict[str, float]]  # measure, as bev_strict -> class -> AP in percent
 
 
 class Task(FrozenConfig):
@@ -37,6 +37,8 @@ class JobResult(FrozenConfig):
     sparse_gmacs: float
     mactivations: float
     train_seconds: float
+    commit: str  # of the code that scored it
+    machine: str  # that did
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import get_args
 from training.benchmark.jobs.job import JobResult
 from training.benchmark.mean_std import Spread, mean_ap
 from training.benchmark.results.summary import MethodStanding, PairStanding
-from training.benchmark.suite import Overlap, SuiteConfig
+from training.benchmark.suite import PLAIN, Overlap, SuiteConfig
 
 _OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 
@@ -59,8 +59,9 @@ def _table(suite: SuiteConfig, pair: PairStanding, source: str) -> Iterator[str]
 def _teacher(suite: SuiteConfig, result: JobResult | None, source: str, large: str) -> list[str]:
     cells = ["teacher", *([""] if suite.search else []), ""]
     for overlap in _OVERLAPS:
-        cells += [f"{mean_ap(result.scores[source][overlap]):.2f}" if result else "-", ""]
-    ap = result.scores[source]["strict"].get(large) if result else None
+        scores = result.scores[source][f"bev_{overlap}"] if result else {}
+        cells += [f"{mean_ap(scores):.2f}" if scores else "-", ""]
+    ap = result.scores[source]["bev_strict"].get(large) if result else None
     return [*cells, "-" if ap is None else f"{ap:.2f}", *_cost(result)]
 
 
@@ -72,10 +73,10 @@ def _method(
     cells = [method.name, *([searched] if suite.search else []), str(len(method.results))]
     for overlap in _OVERLAPS:
         gain = pair.gain(method, source, overlap)
-        plain = method is pair.methods[0]
+        plain = method.method == PLAIN
         cells += [_value(method.spread(source, overlap)), "" if plain else _gain(gain)]
     results = list(method.results.values())
-    car = [result.scores[source]["strict"].get(large) for result in results]
+    car = [result.scores[source]["bev_strict"].get(large) for result in results]
     known = [ap for ap in car if ap is not None]
     return [
         *cells,
@@ -89,7 +90,7 @@ def _first_class(pair: PairStanding, source: str) -> str:
     results = [pair.teacher, *(r for method in pair.methods for r in method.results.values())]
     for result in results:
         if result is not None:
-            return next(iter(result.scores[source]["strict"]))
+            return next(iter(result.scores[source]["bev_strict"]))
     return "car"
 
 

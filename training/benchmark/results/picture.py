@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from pd_ros.evaluation.plots.displayable import undecorated
 from training.benchmark.jobs.job import JobResult
 from training.benchmark.mean_std import mean_ap
-from training.benchmark.results.summary import PairStanding
-from training.benchmark.suite import SuiteConfig
+from training.benchmark.results.summary import MethodStanding, PairStanding
+from training.benchmark.suite import PLAIN, SuiteConfig
 
 _MARKERS = "oDvPX<>hp"
 _BAR_INCHES = 0.34
@@ -35,7 +35,7 @@ def draw_accuracy(path: Path, suite: SuiteConfig, pairs: Sequence[PairStanding])
 
 def _accuracy(axes: Axes, suite: SuiteConfig, pair: PairStanding, source: str) -> None:
     if pair.teacher is not None:
-        score = mean_ap(pair.teacher.scores[source][suite.overlap])
+        score = mean_ap(pair.teacher.scores[source][f"bev_{suite.overlap}"])
         axes.plot(_gmacs(pair.teacher), score, "k*", markersize=12, label="teacher")
     shown = [method for method in pair.methods if method.results]
     for place, method in enumerate(shown):
@@ -62,7 +62,7 @@ def _gmacs(result: JobResult) -> float:
 
 def draw_gains(path: Path, suite: SuiteConfig, pairs: Sequence[PairStanding]) -> None:
     """Mean gain of each method as a bar, standard deviation over seeds, and each seed as a dot."""
-    heights = [len(pair.methods) - 1 for pair in pairs]
+    heights = [len(_taught(pair)) for pair in pairs]
     size = (5.0 * len(suite.test) + 2, _BAR_INCHES * sum(heights) + 1.2 * len(pairs))
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(
@@ -75,8 +75,12 @@ def draw_gains(path: Path, suite: SuiteConfig, pairs: Sequence[PairStanding]) ->
     figure.savefig(path, dpi=100)
 
 
+def _taught(pair: PairStanding) -> list[MethodStanding]:
+    return [method for method in pair.methods if method.method != PLAIN]
+
+
 def _gains(axes: Axes, suite: SuiteConfig, pair: PairStanding, source: str) -> None:
-    methods = pair.methods[1:]
+    methods = _taught(pair)
     for place, method in enumerate(methods):
         gain = pair.gain(method, source, suite.overlap)
         if gain is None:
