@@ -144,7 +144,7 @@ def _float_layers(floats: Any) -> list[str]:
 
 def _next_layers(node: Any) -> list[Any]:
     """The layers that a node's values reach without passing another."""
-    found = {}
+    found: dict[str, Any] = {}
     for follower in _followers(node):
         reached = [follower] if _is_convolution(follower) else _next_layers(follower)
         found |= {each.get_friendly_name(): each for each in reached}
