@@ -65,6 +65,7 @@ GROUPS = (
         Command("training.train", "train a detector, or distil it from a teacher"),
         Command("training.adapt", "make a student for your own LiDAR"),
         Command("training.import_checkpoint", "convert a checkpoint of OpenPCDet"),
+        Command("pd_ros.quantise", "write a checkpoint in int8 for CPUs, calibrated on clouds"),
         Command("pd_ros.export", "write the dense part of a checkpoint as ONNX"),
     )),
     CommandGroup("compare", (

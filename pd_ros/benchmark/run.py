@@ -62,7 +62,8 @@ class PathResult:
     precision: str
     backend: str
     times: Times
-    # Of the matrix products' peak, while the dense part runs; None of one that runs as a whole.
+    # Of the matrix products' peak in the precision, while the dense part runs; None of one that
+    # runs as a whole, or in int8.
     dense_share: float | None
     first: FirstFrame
 
@@ -122,9 +123,11 @@ def _benchmark(
     paths = {}
     for form in forms:
         first = measure_first_frame(path, form, device, threads, clouds[0])
-        precision, spent = _short(form.precision), times[form.path]
+        precision, backend, spent = _short(form.precision), form.backend, times[form.path]
         share = _dense_share(spent, gflop, peaks[precision])
-        paths[form.path] = PathResult(precision, form.backend, spent, share, first)
+        if form.path == "fast" and checkpoint.int8 is not None:
+            precision, backend, share = predictor.arithmetic, "openvino", None
+        paths[form.path] = PathResult(precision, backend, spent, share, first)
     return NetworkTimes(
         model=path.stem,
         trained=bool(checkpoint.training),

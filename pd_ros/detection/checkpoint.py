@@ -1,7 +1,8 @@
 """One ``.safetensors`` file holds a detector: weights, config, training record. No pickle.
 
 Metadata keys: ``format`` (always "pd_ros"), ``version``, ``config`` (the network's, as JSON) and
-``training`` (JSON: run config, seed, data, licence, scores).
+``training`` (JSON: run config, seed, data, licence, scores). Version 2 has a part in int8 as well,
+see ``pd_ros.detection.bev.quantised``.
 """
 
 import json
@@ -16,6 +17,9 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.bev.detector import BevDetector
+from pd_ros.detection.bev.quantised import KEY as INT8_KEY
+from pd_ros.detection.bev.quantised import TENSORS as INT8_TENSORS
+from pd_ros.detection.bev.quantised import QuantisedDense, read_quantised_part
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import (
     AnyModel,
@@ -30,7 +34,8 @@ from pd_ros.detection.outline import trained_state
 from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.process.unfinished import whole_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # the newest that is read, and of files with a part in int8
+_FLOAT_VERSION = 1  # of all others, which older versions of pd_ros read
 _MOST_METADATA = 16_000_000  # characters of config or training record; ours have some thousands
 _MOST_NAMES = 5  # of tensors in a message
 _WEIGHT_TYPES = ("F16", "BF16", "F32", "F64")  # as safetensors calls them
@@ -43,6 +48,7 @@ class Checkpoint(NamedTuple):
     config: AnyModelConfig
     training: dict[str, object]
     path: Path | None = None  # as it was given; None: of no file
+    int8: QuantisedDense | None = None  # runs in place of the model's dense part, by OpenVINO
 
     @property
     def where(self) -> str:
@@ -89,7 +95,7 @@ def save_checkpoint(
     _check_values(path, tensors)
     metadata = {
         "format": "pd_ros",
-        "version": str(FORMAT_VERSION),
+        "version": str(_FLOAT_VERSION),
         "config": config.model_dump_json(),
         "training": json.dumps(training),
     }
@@ -115,8 +121,13 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_fit(path, config, file)  # before there is memory for either
         model = build_model(config)
         _fill(model, file)
+        checkpoint = Checkpoint(model.eval(), config, training, path)
+        if INT8_KEY in file.metadata():
+            dense = network_from_above(checkpoint)[0].dense
+            part = read_quantised_part(file, dense, checkpoint.where)
+            checkpoint = checkpoint._replace(int8=part)
     _check_values(path, trained_state(model))
-    return Checkpoint(model.eval(), config, training, path)
+    return checkpoint
 
 
 def read_config(path: Path) -> AnyModelConfig:
@@ -136,15 +147,32 @@ def add_to_record(path: Path, entries: Mapping[str, object]) -> None:
 
     Raises ``ValueError`` for a file that is none of ours.
     """
-    with _open(path) as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata() or {}
+    tensors, metadata = _read_all(path)
     _, training = _parse_metadata(path, metadata)
     _write(
         find_checkpoint(path),
         tensors,
         {**metadata, "training": json.dumps({**training, **entries})},
     )
+
+
+def add_quantised(source: Path, out: Path, part: QuantisedDense) -> None:
+    """Write a checkpoint with a dense part in int8 beside all that the source holds.
+
+    Raises ``ValueError`` for a source that is none of ours.
+    """
+    tensors, metadata = _read_all(source)
+    _parse_metadata(source, metadata)
+    added = {"version": str(FORMAT_VERSION), INT8_KEY: part.record.model_dump_json()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _write(out, tensors | part.tensors(), metadata | added)
+
+
+def _read_all(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file, as they are."""
+    with _open(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, file.metadata() or {}
 
 
 @contextmanager
@@ -222,7 +250,9 @@ def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     expected = {name: tuple(value.shape) for name, value in trained_state(outline).items()}
-    got = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    beside = INT8_TENSORS if INT8_KEY in file.metadata() else ()
+    names = [name for name in file.keys() if name not in beside]  # noqa: SIM118
+    got = {name: tuple(file.get_slice(name).get_shape()) for name in names}
     if expected != got:
         missing = sorted(expected.keys() - got.keys())
         unknown = sorted(got.keys() - expected.keys())
@@ -236,7 +266,7 @@ def _check_fit(path: Path, config: AnyModelConfig, file: Any) -> None:
     if others:
         raise ValueError(
             f"{path}: expected weights of {', '.join(_WEIGHT_TYPES)}, got {_some(others)};"
-            " quantised weights are not read: save them as floats"
+            " save them as floats, and quantise by pd_ros.quantise"
         )
 
 

@@ -36,7 +36,10 @@ class Predictor:
         self.precision = precision
         self.thresholds = checkpoint.thresholds()  # by class
         self.scaling = read_scaling(self.training, self.where)  # None: scores as the network's
-        self._inference = make_inference(checkpoint.model, self.config, device, precision, backend)
+        self.arithmetic = _describe(checkpoint, precision)  # for reports
+        self._inference = make_inference(
+            checkpoint.model, self.config, device, precision, backend, checkpoint.int8
+        )
 
     @classmethod
     def from_checkpoint(
@@ -107,3 +110,8 @@ class Predictor:
             cloud[:, :3] *= torch.tensor((x1 - x0, y1 - y0, z1 - z0))
             cloud[:, :3] += torch.tensor((x0, y0, z0))
             self(cloud)
+
+
+def _describe(checkpoint: Checkpoint, precision: torch.dtype) -> str:
+    floats = str(precision).removeprefix("torch.")
+    return floats if checkpoint.int8 is None else f"int8, else {floats}"

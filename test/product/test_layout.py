@@ -32,7 +32,7 @@ VEHICLE = {
     "check_device": {"benchmark", "detection", "pointcloud", "recordings", "runtime", "__init__"},
     "ros": ALL_BELOW_ROS,
     "inspect_cloud": {"detection", "pointcloud", "recordings", "runtime", "ros"},
-    "commands": ALL_BELOW_ROS | {"ros"},
+    "commands": ALL_BELOW_ROS | {"benchmark", "ros"},
 }
 BATCHES = {"config", "datasets", "objectives"}
 LOOP = {*BATCHES, "batches", "distillation", "distributed", "evaluate"}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pd_ros.detection.bev.detector import DenseNetwork
+from pd_ros.detection.bev.quantised import QuantisedDense
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
@@ -64,18 +65,22 @@ def make_dense(
     device: torch.device,
     precision: torch.dtype,
     backend: str,
+    int8: QuantisedDense | None = None,
 ) -> DensePart:
     """The network, batch norm folded, ready to run; it is changed for it.
 
-    Raises ``ValueError`` for an unknown backend, one that is not installed, and one that the
-    device or the precision does not suit.
+    ``int8`` runs in its place where it is given, by OpenVINO, and the precision is that of its
+    layers which have floats. Raises ``ValueError`` for an unknown backend, one that is not
+    installed, and one that the device, the precision or a part in int8 does not suit.
     """
+    if int8 is not None:
+        backend = _backend_of_int8(backend, device, int8.where)
     check_backend(backend, device, precision)
     folded = fold_batch_norm(dense.eval()).requires_grad_(False)
     if backend == "openvino":
-        from pd_ros.detection.inference.openvino_dense import OpenVinoDense  # noqa: PLC0415
+        from pd_ros.detection.inference.openvino.dense import make_openvino  # noqa: PLC0415
 
-        return OpenVinoDense(folded, config.canvas_shape, precision)
+        return make_openvino(folded, config.canvas_shape, precision, int8)
     if backend == "tensorrt":
         from pd_ros.detection.inference.tensorrt_dense import make_tensorrt  # noqa: PLC0415
 
@@ -85,6 +90,17 @@ def make_dense(
         return eager
     canvas = torch.zeros(1, *config.canvas_shape, dtype=precision, device=device)
     return GraphDense(eager, canvas.contiguous(memory_format=torch.channels_last))
+
+
+def _backend_of_int8(asked: str, device: torch.device, where: str) -> str:
+    """OpenVINO, where nothing else was asked for: torch is what nobody asks for."""
+    if device.type != "cpu" or asked not in ("torch", "openvino"):
+        raise ValueError(
+            f"{where}: its part in int8 runs by OpenVINO on a CPU, got the backend {asked} on"
+            f" {device}; set device to cpu and backend to openvino, or take the checkpoint that it"
+            " was made of"
+        )
+    return "openvino"
 
 
 def check_backend(backend: str, device: torch.device, precision: torch.dtype) -> None:

@@ -10,6 +10,7 @@ from pd_ros.detection.bev.decode_center import count_not_finite, suppress, usabl
 from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.bev.peaks import make_peaks
 from pd_ros.detection.bev.pillar_encoder import PillarEncoder
+from pd_ros.detection.bev.quantised import QuantisedDense
 from pd_ros.detection.bev.voxelize import pillarize
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.point_rcnn import PointRcnnConfig
@@ -37,6 +38,7 @@ class BevInference:
         device: torch.device,
         precision: torch.dtype,
         backend: str,
+        int8: QuantisedDense | None = None,
     ) -> None:
         self._config = config
         self._device = device
@@ -46,7 +48,7 @@ class BevInference:
         self._encoder = _make_encoder(model.encoder, device, precision)
         # A network of voxels reads coordinates in its first layer: too coarse in half precision.
         self._row_precision = precision if pillars else torch.float32
-        self._dense = make_dense(model.dense, config, device, precision, backend)
+        self._dense = make_dense(model.dense, config, device, precision, backend, int8)
 
     def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
@@ -116,13 +118,15 @@ def make_inference(
     device: torch.device,
     precision: torch.dtype,
     backend: str,
+    int8: QuantisedDense | None = None,
 ) -> BevInference | GraphInference | PointInference:
     """The network of a config, made ready; the model itself is changed for it.
 
-    Raises ``ValueError`` for a backend that cannot run it.
+    ``int8`` takes the place of its dense part. Raises ``ValueError`` for a backend that cannot
+    run it.
     """
     inference: BevInference | GraphInference | PointInference = _INFERENCE[family_of(config).kind](
-        model.eval().to(device), config, device, precision, backend
+        model.eval().to(device), config, device, precision, backend, int8
     )
     return inference
 
@@ -133,11 +137,12 @@ def _make_bev(
     device: torch.device,
     precision: torch.dtype,
     backend: str,
+    int8: QuantisedDense | None,
 ) -> BevInference | GraphInference:
-    if backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
+    if int8 is None and backend == "cuda_graph" and isinstance(model.encoder, PillarEncoder):
         check_backend(backend, device, precision)
         return GraphInference(model, config, device, precision)
-    return BevInference(model, config, device, precision, backend)
+    return BevInference(model, config, device, precision, backend, int8)
 
 
 def _make_point(
@@ -146,6 +151,7 @@ def _make_point(
     device: torch.device,
     precision: torch.dtype,
     backend: str,
+    _int8: None,  # of a dense part, which it has not
 ) -> PointInference:
     if backend != "torch":
         raise ValueError(

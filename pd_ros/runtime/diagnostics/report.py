@@ -204,7 +204,7 @@ class DiagnosticsReporter:
             "classes": ", ".join(config.classes),
             "score thresholds": _thresholds_text(config.classes, settings),
             "operating point chosen on": self._chosen_on(),
-            "precision": str(self._predictor.precision).removeprefix("torch."),
+            "precision": self._predictor.arithmetic,
             "licence": record.get("licence", "not recorded"),
             "training clouds": "recorded"
             if self.model_input.expected.recorded

@@ -18,9 +18,9 @@ from small_model import (
 
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
-from pd_ros.detection.inference import openvino_dense
 from pd_ros.detection.inference.backends import BACKENDS, check_backend, make_dense
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
+from pd_ros.detection.inference.openvino import convert
 from pd_ros.detection.predictor import Predictor
 from pd_ros.runtime.parameters.specs import SPECS
 
@@ -109,7 +109,7 @@ def refuse(*_arguments):
 def test_openvino_converts_once_for_the_same_weights(openvino, monkeypatch) -> None:
     dense, config, canvas = network(small_directed_config)
     first = run(dense, config, canvas, torch.float32, "openvino")
-    monkeypatch.setattr(openvino_dense, "_convert", refuse)
+    monkeypatch.setattr(convert, "convert", refuse)
     second = run(dense, config, canvas, torch.float32, "openvino")
     assert all(torch.equal(second[name], values) for name, values in first.items())
     dense.head.heatmap[-1].bias.data.add_(1.0)
