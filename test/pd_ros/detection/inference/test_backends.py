@@ -5,11 +5,13 @@ import ctypes
 import gc
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from small_model import (
+    ANCHORS,
     PILLAR_CONFIGS,
     small_config,
     small_directed_config,
@@ -22,6 +24,7 @@ from pd_ros.detection.inference import openvino_dense
 from pd_ros.detection.inference.backends import BACKENDS, check_backend, make_dense
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import HeadMaps
 from pd_ros.runtime.parameters.specs import SPECS
 
 CPU = torch.device("cpu")
@@ -58,7 +61,26 @@ def run(dense, config, canvas, precision, backend):
         part(torch.ones_like(canvas, dtype=precision), stages.append)
         maps = part(canvas.to(precision), stages.append)
     assert stages == ["backbone_neck", "head"] * 2
-    return {name: values.float().cpu().clone() for name, values in named_maps(maps).items()}
+    named = named_maps(everywhere(maps))
+    return {name: values.float().cpu().clone() for name, values in named.items()}
+
+
+def everywhere(maps):
+    """Maps that tell of the cells that are asked for, asked for all of them."""
+    finest, *coarser = (in_all_cells(level) for level in maps.levels)
+    return finest._replace(coarser=tuple(coarser))
+
+
+def in_all_cells(level):
+    """A level's maps, all of one sample."""
+    if isinstance(level, HeadMaps):
+        return level
+    rows, columns = level.heatmap.shape[2:]
+    told = level.at(0, torch.arange(rows * columns))
+    box, direction = (
+        None if values is None else values.T.reshape(1, -1, rows, columns) for values in told
+    )
+    return HeadMaps(level.heatmap, box, direction, level.quality)
 
 
 def assert_as_the_network(dense, config, canvas, precision, backend) -> None:
@@ -75,6 +97,11 @@ def assert_as_the_network(dense, config, canvas, precision, backend) -> None:
 @by_config
 def test_torch_gives_the_maps_of_the_network(make_config) -> None:
     assert_as_the_network(*network(make_config), torch.float32, "torch")
+
+
+def test_torch_gives_the_maps_of_an_anchor_head_behind_a_shared_layer() -> None:
+    shared = partial(small_config, head={**ANCHORS, "shared": 8})
+    assert_as_the_network(*network(shared), torch.float32, "torch")
 
 
 @by_config
