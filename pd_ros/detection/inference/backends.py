@@ -10,6 +10,7 @@ from pd_ros.detection.bev.detector import DenseNetwork
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import PRECISIONS
 from pd_ros.detection.inference.anchor_dense import AnchorDense
+from pd_ros.detection.inference.center_dense import CenterDense, few_cells_suffice
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.graph_capture import record
 from pd_ros.detection.types import CellMaps, HeadMaps, OnStage, noop
@@ -84,6 +85,8 @@ def make_dense(
         return make_tensorrt(folded, config.canvas_shape, device, precision)
     if device.type == "cpu" and isinstance(folded.head, AnchorHead):
         return AnchorDense(folded, precision)
+    if device.type == "cpu" and few_cells_suffice(config):
+        return CenterDense(folded, precision, config.box_values)
     eager = TorchDense(folded, precision)
     if backend == "torch":
         return eager

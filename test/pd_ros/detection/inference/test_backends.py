@@ -12,6 +12,7 @@ import pytest
 import torch
 from small_model import (
     ANCHORS,
+    DIRECTED,
     PILLAR_CONFIGS,
     small_config,
     small_directed_config,
@@ -21,7 +22,8 @@ from small_model import (
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
 from pd_ros.detection.inference import openvino_dense
-from pd_ros.detection.inference.backends import BACKENDS, check_backend, make_dense
+from pd_ros.detection.inference.backends import BACKENDS, TorchDense, check_backend, make_dense
+from pd_ros.detection.inference.center_dense import CenterDense
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import HeadMaps
@@ -102,6 +104,22 @@ def test_torch_gives_the_maps_of_the_network(make_config) -> None:
 def test_torch_gives_the_maps_of_an_anchor_head_behind_a_shared_layer() -> None:
     shared = partial(small_config, head={**ANCHORS, "shared": 8})
     assert_as_the_network(*network(shared), torch.float32, "torch")
+
+
+@pytest.mark.parametrize("head", [{}, DIRECTED, {"width": 8, "velocity": True}])
+def test_torch_gives_the_boxes_of_a_centre_head_in_every_cell_asked_for(head) -> None:
+    few = partial(small_config, head={"width": 8, **head}, decode={"max_candidates": 28})
+    dense, config, _ = network(few)
+    assert isinstance(make_dense(dense, config, CPU, torch.float32, "torch"), CenterDense)
+    assert_as_the_network(*network(few), torch.float32, "torch")
+
+
+def test_where_candidates_are_many_all_boxes_are_worked_out() -> None:
+    many = partial(
+        small_config, decode={"max_candidates": 29}
+    )  # 9 times as many as cells, or more
+    dense, config, _ = network(many)
+    assert isinstance(make_dense(dense, config, CPU, torch.float32, "torch"), TorchDense)
 
 
 @by_config
