@@ -9,8 +9,8 @@ from pd_ros.detection.bev.anchor_head import AnchorHead
 from pd_ros.detection.bev.detector import DenseNetwork
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import PRECISIONS
-from pd_ros.detection.inference.anchor_dense import AnchorDense
-from pd_ros.detection.inference.center_dense import CenterDense, few_cells_suffice
+from pd_ros.detection.inference.candidate_heads.anchor_dense import AnchorDense
+from pd_ros.detection.inference.candidate_heads.center_dense import CenterDense, few_cells_suffice
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.graph_capture import record
 from pd_ros.detection.types import CellMaps, HeadMaps, OnStage, noop

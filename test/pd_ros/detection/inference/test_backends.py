@@ -23,7 +23,7 @@ from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
 from pd_ros.detection.inference import openvino_dense
 from pd_ros.detection.inference.backends import BACKENDS, TorchDense, check_backend, make_dense
-from pd_ros.detection.inference.center_dense import CenterDense
+from pd_ros.detection.inference.candidate_heads.center_dense import CenterDense
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
 from pd_ros.detection.predictor import Predictor
 from pd_ros.detection.types import HeadMaps

@@ -20,8 +20,8 @@ class _Branches:
         self._first_bias = torch.cat([layer.bias for layer in first])
         # Each branch looks at its own part of what is hidden.
         blocks = [layer.weight.permute(2, 3, 1, 0).flatten(0, 1) for layer in last]  # [9, C, out]
-        self._last = torch.stack([torch.block_diag(*each) for each in zip(*blocks, strict=True)])
-        self._last = self._last.flatten(0, 1)  # [9 * hidden, out]
+        joined = [torch.block_diag(*each) for each in zip(*blocks, strict=True)]  # type: ignore[no-untyped-call]
+        self._last = torch.cat(joined)  # [9 * hidden, out]
         self._last_bias = torch.cat([layer.bias for layer in last])
 
     def __call__(self, shared: Tensor, cells: Tensor) -> Tensor:
