@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from pretend_gpu import GPU, OnGpu, pretend_gpu
+from same_boxes import assert_same_boxes
 from small_model import PILLAR_CONFIGS, small_config, small_point_config
 
 from pd_ros.detection.bev.voxelize import pillarize
@@ -63,16 +64,6 @@ def test_a_detector(make_config, count, monkeypatch) -> None:
     assert not isinstance(found.detections.boxes, OnGpu)  # a detector's answer is the CPU's
     assert found._replace(detections=None) == expected._replace(detections=None)
     assert_same_boxes(found.detections, expected.detections)
-
-
-def assert_same_boxes(found, expected) -> None:
-    """But for the order of those whose scores are equal within rounding."""
-    torch.testing.assert_close(found.scores, expected.scores)
-    if not len(expected.scores):
-        return
-    nearest = torch.cdist(expected.boxes, found.boxes).argmin(dim=1)
-    assert sorted(nearest.tolist()) == list(range(len(expected.boxes)))
-    torch.testing.assert_close(found.select(nearest), expected)
 
 
 @pytest.mark.parametrize("make_config", PILLAR_CONFIGS, ids=lambda make: make.__name__)
