@@ -46,7 +46,7 @@ def _model_input(path: Path) -> ModelInput:
 def _run(options: argparse.Namespace) -> str:
     effort = MeasureBudget(
         options.rounds, options.seconds, tuple(options.threads), options.precision,
-        options.backend, options.busy_threads,
+        options.backend, options.busy_threads, options.keep_memory == "on",
     )  # fmt: skip
     effort.check()
     models = [find_model(name) for name in options.model]
@@ -59,13 +59,15 @@ def _run(options: argparse.Namespace) -> str:
         points, options.topic, options.intensity_scale, None, with_truth=False, columns=columns
     )  # fmt: skip
     clouds = read_messages(source, options.clouds)
-    keep_freed_memory()
+    if effort.keep_memory:
+        keep_freed_memory()
     machine, watch = describe_machine(), LoadWatch()
     results = [
         result for path in models for result in benchmark_model(path, clouds, devices, effort)
     ]
     load = watch.load()
     machine["load"] = load._asdict()
+    machine["keep_memory"] = effort.keep_memory
     named = "made-up streets" if points is None else str(points)
     if options.json:
         write_json(options.json, machine, named, clouds, results)
@@ -113,6 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", nargs="+", help="cpu, cuda:N; default: the CPU, and a GPU where there is one")
     add("--precision", default="auto", help="of the fast path: auto, fp32, bf16 or fp16")
     add("--backend", default="torch", choices=BACKENDS, help="of the fast path")
+    add(
+        "--keep-memory", default="on", choices=("on", "off"),
+        help="on: freed memory stays with the process, of both paths, as in the node; off: the"
+        " allocator gives it back and takes it anew for each cloud, as published code has it",
+    )  # fmt: skip
     add("--json", type=Path, metavar="FILE", help="write everything that was measured here")
     add("--picture", type=Path, metavar="FILE", help="draw it here, as .png, .svg or .pdf")
     return parser

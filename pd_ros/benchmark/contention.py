@@ -54,6 +54,7 @@ def measure_beside(
     busy_threads: int,
     rounds: int,
     seconds: float,
+    keep_memory: bool,
 ) -> dict[str, Beside]:
     """Time all paths alone and beside busy threads: ``rounds`` times, or until ``seconds`` end.
 
@@ -64,7 +65,7 @@ def measure_beside(
     with ExitStack() as stack:
         busy = stack.enter_context(busy_processes(busy_threads, cores))
         timers = {
-            form.path: stack.enter_context(_timer(path, form, threads, cores, clouds))
+            form.path: stack.enter_context(_timer(path, form, threads, cores, clouds, keep_memory))
             for form in forms
         }
         try:
@@ -110,12 +111,13 @@ def _timer(
     threads: int,
     cores: Sequence[int],
     clouds: Sequence[ReceivedCloud],
+    keep_memory: bool,
 ) -> Iterator[Callable[[int], float]]:
     """A process with one detector, as a function from a cloud's number to its time."""
     before = dict(os.environ)
     if form.path != "fast":
         wait_as_by_default()
-    arguments = (path, form, threads, cores, clouds)
+    arguments = (path, form, threads, cores, clouds, keep_memory)
     with ProcessPoolExecutor(1, get_context("spawn"), _prepare, arguments) as pool:
         started = pool.submit(_warm_up)
         os.environ.clear()
@@ -134,9 +136,11 @@ def _prepare(
     threads: int,
     cores: Sequence[int],
     clouds: Sequence[ReceivedCloud],
+    keep_memory: bool,
 ) -> None:
     os.sched_setaffinity(0, cores)  # before there are other threads
-    keep_freed_memory()
+    if keep_memory:
+        keep_freed_memory()
     torch.set_num_threads(threads)
     checkpoint = load_network(path)
     _DETECTORS.append(make_detector(checkpoint, form, _CPU))

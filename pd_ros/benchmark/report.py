@@ -40,7 +40,8 @@ def format_benchmark(
     sets = " ".join(map(str, machine["instruction_sets"]))  # type: ignore[call-overload]
     title = (
         f"{machine['cpu']}, {machine['cores']} cores ({sets}), torch {machine['torch']};"
-        f" load average {machine['load_average']:.1f}\n"
+        f" load average {machine['load_average']:.1f}; freed memory"
+        f" {'kept' if machine['keep_memory'] else 'given back'}\n"
         f"{len(sizes)} clouds of {min(sizes):,} to {max(sizes):,} points: {points}"
     )
     tables = [_whole(results), _by_stage(results), *_beside(results)]
@@ -50,7 +51,7 @@ def format_benchmark(
 def _whole(results: Sequence[NetworkTimes]) -> list[list[str]]:
     lines = [
         ["model", "device", "threads", "path", "precision", "backend", "p50 ms", "p95 ms",
-         "p99 ms", "CPU ms", "first ms", "MB", "peak share", "times faster",
+         "p99 ms", "p99 / p50", "CPU ms", "first ms", "MB", "peak share", "times faster",
          "lost (tied) of boxes", "recorded AP"],
     ]  # fmt: skip
     for result in results:
@@ -59,6 +60,7 @@ def _whole(results: Sequence[NetworkTimes]) -> list[list[str]]:
             lines.append([
                 *_setting(result, name), path.precision, path.backend,
                 *(f"{value:.1f}" for value in whole.values()),
+                f"{whole['p99'] / whole['p50']:.2f}",
                 f"{percentiles(path.times.processor)['p50']:.1f}",
                 f"{path.first.load_ms + path.first.first_ms:.0f}",
                 "-" if path.first.peak_mb is None else f"{path.first.peak_mb:.0f}",

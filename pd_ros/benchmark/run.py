@@ -44,6 +44,7 @@ class MeasureBudget:
     precision: str  # of the fast path
     backend: str = "torch"  # of the fast path
     busy_threads: int = 0  # foreign ones, beside which all is measured once more
+    keep_memory: bool = True  # of both paths, see ``keep_freed_memory``
 
     def check(self) -> None:
         """Raise ``ValueError`` for settings that cannot be."""
@@ -155,8 +156,9 @@ def _beside(
     if not effort.busy_threads or device.type != "cpu":
         return {}
     return measure_beside(
-        path, forms, threads, clouds, effort.busy_threads, effort.rounds, effort.seconds
-    )
+        path, forms, threads, clouds, effort.busy_threads, effort.rounds, effort.seconds,
+        effort.keep_memory,
+    )  # fmt: skip
 
 
 def _make_way(detector: MeasuredDetector, config: ModelConfig) -> Way:

@@ -7,7 +7,7 @@ Points are ``[N, 3 + C]``: x, y, z first, then the features that the model names
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -86,6 +86,32 @@ class PillarBatch(NamedTuple):
     arrived: Tensor | None = None
 
 
+class CellValues(NamedTuple):
+    """What a head says in M cells of one sample, in float32; columns are the maps' channels."""
+
+    box: Tensor  # [M, C]
+    direction: Tensor | None  # [M, D]; None: the head tells none
+
+
+class CellMaps(Protocol):
+    """What a decoder reads of a head: scores everywhere, the rest in the cells it chooses."""
+
+    @property
+    def heatmap(self) -> Tensor:
+        """Logits of the classes, as in ``ModelOutput``."""
+
+    @property
+    def quality(self) -> Tensor | None:
+        """Logits of the quality, as in ``ModelOutput``."""
+
+    @property
+    def levels(self) -> "tuple[CellMaps, ...]":
+        """The maps of all levels, finest first; mostly one."""
+
+    def at(self, sample: int, cells: Tensor) -> CellValues:
+        """Boxes and directions in cells ``[M]`` of a sample, counted row by row."""
+
+
 class HeadMaps(NamedTuple):
     """What a head says in every cell; see ``ModelOutput``."""
 
@@ -99,6 +125,15 @@ class HeadMaps(NamedTuple):
     def levels(self) -> "tuple[HeadMaps, ...]":
         """The maps of all levels, finest first; mostly one."""
         return self._replace(coarser=()), *self.coarser
+
+    def at(self, sample: int, cells: Tensor) -> CellValues:
+        """Boxes and directions in cells ``[M]`` of a sample; see ``CellMaps``."""
+        box, direction = (
+            None if values is None else values[sample].flatten(1)[:, cells].T.float()
+            for values in (self.box, self.direction)
+        )
+        assert box is not None
+        return CellValues(box, direction)
 
 
 class ModelOutput(NamedTuple):

@@ -16,6 +16,7 @@ from pd_ros.evaluate_recording.run import Evaluator
 from pd_ros.jobs.open_pool import open_pool, share_cores
 from pd_ros.jobs.run import Begun, Failure, Job, Outcome, run_jobs
 from pd_ros.jobs.worker import report, stopping
+from pd_ros.process.memory import keep_freed_memory
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
 from pd_ros.recordings.remote import local_copy
 
@@ -124,5 +125,6 @@ def evaluate_task(task: RecordingTask, plan: EvaluationPlan, boxes: Path) -> Rec
 
 @functools.lru_cache(maxsize=1)
 def _evaluator(plan: EvaluationPlan) -> Evaluator:
-    """Models that are loaded once in a process."""
+    """Models that are loaded once in a process, whose freed memory stays for the next cloud."""
+    keep_freed_memory()
     return Evaluator.load(plan)

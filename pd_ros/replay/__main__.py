@@ -12,6 +12,7 @@ from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluation.plots.overview import save_birdseye
 from pd_ros.pointcloud.bin_columns import parse_columns
 from pd_ros.process.foreign_load import Load, LoadWatch
+from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_columns, add_ego_distance, add_z_offset
 from pd_ros.recordings.label_names import names_of, refuse_all_unknown
@@ -41,6 +42,7 @@ _EXAMPLE = """example:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; returns the exit code."""
     options = _parser().parse_args(arguments)
+    keep_freed_memory()
     return run_command("pd_ros.replay", lambda: _run(options))
 
 

@@ -25,6 +25,7 @@ from pd_ros.pointcloud.beams import measure_beams
 from pd_ros.pointcloud.statistics import measure_cloud
 from pd_ros.pointcloud.training_statistics import KEY as CLOUD_KEY
 from pd_ros.pointcloud.training_statistics import Expected, expected_clouds, summarise
+from pd_ros.process.memory import keep_freed_memory
 from pd_ros.process.run_command import command_parser, run_command
 from pd_ros.recordings.cloud_options import add_z_offset
 from training.config.run import SourceConfig
@@ -61,6 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--json", type=Path, help="also write the scores here")
     options = parser.parse_args(arguments)
+    keep_freed_memory()
     return run_command("training.evaluate", lambda: _run(options), _LOG)
 
 

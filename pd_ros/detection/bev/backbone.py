@@ -91,8 +91,11 @@ class Neck(nn.Module):
 
     def forward(self, stages: tuple[Tensor, ...]) -> tuple[Tensor]:
         """One map ``[B, sum(widths), H, W]`` at the first stage's resolution times its stride."""
-        joined = [up(stage) for up, stage in zip(self.upsamplers, stages, strict=True)]
-        return (torch.cat(joined, dim=1),)
+        return (torch.cat(self.parts(stages), dim=1),)
+
+    def parts(self, stages: tuple[Tensor, ...]) -> list[Tensor]:
+        """The maps ``[B, widths[i], H, W]`` that are concatenated."""
+        return [up(stage) for up, stage in zip(self.upsamplers, stages, strict=True)]
 
 
 class PyramidNeck(nn.Module):

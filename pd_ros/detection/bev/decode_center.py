@@ -10,7 +10,7 @@ from torch.nn.functional import logsigmoid
 from pd_ros.detection.boxes import nms, wrap_angle
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import CenterHeadConfig, DecodeConfig
-from pd_ros.detection.types import Detections, HeadMaps
+from pd_ros.detection.types import CellMaps, Detections
 
 # exp(4) = 55 m: no network, however confused, may overflow a size.
 _MAX_LOG_SIZE = 4.0
@@ -97,7 +97,7 @@ def probability(logits: Tensor) -> Tensor:
     return exact.sigmoid() + zero_or_nan(exact)
 
 
-def peaks(maps: HeadMaps, config: ModelConfig) -> list[Detections]:
+def peaks(maps: CellMaps, config: ModelConfig) -> list[Detections]:
     """Boxes of the best ``max_candidates`` (class, cell) scores of each sample, however low.
 
     Of each group of classes as many. Always the same number, so that a GPU can be told of the
@@ -145,7 +145,7 @@ def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
     return values.flatten(2)[sample, :, cells].float()
 
 
-def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
+def _scores(maps: CellMaps, config: ModelConfig) -> Tensor:
     """Scores ``[B, K, H, W]`` of the boxes: their classes', and their quality's share."""
     if maps.quality is None:
         return probability(maps.heatmap)
@@ -157,7 +157,7 @@ def _scores(maps: HeadMaps, config: ModelConfig) -> Tensor:
 
 
 def _group_peaks(
-    scores: Tensor, maps: HeadMaps, sample: int, number: int, config: ModelConfig
+    scores: Tensor, maps: CellMaps, sample: int, number: int, config: ModelConfig
 ) -> Detections:
     """Boxes of one group of classes in one sample, whose scores are ``[K, H, W]``."""
     group, columns = config.class_groups[number], scores.shape[2]
@@ -167,9 +167,8 @@ def _group_peaks(
     place, cell = torch.div(index, cells, rounding_mode="floor"), index % cells
     row = torch.div(cell, columns, rounding_mode="floor")
     own = slice(number * config.box_values, (number + 1) * config.box_values)
-    of_sample = torch.full_like(index, sample)
-    values = rows_at(maps.box[:, own], of_sample, cell)
-    facing = None if maps.direction is None else rows_at(maps.direction, of_sample, cell)
+    told = maps.at(sample, cell)
+    values, facing = told.box[:, own], told.direction
     boxes = boxes_of(torch.stack((cell - row * columns, row), dim=1), values, facing, config)
     sure = None if facing is None else front_probability(boxes, facing)
     return Detections(boxes, best, class_numbers(place, group), _velocities(values), sure)

@@ -9,9 +9,9 @@ from pd_ros.detection.bev.decode_anchor import AnchorPeaks
 from pd_ros.detection.bev.decode_center import peaks, suppress, usable
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import AnchorHeadConfig
-from pd_ros.detection.types import Detections, HeadMaps, ModelOutput
+from pd_ros.detection.types import CellMaps, Detections, ModelOutput
 
-BevPeaks = Callable[[HeadMaps], list[Detections]]
+BevPeaks = Callable[[CellMaps], list[Detections]]
 BevDecoder = Callable[[ModelOutput], list[Detections]]
 
 

@@ -5,13 +5,16 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from pd_ros.detection.bev.anchor_head import AnchorHead
 from pd_ros.detection.bev.detector import DenseNetwork
 from pd_ros.detection.bev.quantised import QuantisedDense
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import PRECISIONS
+from pd_ros.detection.inference.candidate_heads.anchor_dense import AnchorDense
+from pd_ros.detection.inference.candidate_heads.center_dense import CenterDense, few_cells_suffice
 from pd_ros.detection.inference.fold_norm import fold_batch_norm
 from pd_ros.detection.inference.graph_capture import record
-from pd_ros.detection.types import HeadMaps, OnStage, noop
+from pd_ros.detection.types import CellMaps, HeadMaps, OnStage, noop
 
 BACKENDS = ("torch", "openvino", "cuda_graph", "tensorrt")
 _DEVICES = {"openvino": "cpu", "cuda_graph": "cuda", "tensorrt": "cuda"}
@@ -21,7 +24,7 @@ _HALF = {"openvino": "bf16", "tensorrt": "fp16"}  # what each runs in beside fp3
 class DensePart(Protocol):
     """Backbone, neck and head in one call."""
 
-    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> HeadMaps:
+    def __call__(self, canvas: Tensor, on_stage: OnStage, /) -> CellMaps:
         """Canvas ``[1, C, rows, columns]``, channels last -> maps, valid until the next."""
 
 
@@ -85,6 +88,10 @@ def make_dense(
         from pd_ros.detection.inference.tensorrt_dense import make_tensorrt  # noqa: PLC0415
 
         return make_tensorrt(folded, config.canvas_shape, device, precision)
+    if device.type == "cpu" and isinstance(folded.head, AnchorHead):
+        return AnchorDense(folded, precision)
+    if device.type == "cpu" and few_cells_suffice(config):
+        return CenterDense(folded, precision, config.box_values)
     eager = TorchDense(folded, precision)
     if backend == "torch":
         return eager

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from small_model import save_eager_model
 
+from pd_ros.benchmark import __main__ as command
+from pd_ros.benchmark import run
 from pd_ros.benchmark.__main__ import main
+from pd_ros.benchmark.contention import Beside
 from pd_ros.benchmark.inputs import find_model, made_up_street, to_message
 from pd_ros.benchmark.timing import ratio
 from pd_ros.pointcloud.decode import decode_points
@@ -83,6 +86,29 @@ def test_both_paths_are_measured_beside_busy_threads(tmp_path, capsys) -> None:
         slower = times["times_slower"]
         assert slower["low"] <= slower["median"] <= slower["high"]
     assert "times slower" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("keep", ["on", "off"])
+def test_freed_memory_is_kept_unless_it_is_to_be_given_back(
+    keep, tmp_path, monkeypatch, capsys
+) -> None:
+    asked = []
+    monkeypatch.setattr(command, "keep_freed_memory", lambda: asked.append(True))
+    measured = Beside([1.0], [2.0], ratio([2.0], [1.0]))
+    beside = lambda *arguments: asked.append(arguments[-1]) or {"fast": measured}  # noqa: E731
+    monkeypatch.setattr(run, "measure_beside", beside)
+    report = tmp_path / "speed.json"
+    code = main([
+        "--model", str(save_eager_model(tmp_path)), "--points", str(to_file(tmp_path)), "--rounds",
+        "1", "--threads", "1", "--device", "cpu", "--precision", "fp32", "--busy-threads", "1",
+        "--keep-memory", keep, "--json", str(report),
+    ])  # fmt: skip
+    assert code == 0
+    assert asked == ([True, True] if keep == "on" else [False])
+    assert json.loads(report.read_text())["machine"]["keep_memory"] == (keep == "on")
+    text = capsys.readouterr().out
+    assert ("freed memory kept" in text) == (keep == "on") != ("freed memory given back" in text)
+    assert "p99 / p50" in text
 
 
 def test_what_is_wrong_is_said_at_once(capsys) -> None:

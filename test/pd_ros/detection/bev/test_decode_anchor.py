@@ -1,9 +1,16 @@
 """Anchor maps to boxes: every one of them is written by hand."""
 
+import math
+
+import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from small_model import small_anchor_config, small_pyramid_config
 
 from pd_ros.detection.bev.anchors import level_anchors
+from pd_ros.detection.bev.decode_center import count_not_finite, usable
+from pd_ros.detection.bev.peaks import make_peaks
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.families import make_decoder
 from pd_ros.detection.types import HeadMaps, ModelOutput
@@ -77,3 +84,47 @@ def test_a_head_without_velocity_tells_none() -> None:
     found = decoded(config, levels)
     assert found.velocities is None and found.cpu().select(torch.tensor([0])).velocities is None
     torch.testing.assert_close(found.boxes[0], level_anchors(config)[0][2, 3, 0])
+
+
+def peaks_of(make_config, levels: list[HeadMaps], threshold: float, most: int):
+    """Candidates at a threshold, and the settings."""
+    per_class = make_config is small_pyramid_config
+    decode = {
+        "score_threshold": threshold, "max_candidates": most, "nms_per_class": per_class,
+    }  # fmt: skip
+    config = make_config(decode=decode)
+    return make_peaks(config, CPU)(levels[0]._replace(coarser=tuple(levels[1:])))[0], config.decode
+
+
+@pytest.mark.parametrize("make_config", [small_anchor_config, small_pyramid_config])
+@given(
+    seed=st.integers(0, 1000),
+    threshold=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0]),
+    most=st.sampled_from([1, 7, 5000]),
+)
+def test_what_is_left_out_at_once_is_below_the_threshold(
+    make_config, seed, threshold, most
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    levels = quiet_maps(make_config())
+    places = torch.randperm(sum(level.heatmap.numel() for level in levels), generator=generator)
+    logits = 8 * places / len(places) - 4  # no two are equal
+    for level in levels:
+        level.heatmap.copy_(logits[: level.heatmap.numel()].view_as(level.heatmap))
+        level.box.normal_(generator=generator)
+        logits = logits[level.heatmap.numel() :]
+    everything, _ = peaks_of(make_config, levels, 0.0, most)
+    found, settings = peaks_of(make_config, levels, threshold, most)
+    one, other = usable(everything, settings), usable(found, settings)
+    assert len(found.scores) <= len(everything.scores)
+    assert len(one.scores) > 0 or threshold >= 0.9
+    torch.testing.assert_close(other, one)  # not equal: torch's sigmoid rounds by place
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_not_finite_are_counted_and_give_no_boxes(value) -> None:
+    levels = quiet_maps(small_anchor_config())
+    levels[0].heatmap[0, 0, 2, 3] = value
+    found, settings = peaks_of(small_anchor_config, levels, 0.3, 100)
+    assert count_not_finite(found, settings) == 1
+    assert len(usable(found, settings).scores) == 0

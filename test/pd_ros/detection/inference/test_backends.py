@@ -5,11 +5,14 @@ import ctypes
 import gc
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from small_model import (
+    ANCHORS,
+    DIRECTED,
     PILLAR_CONFIGS,
     small_config,
     small_directed_config,
@@ -18,10 +21,17 @@ from small_model import (
 
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
+<<<<<<< HEAD
 from pd_ros.detection.inference.backends import BACKENDS, check_backend, make_dense
+=======
+from pd_ros.detection.inference import openvino_dense
+from pd_ros.detection.inference.backends import BACKENDS, TorchDense, check_backend, make_dense
+from pd_ros.detection.inference.candidate_heads.center_dense import CenterDense
+>>>>>>> anchors
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
 from pd_ros.detection.inference.openvino import convert
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import HeadMaps
 from pd_ros.runtime.parameters.specs import SPECS
 
 CPU = torch.device("cpu")
@@ -58,7 +68,26 @@ def run(dense, config, canvas, precision, backend):
         part(torch.ones_like(canvas, dtype=precision), stages.append)
         maps = part(canvas.to(precision), stages.append)
     assert stages == ["backbone_neck", "head"] * 2
-    return {name: values.float().cpu().clone() for name, values in named_maps(maps).items()}
+    named = named_maps(everywhere(maps))
+    return {name: values.float().cpu().clone() for name, values in named.items()}
+
+
+def everywhere(maps):
+    """Maps that tell of the cells that are asked for, asked for all of them."""
+    finest, *coarser = (in_all_cells(level) for level in maps.levels)
+    return finest._replace(coarser=tuple(coarser))
+
+
+def in_all_cells(level):
+    """A level's maps, all of one sample."""
+    if isinstance(level, HeadMaps):
+        return level
+    rows, columns = level.heatmap.shape[2:]
+    told = level.at(0, torch.arange(rows * columns))
+    box, direction = (
+        None if values is None else values.T.reshape(1, -1, rows, columns) for values in told
+    )
+    return HeadMaps(level.heatmap, box, direction, level.quality)
 
 
 def assert_as_the_network(dense, config, canvas, precision, backend) -> None:
@@ -75,6 +104,27 @@ def assert_as_the_network(dense, config, canvas, precision, backend) -> None:
 @by_config
 def test_torch_gives_the_maps_of_the_network(make_config) -> None:
     assert_as_the_network(*network(make_config), torch.float32, "torch")
+
+
+def test_torch_gives_the_maps_of_an_anchor_head_behind_a_shared_layer() -> None:
+    shared = partial(small_config, head={**ANCHORS, "shared": 8})
+    assert_as_the_network(*network(shared), torch.float32, "torch")
+
+
+@pytest.mark.parametrize("head", [{}, DIRECTED, {"width": 8, "velocity": True}])
+def test_torch_gives_the_boxes_of_a_centre_head_in_every_cell_asked_for(head) -> None:
+    few = partial(small_config, head={"width": 8, **head}, decode={"max_candidates": 28})
+    dense, config, _ = network(few)
+    assert isinstance(make_dense(dense, config, CPU, torch.float32, "torch"), CenterDense)
+    assert_as_the_network(*network(few), torch.float32, "torch")
+
+
+def test_where_candidates_are_many_all_boxes_are_worked_out() -> None:
+    many = partial(
+        small_config, decode={"max_candidates": 29}
+    )  # 9 times as many as cells, or more
+    dense, config, _ = network(many)
+    assert isinstance(make_dense(dense, config, CPU, torch.float32, "torch"), TorchDense)
 
 
 @by_config

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from same_boxes import assert_same_boxes
 from small_model import (
     PILLAR_CONFIGS,
     small_config,
@@ -80,7 +81,7 @@ def assert_same(config, count: int) -> None:
     expected = step_by_step.infer(cloud)
     found, clipped = in_one_pass(model, config, cloud, 512)
     assert clipped == expected.clipped
-    torch.testing.assert_close(found, expected.detections, rtol=1e-4, atol=1e-4)
+    assert_same_boxes(found, expected.detections, rtol=1e-4, atol=1e-4)
 
 
 @by_config
