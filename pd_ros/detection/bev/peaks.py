@@ -7,8 +7,9 @@ import torch
 
 from pd_ros.detection.bev.decode_anchor import AnchorPeaks
 from pd_ros.detection.bev.decode_center import peaks, suppress, usable
+from pd_ros.detection.bev.peaks_above import peaks_above
 from pd_ros.detection.config.bev import ModelConfig
-from pd_ros.detection.config.parts import AnchorHeadConfig
+from pd_ros.detection.config.parts import AnchorHeadConfig, CenterHeadConfig, DecodeConfig
 from pd_ros.detection.types import Detections, HeadMaps, ModelOutput
 
 BevPeaks = Callable[[HeadMaps], list[Detections]]
@@ -20,6 +21,20 @@ def make_peaks(config: ModelConfig, device: torch.device) -> BevPeaks:
     if isinstance(config.head, AnchorHeadConfig):
         return AnchorPeaks(config, device)
     return partial(peaks, config=config)
+
+
+def make_candidates(
+    config: ModelConfig, device: torch.device
+) -> Callable[[HeadMaps, DecodeConfig], Detections]:
+    """From the maps of one cloud to its best boxes, before NMS and maybe before the threshold.
+
+    A CPU, which may wait for a count, works out those above the threshold alone.
+    """
+    one_center_head = isinstance(config.head, CenterHeadConfig) and len(config.class_groups) == 1
+    if device.type == "cpu" and one_center_head:
+        return lambda maps, settings: peaks_above(maps, config, settings.score_threshold)
+    find = make_peaks(config, device)
+    return lambda maps, _settings: find(maps)[0]
 
 
 def make_bev_decoder(config: ModelConfig, device: torch.device) -> BevDecoder:
