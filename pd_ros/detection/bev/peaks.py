@@ -28,13 +28,19 @@ def make_candidates(
 ) -> Callable[[HeadMaps, DecodeConfig], Detections]:
     """From the maps of one cloud to its best boxes, before NMS and maybe before the threshold.
 
-    A CPU, which may wait for a count, works out those above the threshold alone.
+    Where the threshold is higher than the config's, which lets hundreds pass, a CPU, which may
+    wait for a count, works out those above it alone.
     """
     one_center_head = isinstance(config.head, CenterHeadConfig) and len(config.class_groups) == 1
-    if device.type == "cpu" and one_center_head:
-        return lambda maps, settings: peaks_above(maps, config, settings.score_threshold)
-    find = make_peaks(config, device)
-    return lambda maps, _settings: find(maps)[0]
+    may_count = device.type == "cpu" and one_center_head
+    find, usual = make_peaks(config, device), config.decode.score_threshold
+
+    def candidates(maps: HeadMaps, settings: DecodeConfig) -> Detections:
+        if may_count and settings.score_threshold > usual:
+            return peaks_above(maps, config, settings.score_threshold)
+        return find(maps)[0]
+
+    return candidates
 
 
 def make_bev_decoder(config: ModelConfig, device: torch.device) -> BevDecoder:
