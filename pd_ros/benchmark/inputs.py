@@ -132,6 +132,8 @@ def load_network(path: Path) -> Checkpoint:
 
 def with_features(points: Float32, config: AnyModelConfig) -> Tensor:
     """Points ``[N, 4]`` as ``[N, 3 + C]`` of a network; features they do not have are 0."""
+    if points.shape[1] == 3 + len(config.features):
+        return torch.from_numpy(points)
     cloud = torch.zeros(len(points), 3 + len(config.features))
     known = min(cloud.shape[1], points.shape[1])
     cloud[:, :known] = torch.from_numpy(points[:, :known])

@@ -51,7 +51,9 @@ class PlainPredictor:
         """Boxes in a cloud ``[N, 3 + C]``; ``on_stage`` as for ``Predictor``."""
         found = self.suppress(self.candidates(points, on_stage))
         on_stage("nms")
-        return calibrate_scores(found, self._scaling, self.config.classes)
+        found = calibrate_scores(found, self._scaling, self.config.classes)
+        on_stage("calibrate")
+        return found
 
     @torch.no_grad()
     def candidates(

@@ -7,6 +7,7 @@ from statistics import median
 from types import SimpleNamespace
 
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from pd_ros.benchmark.agreement import PathAgreement, agreement
@@ -26,7 +27,9 @@ from pd_ros.benchmark.timing import Ratio, Times, Way, ratio, time_in_turn
 from pd_ros.detection.checkpoint import Checkpoint, network_from_above
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.device import choose_precision
+from pd_ros.detection.operating_point import above_thresholds
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.types import Detections, OnStage, noop
 from pd_ros.pointcloud.decode import decode_points
 from pd_ros.runtime.detection_cdr import detection_array_cdr
 
@@ -115,7 +118,15 @@ def _benchmark(
     gflop = dense_gflop(checkpoint)
     plain = PlainPredictor(load_network(path), device)
     predictor = Predictor(load_network(path), device, fast.precision, fast.backend)
-    ways = {"plain": _make_way(plain, plain.config), "fast": _make_way(predictor, plain.config)}
+    thresholds = predictor.thresholds
+
+    def fast_detector(points: Tensor, on_stage: OnStage = noop) -> Detections:
+        return predictor.infer(points, on_stage, min(thresholds)).detections
+
+    ways = {
+        "plain": _make_way(plain, plain.config, thresholds),
+        "fast": _make_way(fast_detector, plain.config, thresholds),
+    }
     times = time_in_turn(ways, clouds, device, effort.rounds, effort.seconds)
     peaks = {
         _short(precision): matrix_peak_gflops(device, precision)
@@ -161,14 +172,19 @@ def _beside(
     )  # fmt: skip
 
 
-def _make_way(detector: MeasuredDetector, config: ModelConfig) -> Way:
-    """From a cloud's bytes to those of the answer; reading and writing is the same for all."""
+def _make_way(detector: MeasuredDetector, config: ModelConfig, thresholds: Sequence[float]) -> Way:
+    """From a cloud's bytes to those of the answer; reading and writing is the same for all.
+
+    ``thresholds``: of the classes; weaker boxes are not in the answer, as in the node's.
+    """
 
     def way(cloud: ReceivedCloud, on_stage: Callable[[str], None]) -> bytes:
         points = decode_points(cloud.layout, cloud.data)
         prepared = with_features(points, config)
         on_stage("decode")
         found = detector(prepared, on_stage)
+        found = above_thresholds(found, thresholds)
+        on_stage("select")
         answer = detection_array_cdr(_HEADER, found, config.classes)
         on_stage("message")
         return answer

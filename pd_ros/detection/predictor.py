@@ -10,7 +10,7 @@ from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint
 from pd_ros.detection.config.names import EXTRA_FIELDS, INTENSITY
 from pd_ros.detection.device import choose_device, choose_precision
 from pd_ros.detection.inference.pipeline import make_inference
-from pd_ros.detection.score_calibration import calibrate_scores, read_scaling
+from pd_ros.detection.score_calibration import calibrate_scores, least_uncalibrated, read_scaling
 from pd_ros.detection.types import Detections, InferenceResult, OnStage, noop
 
 PointArray = np.ndarray[tuple[int, int], np.dtype[np.float32]]
@@ -75,21 +75,30 @@ class Predictor:
         """Return the boxes of ``infer`` alone."""
         return self.infer(points, on_stage).detections
 
-    def infer(self, points: PointArray | Tensor, on_stage: OnStage = noop) -> InferenceResult:
-        """Detect as ``infer_uncalibrated`` does; scores are calibrated as the checkpoint says."""
-        result = self.infer_uncalibrated(points, on_stage)
+    def infer(
+        self, points: PointArray | Tensor, on_stage: OnStage = noop, least_score: float = 0.0
+    ) -> InferenceResult:
+        """Detect as ``infer_uncalibrated`` does; scores are calibrated as the checkpoint says.
+
+        Who uses no box with a score below ``least_score`` says so, and gets few of them, sooner:
+        all others are the same.
+        """
+        least = least_uncalibrated(least_score, self.scaling, self.config.classes)
+        result = self.infer_uncalibrated(points, on_stage, least)
         found = calibrate_scores(result.detections, self.scaling, self.config.classes)
+        on_stage("calibrate")
         return result._replace(detections=found)
 
     @torch.inference_mode()
     def infer_uncalibrated(
-        self, points: PointArray | Tensor, on_stage: OnStage = noop
+        self, points: PointArray | Tensor, on_stage: OnStage = noop, least_score: float = 0.0
     ) -> InferenceResult:
         """Detect in one cloud ``[N, 3 + C]`` float32; an empty cloud is a valid one.
 
         Points out of range or not finite are left out; where none is left, there are no boxes,
-        whatever the network would say about an empty space. ``on_stage`` is called with the name
-        of each stage when it is over; on a GPU its work may still be under way. Raises
+        whatever the network would say about an empty space. Boxes with a score below
+        ``least_score``, which suppress none above, may be left out. ``on_stage`` is called with
+        the name of each stage when it is over; on a GPU its work may still be under way. Raises
         ``ValueError`` for another shape.
         """
         cloud = torch.as_tensor(points, dtype=torch.float32)
@@ -99,7 +108,7 @@ class Predictor:
                 f"points: expected [N, {width}] (x, y, z, {', '.join(self.config.features)}),"
                 f" got {tuple(cloud.shape)}"
             )
-        return self._inference(cloud, on_stage)
+        return self._inference(cloud, on_stage, least_score)
 
     def warm_up(self, iterations: int = 3) -> None:
         """Run on made-up clouds of several sizes, so that the first real one is not slow."""

@@ -6,6 +6,7 @@ the calibrated logit. It rises, so that the order within a class, suppression an
 are. ``Predictor`` applies it; what comes out of a network's decoder is as the network scored it.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -13,6 +14,8 @@ import torch
 from pd_ros.detection.config.base import FrozenConfig, PositiveFloat, parse_config
 from pd_ros.detection.types import Detections
 
+_ROUNDING = 1e-6  # more than that of a score in float32
+_LEAST_LOGIT = 100.0  # what is less is a score of 0
 KEY = "score_calibration"  # in the checkpoint's training record
 
 
@@ -38,6 +41,22 @@ def read_scaling(training: Mapping[str, object], where: str) -> PlattScaling | N
     if KEY not in training:
         return None
     return parse_config(training[KEY], PlattScaling, f"{where} ({KEY})")
+
+
+def least_uncalibrated(
+    score: float, scaling: PlattScaling | None, classes: Sequence[str]
+) -> float:
+    """Return a score of the network below which none of ``classes`` reaches a calibrated one.
+
+    A little lower than the least that does, by more than rounding.
+    """
+    low = score - _ROUNDING
+    if low <= 0 or scaling is None:
+        return max(low, 0.0)
+    logit = math.log(low / (1 - low)) if low < 1 else math.inf
+    chosen = [scaling.classes.get(name) for name in classes]
+    logits = [logit if own is None else (logit - own.bias) * own.temperature for own in chosen]
+    return 1 / (1 + math.exp(-max(min(logits), -_LEAST_LOGIT)))
 
 
 def calibrate_scores(

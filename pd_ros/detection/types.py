@@ -128,8 +128,11 @@ class HeadMaps(NamedTuple):
 
     def at(self, sample: int, cells: Tensor) -> CellValues:
         """Boxes and directions in cells ``[M]`` of a sample; see ``CellMaps``."""
+        columns = self.box.shape[3]
+        row = torch.div(cells, columns, rounding_mode="floor")
+        column = cells - row * columns
         box, direction = (
-            None if values is None else values[sample].flatten(1)[:, cells].T.float()
+            None if values is None else values[sample].permute(1, 2, 0)[row, column].float()
             for values in (self.box, self.direction)
         )
         assert box is not None

@@ -28,9 +28,16 @@ _SAMPLE = 256  # points
 def field_view(field: CloudField, layout: CloudLayout, data: memoryview) -> NDArray[Any]:
     """One field of all points ``[height, width]``, without a copy."""
     dtype = np.dtype((">" if layout.is_bigendian else "<") + DATATYPES[field.datatype])
+    return block_view(field, dtype, layout, data)
+
+
+def block_view(
+    first: CloudField, dtype: np.dtype[Any], layout: CloudLayout, data: memoryview
+) -> NDArray[Any]:
+    """The bytes of all points from a field on, read as ``dtype``: ``[height, width]``, no copy."""
     rows = layout.row_step if layout.height > 1 else layout.width * layout.point_step
     return np.ndarray(
-        (layout.height, layout.width), dtype, data, field.offset, (rows, layout.point_step)
+        (layout.height, layout.width), dtype, data, first.offset, (rows, layout.point_step)
     )
 
 

@@ -95,16 +95,19 @@ class DetectionPipeline:
             self._note("no transform", str(error))
             return PipelineResult(Detections.empty(), cloud.header.frame_id, {})
         decode_ms = 1000 * (time.perf_counter() - began_s)
-        result, detect_ms = self._detect(points)
+        result, detect_ms = self._detect(points, settings.least_score)
+        began_s = time.perf_counter()
         self._note_losses(result)
-        stages_ms = {"decode": decode_ms, **detect_ms}
         found = self._without_own(result.detections, moved, settings, offset_m)
         found = self._select(found, points, settings, offset_m)
         if self._expect is not None:
             found = self._expect(found)
         if moved is not None:
             found = move_detections(found, inverse(moved))
-        return self._in_output_frame(found, cloud.header, settings, stages_ms)
+        found, frame_id = self._in_output_frame(found, cloud.header, settings)
+        select_ms = 1000 * (time.perf_counter() - began_s)
+        stages_ms = {"decode": decode_ms, **detect_ms, "select": select_ms}
+        return PipelineResult(found, frame_id, stages_ms)
 
     def auto_offset(self, settings: Settings) -> AutoOffset | None:
         """What measures the offset; None where the site gives a number."""
@@ -171,17 +174,20 @@ class DetectionPipeline:
             raise TransformError(f"{target} from {source}: tf2_ros is not installed")
         return self._transforms.lookup(target, source, header.stamp.ns, settings.tf_timeout_s)
 
-    def _detect(self, points: Float32) -> tuple[InferenceResult, dict[str, float]]:
+    def _detect(
+        self, points: Float32, least_score: float
+    ) -> tuple[InferenceResult, dict[str, float]]:
         """Detect, where memory is full in every second point; milliseconds by stage."""
         clock = StageClock(self.predictor.device)
         try:
-            result = self.predictor.infer(points, clock.mark)
+            result = self.predictor.infer(points, clock.mark, least_score)
         except torch.OutOfMemoryError:
             self._note("out of memory", "out of memory; trying once more with half of the points")
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             clock = StageClock(self.predictor.device)
-            result = self.predictor.infer(np.ascontiguousarray(points[::2]), clock.mark)
+            half = np.ascontiguousarray(points[::2])
+            result = self.predictor.infer(half, clock.mark, least_score)
         return result, clock.read_ms()
 
     def _note_losses(self, result: InferenceResult) -> None:
@@ -219,22 +225,18 @@ class DetectionPipeline:
         return found.lowered(offset_m)
 
     def _in_output_frame(
-        self,
-        found: Detections,
-        header: CloudHeader,
-        settings: Settings,
-        stages_ms: dict[str, float],
-    ) -> PipelineResult:
-        """Move the boxes there; where that is not possible they stay, and the header says so."""
+        self, found: Detections, header: CloudHeader, settings: Settings
+    ) -> tuple[Detections, str]:
+        """Move the boxes there, and name it; where that is not possible they stay."""
         target = self._startup.output_frame_id
         try:
             output_from_cloud = self._lookup(target, header, settings)
         except TransformError as error:
             self._note("no output frame", f"boxes stay in the cloud's frame: {error}")
-            return PipelineResult(found, header.frame_id, stages_ms)
+            return found, header.frame_id
         if output_from_cloud is None:
-            return PipelineResult(found, header.frame_id, stages_ms)
-        return PipelineResult(move_detections(found, output_from_cloud), target, stages_ms)
+            return found, header.frame_id
+        return move_detections(found, output_from_cloud), target
 
     def _notice_jump(self, stamp_ns: int) -> None:
         if self._last_ns is not None and stamp_ns < self._last_ns:

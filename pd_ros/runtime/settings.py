@@ -70,6 +70,11 @@ class Settings:
     markers: bool
     diagnostics: DiagnosticLimits
 
+    @property
+    def least_score(self) -> float:
+        """The lowest of all thresholds: no box with a score below it is published."""
+        return min(min(row) for row in self.score_thresholds)
+
     def select(self, found: "Detections") -> "Detections":
         """Keep the best of what reaches the threshold of its class at its distance.
 

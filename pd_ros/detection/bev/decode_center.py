@@ -65,6 +65,13 @@ def _apart_by_class(found: Detections) -> Tensor:
     return boxes
 
 
+def at_least(settings: DecodeConfig, score: float) -> DecodeConfig:
+    """The settings for who uses no box below a score: the threshold is not below it, either."""
+    if score <= settings.score_threshold:
+        return settings
+    return settings.model_copy(update={"score_threshold": score})
+
+
 def usable(found: Detections, settings: DecodeConfig) -> Detections:
     """Those above the threshold, with their centres in the range if there is to be one.
 
@@ -146,12 +153,20 @@ def rows_at(values: Tensor, sample: Tensor, cells: Tensor) -> Tensor:
 
 
 def _scores(maps: CellMaps, config: ModelConfig) -> Tensor:
-    """Scores ``[B, K, H, W]`` of the boxes: their classes', and their quality's share."""
-    if maps.quality is None:
-        return probability(maps.heatmap)
+    """Scores ``[B, K, H, W]`` of all boxes."""
+    return scores_of(maps.heatmap, maps.quality, config)
+
+
+def scores_of(classes: Tensor, qualities: Tensor | None, config: ModelConfig) -> Tensor:
+    """Scores of boxes by the logits of their classes and, of heads that tell it, their quality.
+
+    Of any shapes that broadcast; NaN of what is not finite.
+    """
+    if qualities is None:
+        return probability(classes)
     assert isinstance(config.head, CenterHeadConfig)
     share = config.head.quality
-    quality, heatmap = maps.quality.float(), maps.heatmap.float()
+    quality, heatmap = qualities.float(), classes.float()
     scores = ((1 - share) * logsigmoid(heatmap) + share * logsigmoid(quality)).exp()
     return scores + zero_or_nan(heatmap) + zero_or_nan(quality)
 
@@ -171,7 +186,7 @@ def _group_peaks(
     values, facing = told.box[:, own], told.direction
     boxes = boxes_of(torch.stack((cell - row * columns, row), dim=1), values, facing, config)
     sure = None if facing is None else front_probability(boxes, facing)
-    return Detections(boxes, best, class_numbers(place, group), _velocities(values), sure)
+    return Detections(boxes, best, class_numbers(place, group), velocities_of(values), sure)
 
 
 def of_group(scores: Tensor, group: Sequence[int]) -> Tensor:
@@ -190,5 +205,6 @@ def class_numbers(place: Tensor, group: Sequence[int]) -> Tensor:
     return numbers
 
 
-def _velocities(values: Tensor) -> Tensor | None:
+def velocities_of(values: Tensor) -> Tensor | None:
+    """Velocities ``[M, 2]`` in values ``[M, 8 or 10]``, as of ``boxes_of``; None of 8."""
     return values[:, 8:] if values.shape[1] > 8 else None

@@ -4,5 +4,5 @@ A network and its config enter ``make_inference`` in ``pipeline.py``; a callable
 points to boxes leaves. Batch norm is folded into weights, precision and backend (torch, OpenVINO,
 TensorRT) are chosen, and on a GPU the work is recorded as a CUDA graph. Read ``pipeline.py``
 first, then ``backends.py``. Sparse convolutions on a CPU: ``folded_sparse.py``, then
-``sparse_rulebook.py`` and ``sparse_products.py``; only ``sparse_matching.py`` imports numba.
+``sparse_rulebook.py`` and ``sparse_products.py``. Loops that are compiled: ``compiled``.
 """

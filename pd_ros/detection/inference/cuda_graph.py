@@ -11,7 +11,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from pd_ros.detection.bev.decode_center import count_not_finite, suppress, usable
+from pd_ros.detection.bev.decode_center import at_least, count_not_finite, suppress, usable
 from pd_ros.detection.bev.detector import BevDetector
 from pd_ros.detection.bev.peaks import make_peaks
 from pd_ros.detection.bev.pillar_encoder import PillarEncoder
@@ -37,7 +37,9 @@ class GraphInference:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._make_room(_FIRST_ROOM)
 
-    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
+    def __call__(
+        self, cloud: Tensor, on_stage: OnStage, least_score: float = 0.0
+    ) -> InferenceResult:
         """Boxes in one cloud ``[N, 3 + C]``, which lies on the CPU."""
         if len(cloud) > len(self._points):
             self._make_room(1 << math.ceil(math.log2(len(cloud))))
@@ -51,7 +53,7 @@ class GraphInference:
         self._stream.synchronize()
         best, clipped = unpack(self._answer.clone())
         on_stage("graph")
-        settings = self._config.decode
+        settings = at_least(self._config.decode, least_score)
         found = suppress(usable(best, settings), settings, self._config.class_groups)
         on_stage("nms")
         return InferenceResult(found, clipped, count_not_finite(best, settings))

@@ -9,7 +9,7 @@ from pd_ros.detection.bev.pillar_encoder import PillarEncoder
 from pd_ros.detection.types import PillarBatch
 
 
-class _Layer(NamedTuple):
+class FoldedLayer(NamedTuple):
     """A linear layer with its batch norm, split by what it is applied to."""
 
     of_point: Tensor  # [C, width]
@@ -28,33 +28,34 @@ class FoldedPillarEncoder:
 
     def __init__(self, encoder: PillarEncoder) -> None:
         self._mean_and_centre = encoder.mean_and_centre
-        self._places = encoder.places
+        self.places = encoder.places
+        self.channels = encoder.out_channels
         self._size = encoder.size
         self._buffer = CanvasBuffer()
         folded = [_fold(layer.linear, layer.norm) for layer in encoder.pillar_layers]
-        self._layers = [_split_first(*folded[0])]
+        self.layers = [_split_first(*folded[0])]
         for weight, bias in folded[1:]:  # a point's features beside its pillar's maximum, as wide
             of_point, of_pillar = weight.T.chunk(2)
-            self._layers.append(_Layer(of_point, of_pillar, bias))
+            self.layers.append(FoldedLayer(of_point, of_pillar, bias))
 
     def __call__(self, batch: PillarBatch) -> Tensor:
         """One feature row per pillar: ``[V, widths[-1]]``; no pillars give no rows."""
         pillar = torch.cat(self._mean_and_centre(batch), dim=1)
         point, place, pillars = batch.points, batch.point_pillar, len(batch.cells)
-        room = None if self._places is None else batch.counts[:, None] < self._places
-        nothing = _of_nothing(self._layers[0])
-        for number, layer in enumerate(self._layers[:-1]):
+        room = None if self.places is None else batch.counts[:, None] < self.places
+        nothing = _of_nothing(self.layers[0])
+        for number, layer in enumerate(self.layers[:-1]):
             shift = torch.addmm(layer.bias, pillar, layer.of_pillar)
             point = torch.relu(point @ layer.of_point + shift.index_select(0, place))
             if number:
                 nothing = torch.relu(nothing @ layer.of_point + shift)
             pillar = _also_nothing(_highest(point, place, pillars), nothing, room)
-        last = self._layers[-1]
+        last = self.layers[-1]
         highest = _highest(point @ last.of_point, place, pillars)
-        if len(self._layers) > 1:
+        if len(self.layers) > 1:
             highest = _also_nothing(highest, nothing @ last.of_point, room)
         rows = highest.add_(torch.addmm(last.bias, pillar, last.of_pillar)).relu_()
-        return _also_nothing(rows, nothing, room) if len(self._layers) == 1 else rows
+        return _also_nothing(rows, nothing, room) if len(self.layers) == 1 else rows
 
     def canvas(self, features: Tensor, batch: PillarBatch) -> Tensor:
         """Pillar rows ``[V, C]`` of one cloud: ``[1, C, rows, columns]``, valid until the next."""
@@ -72,14 +73,14 @@ def _fold(linear: nn.Linear, norm: nn.BatchNorm1d) -> tuple[Tensor, Tensor]:
     return weight.detach(), (norm.bias - norm.running_mean * scale).detach()
 
 
-def _split_first(weight: Tensor, bias: Tensor) -> _Layer:
+def _split_first(weight: Tensor, bias: Tensor) -> FoldedLayer:
     """From (values, offset from mean, offset from centre) to (values) and (mean, centre)."""
     values, mean, centre = weight[:, :-6].clone(), weight[:, -6:-3], weight[:, -3:]
     values[:, :3] += mean + centre
-    return _Layer(values.T.contiguous(), -torch.cat((mean, centre), dim=1).T, bias)
+    return FoldedLayer(values.T.contiguous(), -torch.cat((mean, centre), dim=1).T, bias)
 
 
-def _of_nothing(first: _Layer) -> Tensor:
+def _of_nothing(first: FoldedLayer) -> Tensor:
     """What the first layer makes of an empty place, which is all zeros: ``[width]``."""
     return torch.relu(first.bias)
 

@@ -1,14 +1,15 @@
 """Networks made ready to run on one cloud at a time: batch norm folded, precision chosen."""
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from pd_ros.detection.bev.decode_center import count_not_finite, suppress, usable
+from pd_ros.detection.bev.decode_center import at_least, count_not_finite, suppress, usable
 from pd_ros.detection.bev.detector import BevDetector
-from pd_ros.detection.bev.peaks import make_peaks
+from pd_ros.detection.bev.peaks import make_candidates
 from pd_ros.detection.bev.pillar_encoder import PillarEncoder
 from pd_ros.detection.bev.quantised import QuantisedDense
 from pd_ros.detection.bev.voxelize import pillarize
@@ -25,6 +26,7 @@ from pd_ros.detection.types import Clipped, Detections, InferenceResult, OnStage
 
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.bev.sparse_encoder import SparseEncoder
+    from pd_ros.detection.inference.compiled.pillar_canvas import PillarCanvas
     from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder
 
 
@@ -42,34 +44,26 @@ class BevInference:
     ) -> None:
         self._config = config
         self._device = device
-        self._precision = precision
-        self._peaks = make_peaks(config, device)
-        pillars = isinstance(model.encoder, PillarEncoder)
-        self._encoder = _make_encoder(model.encoder, device, precision)
-        # A network of voxels reads coordinates in its first layer: too coarse in half precision.
-        self._row_precision = precision if pillars else torch.float32
+        self._best = make_candidates(config, device)
+        self._canvas = _make_canvas(model.encoder, config, device, precision)
         self._dense = make_dense(model.dense, config, device, precision, backend, int8)
 
-    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
-        """Boxes in one cloud ``[N, 3 + C]``, wherever it lies."""
+    def __call__(
+        self, cloud: Tensor, on_stage: OnStage, least_score: float = 0.0
+    ) -> InferenceResult:
+        """Boxes in one cloud ``[N, 3 + C]``, wherever it lies; see ``infer_uncalibrated``."""
         cloud = cloud.to(self._device)
         on_stage("copy")
-        batch = pillarize([cloud], self._config.grid, self._config.capacity)
-        on_stage("voxelise")
-        if not len(batch.cells):
-            return InferenceResult(Detections.empty(), batch.clipped)
-        features = self._encoder(batch).to(self._row_precision)
-        canvas = self._encoder.canvas(features, batch).to(
-            self._precision, memory_format=torch.channels_last
-        )
-        on_stage("encode")
-        settings = self._config.decode
-        best = self._peaks(self._dense(canvas, on_stage))[0]
+        canvas, clipped = self._canvas(cloud, on_stage)
+        if canvas is None:
+            return InferenceResult(Detections.empty(), clipped)
+        settings = at_least(self._config.decode, least_score)
+        best = self._best(self._dense(canvas, on_stage), settings)
         candidates = usable(best, settings)
         on_stage("decode_boxes")
         found = suppress(candidates, settings, self._config.class_groups).cpu()
         on_stage("nms")
-        return InferenceResult(found, batch.clipped, count_not_finite(best, settings))
+        return InferenceResult(found, clipped, count_not_finite(best, settings))
 
 
 class PointInference:
@@ -91,8 +85,13 @@ class PointInference:
         self._decode = make_decoder(config, device)
         self._model = fold_batch_norm(model)
 
-    def __call__(self, cloud: Tensor, on_stage: OnStage) -> InferenceResult:
-        """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time."""
+    def __call__(
+        self, cloud: Tensor, on_stage: OnStage, least_score: float = 0.0
+    ) -> InferenceResult:
+        """Boxes in one cloud ``[N, 3 + C]``; the same in the same cloud every time.
+
+        All boxes, whatever ``least_score``.
+        """
         cloud = cloud.to(self._device)
         on_stage("copy")
         half = self._precision != torch.float32
@@ -162,6 +161,54 @@ def _make_point(
 
 # By the kinds of ``pd_ros.detection.families``, which cannot name what is built upon it.
 _INFERENCE: dict[str | None, Callable[..., Any]] = {None: _make_bev, "point_rcnn": _make_point}
+
+
+class _TorchCanvas:
+    """Points to the canvas by torch, on any device."""
+
+    def __init__(
+        self,
+        encoder: "FoldedPillarEncoder | FoldedSparseEncoder | SparseEncoder",
+        config: ModelConfig,
+        precision: torch.dtype,
+    ) -> None:
+        self._encoder = encoder
+        self._config = config
+        self._precision = precision
+        # A network of voxels reads coordinates in its first layer: too coarse in half precision.
+        pillars = isinstance(encoder, FoldedPillarEncoder)
+        self._row_precision = precision if pillars else torch.float32
+
+    def __call__(self, cloud: Tensor, on_stage: OnStage) -> tuple[Tensor | None, Clipped]:
+        """As ``PillarCanvas``."""
+        batch = pillarize([cloud], self._config.grid, self._config.capacity)
+        on_stage("voxelise")
+        if not len(batch.cells):
+            return None, batch.clipped
+        features = self._encoder(batch).to(self._row_precision)
+        canvas = self._encoder.canvas(features, batch).to(
+            self._precision, memory_format=torch.channels_last
+        )
+        on_stage("encode")
+        return canvas, batch.clipped
+
+
+def _make_canvas(
+    encoder: "PillarEncoder | SparseEncoder",
+    config: ModelConfig,
+    device: torch.device,
+    precision: torch.dtype,
+) -> "_TorchCanvas | PillarCanvas":
+    """The fastest way to the canvas: on a CPU compiled where its code can be kept."""
+    ready = _make_encoder(encoder, device, precision)
+    if isinstance(ready, FoldedPillarEncoder) and device.type == "cpu":
+        with contextlib.suppress(ImportError, OSError):  # no numba, nowhere to write to
+            from pd_ros.detection.inference.compiled.pillar_canvas import (  # noqa: PLC0415
+                PillarCanvas,
+            )
+
+            return PillarCanvas(ready, config.grid, config.capacity, precision)
+    return _TorchCanvas(ready, config, precision)
 
 
 def _make_encoder(

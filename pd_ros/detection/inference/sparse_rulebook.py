@@ -12,7 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pd_ros.detection.inference.sparse_matching import fill_pairs, fill_table, order_products
+from pd_ros.detection.inference.compiled.sparse_matching import (
+    fill_pairs,
+    fill_table,
+    order_products,
+)
 from pd_ros.detection.types import PillarBatch
 
 # Output voxels of a block of pairs: what their products take stays in the last cache.

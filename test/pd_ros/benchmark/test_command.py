@@ -16,7 +16,7 @@ from pd_ros.pointcloud.decode import decode_points
 
 STAGES = [
     "decode", "copy", "voxelise", "encode", "backbone_neck", "head", "decode_boxes", "nms",
-    "message",
+    "calibrate", "select", "message",
 ]  # fmt: skip
 
 

@@ -114,6 +114,20 @@ def test_fp32_on_a_simulated_sweep(path, backend) -> None:
     check_fp32(path, [5], backend)
 
 
+@weights
+def test_a_least_score_changes_no_box_above_it(path) -> None:
+    predictor = Predictor(load_checkpoint(path), CPU, torch.float32)
+    every = predictor.infer(points_of(5)).detections
+    least = min(predictor.thresholds)
+    found = predictor.infer(points_of(5), least_score=least).detections
+    assert 0 < len(found.scores) < len(every.scores)
+    for one, other in zip(found, every, strict=True):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            above = one[found.scores >= least], other[every.scores >= least]
+            torch.testing.assert_close(*above, rtol=1e-5, atol=1e-5)
+
+
 @needs_bf16
 @weights
 def test_bf16_on_real_sweeps(path, backend, real_sweeps) -> None:

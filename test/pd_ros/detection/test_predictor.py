@@ -215,9 +215,13 @@ def test_a_network_of_voxels_runs_in_half_precision_behind_its_canvas(tmp_path) 
                 "head",
                 "decode_boxes",
                 "nms",
+                "calibrate",
             ],
         ),
-        ("point_checkpoint", ["copy", "sample", "first_stage", "propose", "refine", "decode_nms"]),
+        (
+            "point_checkpoint",
+            ["copy", "sample", "first_stage", "propose", "refine", "decode_nms", "calibrate"],
+        ),
     ],
 )
 def test_every_stage_is_told_in_order_and_changes_nothing(network, expected, request) -> None:

@@ -1,6 +1,7 @@
 """Calibrated scores: the numbers, the order, and every path from a checkpoint to boxes."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from pd_ros.detection.score_calibration import (
     KEY,
     PlattScaling,
     calibrate_scores,
+    least_uncalibrated,
     read_scaling,
 )
 from pd_ros.detection.types import Detections
@@ -89,3 +91,22 @@ def test_what_a_predictor_gives_is_calibrated_and_what_a_teacher_decodes_is_not(
     with torch.no_grad():
         after = decode(teacher.model(make_batch([cloud], teacher.config)))
     torch.testing.assert_close(after[0].scores, before[0].scores, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("score", [0.0, 1e-7, 0.05, 0.3, 0.66, 0.999, 1.0])
+def test_no_box_below_the_least_reaches_the_score(score) -> None:
+    """Of all classes, calibrated or not; and it is no lower than it has to be."""
+    classes = ("car", "pedestrian", "kite")
+    scales = {"car": (0.25, -1.0), "pedestrian": (3.0, 2.0), "kite": (1.0, 0.0)}
+    own = {name: {"temperature": scales[name][0], "bias": scales[name][1]} for name in classes[:2]}
+    scaling = PlattScaling.model_validate({"data": "dev", "classes": own})
+    least = least_uncalibrated(score, scaling, classes)
+    for label in range(3):
+        rows = torch.linspace(0, least, 1001)[:-1].tolist()  # all below
+        found = calibrate_scores(scored(*((row, label) for row in rows)), scaling, classes)
+        assert not (found.scores >= score).any() or score == 0
+    if 0.01 < score < 1:
+        logit = math.log(score / (1 - score))
+        lowest = min((logit - bias) * temperature for temperature, bias in scales.values())
+        assert least == pytest.approx(1 / (1 + math.exp(-lowest)), rel=1e-3)
+    assert least_uncalibrated(score, None, classes) == max(score - 1e-6, 0)

@@ -144,10 +144,10 @@ class FaultyPredictor:
     def __getattr__(self, name):
         return getattr(self._works, name)
 
-    def infer(self, points, on_stage):
+    def infer(self, points, on_stage, least_score):
         if self._errors:
             raise self._errors.pop(0)
-        return self._works.infer(points, on_stage)
+        return self._works.infer(points, on_stage, least_score)
 
 
 def test_a_lost_gpu_ends_the_process_to_be_started_again(node, monkeypatch) -> None:

@@ -61,7 +61,7 @@ class Recorder:
         self.clipped = Clipped()
         self.velocities = None  # in place of the model's
 
-    def infer(self, points, on_stage):
+    def infer(self, points, on_stage, least_score):
         self.seen.append(points.copy())
         if self.errors:
             raise self.errors.pop(0)
@@ -306,6 +306,7 @@ def test_stages_are_timed(checkpoint) -> None:
     stages = pipeline(checkpoint)(message(), ALL).stages_ms
     assert list(stages) == [
         "decode", "copy", "voxelise", "encode", "backbone_neck", "head", "decode_boxes", "nms",
+        "calibrate", "select",
     ]  # fmt: skip
     assert all(value > 0 for value in stages.values())
 

@@ -21,13 +21,8 @@ from small_model import (
 
 from pd_ros.detection.checkpoint import Checkpoint
 from pd_ros.detection.families import build_model
-<<<<<<< HEAD
-from pd_ros.detection.inference.backends import BACKENDS, check_backend, make_dense
-=======
-from pd_ros.detection.inference import openvino_dense
 from pd_ros.detection.inference.backends import BACKENDS, TorchDense, check_backend, make_dense
 from pd_ros.detection.inference.candidate_heads.center_dense import CenterDense
->>>>>>> anchors
 from pd_ros.detection.inference.onnx_export import join_maps, named_maps
 from pd_ros.detection.inference.openvino import convert
 from pd_ros.detection.predictor import Predictor

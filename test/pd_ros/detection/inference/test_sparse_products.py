@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 pytest.importorskip("numba", reason="numba is not installed: see packaging/")
-from pd_ros.detection.inference import sparse_matching, sparse_products, sparse_rulebook
+from pd_ros.detection.inference import sparse_products, sparse_rulebook
+from pd_ros.detection.inference.compiled import sparse_matching
 from pd_ros.detection.inference.sparse_products import Kernel, convolve_pairs, convolve_table
 from pd_ros.detection.inference.sparse_rulebook import (
     SUBMANIFOLD,
