@@ -108,7 +108,8 @@ def test_every_run_and_number_of_threads_gives_the_same_bits(network) -> None:
 
 def test_without_numba_a_network_of_voxels_says_what_to_install(monkeypatch) -> None:
     config = small_voxel_config(residual=False)
-    for name in [name for name in sys.modules if re.search(r"inference\.(compiled\.)?sparse_", name)]:
+    compiled = re.compile(r"inference\.(compiled\.)?sparse_")
+    for name in [name for name in sys.modules if compiled.search(name)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delitem(sys.modules, "pd_ros.detection.inference.folded_sparse")
     monkeypatch.setitem(sys.modules, "numba", None)
