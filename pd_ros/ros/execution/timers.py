@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -37,9 +37,14 @@ def spinning(
     stop = threading.Event()
 
     def spin() -> None:
-        with suppress(ExternalShutdownException):
+        try:
             while not stop.is_set():
                 executor.spin_once(timeout_sec=_PATIENCE_S)
+        except ExternalShutdownException:
+            return
+        except RuntimeError:  # of rclpy, where ROS ends in the middle of a turn
+            if executor.context.ok():
+                raise
 
     thread = threading.Thread(target=spin, name=node.get_name(), daemon=True)
     thread.start()

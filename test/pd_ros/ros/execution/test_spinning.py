@@ -8,6 +8,7 @@ import pytest
 rclpy = pytest.importorskip("rclpy", reason="rclpy is not installed: see packaging/")
 
 from patience import PATIENCE_S  # noqa: E402
+from rclpy.executors import SingleThreadedExecutor  # noqa: E402
 
 from pd_ros.ros.execution import timers  # noqa: E402
 from pd_ros.ros.execution.timers import spinning  # noqa: E402
@@ -34,3 +35,28 @@ def test_a_callback_that_hangs_is_an_error_at_the_end_not_a_wait_without_end(mon
         go_on.set()
         node.destroy_node()
         rclpy.try_shutdown()
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_only_the_end_of_ros_in_the_middle_of_a_turn_is_no_failure(monkeypatch, ended) -> None:
+    """rclpy's own handler of a signal ends the context while a thread builds its wait set."""
+    failures, turned = [], threading.Event()
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    node = rclpy.create_node(f"ended_{os.getpid()}", context=context)
+
+    class Interrupted(SingleThreadedExecutor):
+        def spin_once(self, timeout_sec: float | None = None) -> None:
+            if ended:
+                rclpy.try_shutdown(context=context)
+            turned.set()
+            raise RuntimeError("context is invalid")
+
+    try:
+        with spinning(node, Interrupted(context=context)):
+            assert turned.wait(PATIENCE_S)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+    assert len(failures) == (not ended)
