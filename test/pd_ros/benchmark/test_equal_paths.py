@@ -151,8 +151,8 @@ def test_bf16_on_a_simulated_sweep(path, backend) -> None:
 def test_bf16_is_as_accurate(path, backend, data_dir) -> None:
     """Car AP on labelled sweeps, over both overlaps, from above and in 3D, moves by less than 0.3.
 
-    One of the four is left out: it may move further, by less than one of its 40 recalls, if a single box decides
-    whether that one is reached; the 12 cyclists' AP moves by 3 for each.
+    One of the four is left out: it may move further, by less than one of its 40 recalls, if a
+    single box decides whether that one is reached; the 12 cyclists' AP moves by 3 for each.
     """
     folder = data_dir / "corpus"
     if not folder.is_dir():
