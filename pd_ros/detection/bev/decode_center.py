@@ -175,18 +175,29 @@ def _group_peaks(
     scores: Tensor, maps: CellMaps, sample: int, number: int, config: ModelConfig
 ) -> Detections:
     """Boxes of one group of classes in one sample, whose scores are ``[K, H, W]``."""
-    group, columns = config.class_groups[number], scores.shape[2]
-    cells = scores.shape[1] * columns
+    group, cells = config.class_groups[number], scores[0].numel()
     flat = of_group(scores, group).flatten()
     best, index = flat.topk(min(config.decode.max_candidates, len(flat)))
     place, cell = torch.div(index, cells, rounding_mode="floor"), index % cells
-    row = torch.div(cell, columns, rounding_mode="floor")
-    own = slice(number * config.box_values, (number + 1) * config.box_values)
-    told = maps.at(sample, cell)
-    values, facing = told.box[:, own], told.direction
-    boxes = boxes_of(torch.stack((cell - row * columns, row), dim=1), values, facing, config)
-    sure = None if facing is None else front_probability(boxes, facing)
-    return Detections(boxes, best, class_numbers(place, group), velocities_of(values), sure)
+    boxes, velocities, sure = boxes_in(maps, sample, cell, number, config)
+    return Detections(boxes, best, class_numbers(place, group), velocities, sure)
+
+
+def boxes_in(
+    maps: CellMaps, sample: int, cells: Tensor, number: int, config: ModelConfig
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Boxes of a group of classes in cells ``[M]`` of a sample, counted row by row.
+
+    With their velocities and how sure their front is, of heads that tell it; see ``Detections``.
+    """
+    columns = maps.heatmap.shape[3]
+    row = torch.div(cells, columns, rounding_mode="floor")
+    told = maps.at(sample, cells)
+    values = told.box[:, number * config.box_values : (number + 1) * config.box_values]
+    place = torch.stack((cells - row * columns, row), dim=1)
+    boxes = boxes_of(place, values, told.direction, config)
+    sure = None if told.direction is None else front_probability(boxes, told.direction)
+    return boxes, _velocities(values), sure
 
 
 def of_group(scores: Tensor, group: Sequence[int]) -> Tensor:
@@ -205,6 +216,6 @@ def class_numbers(place: Tensor, group: Sequence[int]) -> Tensor:
     return numbers
 
 
-def velocities_of(values: Tensor) -> Tensor | None:
+def _velocities(values: Tensor) -> Tensor | None:
     """Velocities ``[M, 2]`` in values ``[M, 8 or 10]``, as of ``boxes_of``; None of 8."""
     return values[:, 8:] if values.shape[1] > 8 else None

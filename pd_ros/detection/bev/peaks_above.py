@@ -5,13 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from pd_ros.detection.bev.decode_center import (
-    boxes_of,
-    front_probability,
-    peaks,
-    scores_of,
-    velocities_of,
-)
+from pd_ros.detection.bev.decode_center import boxes_in, peaks, scores_of
 from pd_ros.detection.config.bev import ModelConfig
 from pd_ros.detection.config.parts import CenterHeadConfig
 from pd_ros.detection.types import CellMaps, Detections
@@ -30,28 +24,20 @@ def peaks_above(maps: CellMaps, config: ModelConfig, threshold: float) -> Detect
         return peaks(maps, config)[0]
     assert isinstance(config.head, CenterHeadConfig)
     share = 0.0 if maps.quality is None else config.head.quality
-    rows, columns = maps.heatmap.shape[2:]
+    cells = maps.heatmap[0, 0].numel()
     logits = maps.heatmap.float().flatten()
     place = (logits > _least_logit(threshold, 1 - share)).nonzero().squeeze(1)
     qualities = None
     if maps.quality is not None:
-        qualities = maps.quality.flatten()[place % (rows * columns)].float()
+        qualities = maps.quality.flatten()[place % cells].float()
         likely = (qualities > _least_logit(threshold, share)).nonzero().squeeze(1)
         place, qualities = place[likely], qualities[likely]
     scores = scores_of(logits[place], qualities, config)
     best, order = scores.topk(min(config.decode.max_candidates, len(scores)))
     place = place[order]
-    label, cell = _divide(place, rows * columns), place % (rows * columns)
-    row, column = _divide(cell, columns), cell % columns
-    told = maps.at(0, cell)
-    values, facing = told.box, told.direction
-    boxes = boxes_of(torch.stack((column, row), dim=1), values, facing, config)
-    sure = None if facing is None else front_probability(boxes, facing)
-    return Detections(boxes, best, label, velocities_of(values), sure)
-
-
-def _divide(numbers: Tensor, by: int) -> Tensor:
-    return torch.div(numbers, by, rounding_mode="floor")
+    label, cell = torch.div(place, cells, rounding_mode="floor"), place % cells
+    boxes, velocities, sure = boxes_in(maps, 0, cell, 0, config)
+    return Detections(boxes, best, label, velocities, sure)
 
 
 def _is_finite(values: Tensor | None) -> bool:
