@@ -163,12 +163,13 @@ def test_a_run_starts_from_the_same_network_however_it_finds_its_boxes(tmp_path,
     write_frames(tmp_path / "frames")
     assert main(["--config", str(write_run(tmp_path, {**SMALL, "decode": {}}))]) == 0
     start = str(tmp_path / "out/model.safetensors")
-    finer = {**SMALL, "decode": {"nms_iou_threshold": 0.5}}
+    finer = {**SMALL, "decode": {"nms_iou_threshold": 0.5}, "capacity": {"max_pillars": 90_000}}
     other = str(tmp_path / "other")
     run = write_run(tmp_path, finer, initialise_from=start, out=other)
     assert main(["--config", str(run)]) == 0
     checkpoint = load_checkpoint(Path(other) / "model.safetensors")
     assert checkpoint.config.decode.nms_iou_threshold == 0.5
+    assert checkpoint.config.capacity.max_pillars == 90_000
     first = load_checkpoint(Path(start)).training
     origin = checkpoint.training["started_from"]
     assert origin == {"run": first["run"], "epoch": 2} and "started_from" not in first

@@ -97,7 +97,7 @@ def _start_model(
         raise ValueError(
             f"initialise_from: {config.initialise_from} holds the network {start.config.name!r}"
             f" with other layers, classes or range than {config.model}; give a checkpoint of the"
-            " same network, at most with pillars of another size"
+            " same network, at most with pillars of another size or number"
         )
     model = build_model(model_config)
     model.load_state_dict(start.model.state_dict())
@@ -105,9 +105,10 @@ def _start_model(
 
 
 def _same_layers(start: AnyModelConfig, wanted: AnyModelConfig) -> bool:
-    """Whether the weights of one network are those of the other on pillars of another size."""
+    """Whether the weights fit, whatever the pillars' size, and how many are held."""
     same: dict[str, object] = {"name": wanted.name, "decode": wanted.decode}
     if isinstance(start, ModelConfig) and isinstance(wanted, ModelConfig):
+        same["capacity"] = wanted.capacity
         size = {"pillar_size_m": wanted.grid.pillar_size_m}
         same["grid"] = start.grid.model_copy(update=size)
     return start.model_copy(update=same) == wanted
