@@ -1,4 +1,5 @@
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from small_model import (
 )
 
 from pd_ros.detection.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from pd_ros.detection.families import build_model, make_batch, make_decoder
+from pd_ros.detection.families import build_model, load_model_config, make_batch, make_decoder
 from pd_ros.detection.point_rcnn.decode import decode_proposals
 from pd_ros.detection.predictor import Predictor
+from pd_ros.detection.shipped import find_checkpoint, shipped_names
 from pd_ros.detection.types import Clipped
 
 CPU = torch.device("cpu")
@@ -59,6 +61,8 @@ def test_numpy_and_tensor_give_the_same_sorted_detections(checkpoint) -> None:
     assert predictor.config.classes == ("car", "pedestrian")
 
 
+MODELS = Path(__file__).parents[3] / "config/model"
+NETWORKS = {name: MODELS / f"{name}.yaml" for name in ("small_point_pillars", "small_cp_pillar")}
 EMPTY = (points(0), np.full((9, 4), np.nan, np.float32), points() + 1000)
 
 
@@ -78,6 +82,21 @@ def test_where_no_point_is_in_range_there_are_no_boxes(make_config) -> None:
     for cloud in EMPTY:
         assert len(predictor(points()).boxes) > 0
         found = predictor(cloud)
+        assert (found.boxes.shape, len(found.scores), len(found.labels)) == ((0, 7), 0, 0)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("name", [*shipped_names(), *NETWORKS])
+def test_a_cloud_with_nothing_that_is_sure_enough_has_no_boxes(name, precision) -> None:
+    """Nothing at all is a candidate then; in wide maps boxes are worked out one by one."""
+    if name in NETWORKS:
+        config = load_model_config(NETWORKS[name])
+        checkpoint = Checkpoint(build_model(config).eval(), config, {})
+    else:
+        checkpoint = load_checkpoint(find_checkpoint(name))
+    predictor = Predictor(checkpoint, CPU, precision)
+    for cloud in (points(1), points(), 5 * points(2000)):
+        found = predictor.infer(cloud, least_score=1.0).detections
         assert (found.boxes.shape, len(found.scores), len(found.labels)) == ((0, 7), 0, 0)
 
 

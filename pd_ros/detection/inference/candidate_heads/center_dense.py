@@ -27,8 +27,9 @@ class _Branches:
     def __call__(self, shared: Tensor, cells: Tensor) -> Tensor:
         """Values ``[M, out]`` in cells ``[M]``, counted row by row, of a map ``[1, C, H, W]``."""
         patches, inside = _surroundings(shared, cells)
-        rows = patches.unfold(1, 3, 1).unfold(2, 3, 1).reshape(9 * len(cells), -1)
-        hidden = torch.addmm(self._first_bias, rows, self._first).relu_().view(len(cells), 9, -1)
+        rows = patches.unfold(1, 3, 1).unfold(2, 3, 1).reshape(9 * len(cells), len(self._first))
+        hidden = torch.addmm(self._first_bias, rows, self._first).relu_()
+        hidden = hidden.view(len(cells), 9, len(self._first_bias))
         # The second convolution finds nothing beyond the border either.
         hidden.masked_fill_(~inside[:, 1:4, 1:4].reshape(-1, 9, 1), 0)
         return torch.addmm(self._last_bias, hidden.flatten(1), self._last)
