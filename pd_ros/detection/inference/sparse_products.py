@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from pd_ros.detection.inference.row_counts import LEAST_ROWS, split_and_fill_up
 from pd_ros.detection.inference.sparse_rulebook import PairBlock
 
 # Values gathered at a time: they stay in the cache until they are multiplied.
@@ -30,13 +31,14 @@ def convolve_table(rows: Tensor, table: Tensor, kernel: Kernel) -> Tensor:
     last of zeros again.
     """
     weight = kernel.weight.flatten(0, 1)
-    result = rows.new_empty(len(table) + 1, len(kernel.bias))
-    result[-1] = 0
-    count = max(1, _GATHERED_BY_TABLE // len(weight))
-    for part, out in zip(torch.split(table, count), torch.split(result[:-1], count), strict=True):
+    parts = split_and_fill_up(table, max(1, _GATHERED_BY_TABLE // len(weight)))
+    sizes = [len(part) for part in parts]
+    result = rows.new_empty(sum(sizes) + 1, len(kernel.bias))
+    for part, out in zip(parts, torch.split(result[:-1], sizes), strict=True):
         gathered = rows.index_select(0, part.flatten()).view(-1, len(weight))
         torch.addmm(kernel.bias, gathered, weight, out=out)
-    return result
+    result[len(table)] = 0
+    return result[: len(table) + 1]
 
 
 def convolve_pairs(rows: Tensor, blocks: list[PairBlock], kernel: Kernel) -> Tensor:
@@ -45,13 +47,14 @@ def convolve_pairs(rows: Tensor, blocks: list[PairBlock], kernel: Kernel) -> Ten
     Rows and result are as those of ``convolve_table``.
     """
     most = max(len(block.order) for block in blocks)
-    products = rows.new_empty(most, len(kernel.bias))
+    # Room for the rows that fill up the last part; those of the others are written over.
+    products = rows.new_empty(2 * most + LEAST_ROWS, len(kernel.bias))
     outputs = [len(block.ends) - 1 for block in blocks]
     result = rows.new_empty(sum(outputs) + 1, len(kernel.bias))
     result[-1] = 0
     for block, part in zip(blocks, torch.split(result[:-1], outputs), strict=True):
+        _multiply_pairs(rows, block, kernel.weight, products)
         here = products[: len(block.order)]
-        _multiply_pairs(rows, block, kernel.weight, here)
         sums = functional.embedding_bag(
             block.order, here, block.ends, mode="sum", include_last_offset=True
         )
@@ -60,14 +63,15 @@ def convolve_pairs(rows: Tensor, blocks: list[PairBlock], kernel: Kernel) -> Ten
 
 
 def _multiply_pairs(rows: Tensor, block: PairBlock, weight: Tensor, products: Tensor) -> None:
-    """Write the products of a block, one row for each pair."""
-    channels, done = rows.shape[1], 0
+    """Write the products of a block, one row for each pair, and what fills them up behind."""
+    channels, end = rows.shape[1], 0
     for places, source in block.pairs:
         factor = weight[places].flatten(0, 1)
         # Each row with those behind it, as one.
         count = len(rows) - len(factor) // channels + 1
         runs = rows.as_strided((count, len(factor)), (channels, 1))
-        for part in torch.split(source, max(1, _GATHERED_BY_PAIRS // len(factor))):
+        done, end = end, end + len(source)
+        for part in split_and_fill_up(source, max(1, _GATHERED_BY_PAIRS // len(factor))):
             out = products[done : done + len(part)]
             torch.mm(runs.index_select(0, part), factor, out=out)
             done += len(part)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pd_ros.detection.bev.anchor_head import AnchorHead
 from pd_ros.detection.bev.backbone import Neck
 from pd_ros.detection.bev.detector import DenseNetwork
+from pd_ros.detection.inference.row_counts import filled_up
 from pd_ros.detection.types import CellValues, OnStage
 
 
@@ -51,8 +52,9 @@ class AnchorMaps:
     def at(self, sample: int, cells: Tensor) -> CellValues:
         """See ``CellMaps``; there is one sample."""
         assert sample == 0
-        rows = torch.cat([part.index_select(0, cells) for part in self.parts], dim=1)
-        values = torch.addmm(self.rest.bias, rows, self.rest.weight).float()
+        places = filled_up(cells)
+        rows = torch.cat([part.index_select(0, places) for part in self.parts], dim=1)
+        values = torch.addmm(self.rest.bias, rows, self.rest.weight)[: len(cells)].float()
         box, direction = torch.split(values, self.rest.widths, dim=1)
         return CellValues(box, direction)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pd_ros.detection.bev.center_head import CenterHead
 from pd_ros.detection.bev.detector import DenseNetwork
 from pd_ros.detection.config.bev import ModelConfig
+from pd_ros.detection.inference.row_counts import filled_up
 from pd_ros.detection.types import CellValues, OnStage
 
 
@@ -26,13 +27,14 @@ class _Branches:
 
     def __call__(self, shared: Tensor, cells: Tensor) -> Tensor:
         """Values ``[M, out]`` in cells ``[M]``, counted row by row, of a map ``[1, C, H, W]``."""
+        asked, cells = len(cells), filled_up(cells)
         patches, inside = _surroundings(shared, cells)
         rows = patches.unfold(1, 3, 1).unfold(2, 3, 1).reshape(9 * len(cells), len(self._first))
         hidden = torch.addmm(self._first_bias, rows, self._first).relu_()
         hidden = hidden.view(len(cells), 9, len(self._first_bias))
         # The second convolution finds nothing beyond the border either.
         hidden.masked_fill_(~inside[:, 1:4, 1:4].reshape(-1, 9, 1), 0)
-        return torch.addmm(self._last_bias, hidden.flatten(1), self._last)
+        return torch.addmm(self._last_bias, hidden.flatten(1), self._last)[:asked]
 
 
 def _surroundings(shared: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
