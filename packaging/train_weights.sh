@@ -10,9 +10,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly PYTHON=.venv/bin/python
 readonly SIM_RUNS=(sim_teacher_start sim_teacher_scenes sim_teacher
-    sim_student_start sim_student_cut sim_student_streets sim_student)
+    sim_student_start sim_student_cut sim_student_streets sim_student_travel
+    sim_student)
 readonly REAL_RUNS=(real_teacher_start real_teacher_views real_teacher_long real_teacher_fine
-    real_student_start real_student_views real_student_fine real_student_distilled)
+    real_student_scenes real_student_distilled)
 readonly SIM_SHIPPED=(sim_teacher sim_student)
 # judged by what they were not trained on; what ships has seen that, too, and keeps their thresholds
 readonly REAL_JUDGED=(real_teacher_fine real_student_distilled)
@@ -29,7 +30,7 @@ main() {
     frames test 60 3
     frames travel 1600 1 --mixture config/mixtures/travel.yaml
     frames travel_val 60 2 --mixture config/mixtures/travel.yaml
-    # the real runs start from the simulated teacher
+    # the real runs start from the simulated ones
     train "${SIM_RUNS[@]}"
     keep "${SIM_SHIPPED[*]}" --data data/sim/val
     [[ $which == all ]] || return 0

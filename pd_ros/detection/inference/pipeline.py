@@ -27,7 +27,7 @@ from pd_ros.detection.types import Clipped, Detections, InferenceResult, OnStage
 if TYPE_CHECKING:  # only networks of voxels need spconv
     from pd_ros.detection.bev.sparse_encoder import SparseEncoder
     from pd_ros.detection.inference.compiled.pillar_canvas import PillarCanvas
-    from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder
+    from pd_ros.detection.inference.sparse.encoder import FoldedSparseEncoder
 
 
 class BevInference:
@@ -223,7 +223,7 @@ def _make_encoder(
     if device.type != "cpu":
         return encoder
     try:
-        from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder  # noqa: PLC0415
+        from pd_ros.detection.inference.sparse.encoder import FoldedSparseEncoder  # noqa: PLC0415
     except ImportError as error:
         raise ValueError(
             "a network of voxels on a CPU: expected the package numba, which cannot be imported"

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 pytest.importorskip("numba", reason="numba is not installed: see packaging/")
-from pd_ros.detection.inference import sparse_products, sparse_rulebook
 from pd_ros.detection.inference.compiled import sparse_matching
-from pd_ros.detection.inference.sparse_products import Kernel, convolve_pairs, convolve_table
-from pd_ros.detection.inference.sparse_rulebook import (
+from pd_ros.detection.inference.sparse import products, rulebook
+from pd_ros.detection.inference.sparse.products import Kernel, convolve_pairs, convolve_table
+from pd_ros.detection.inference.sparse.rulebook import (
     SUBMANIFOLD,
     Sites,
     Step,
@@ -160,7 +160,7 @@ def test_equals_a_dense_convolution_where_it_is_active(make, convolve, scene) ->
 
 
 def test_pairs_are_those_of_the_table(monkeypatch) -> None:
-    monkeypatch.setattr(sparse_rulebook, "_OUTPUTS", 50)
+    monkeypatch.setattr(rulebook, "_OUTPUTS", 50)
     generator = torch.Generator().manual_seed(0)
     places = (torch.rand(1, 7, 9, 11, generator=generator) < 0.3).nonzero()
     sites = sites_at(places, (7, 9, 11))
@@ -209,8 +209,8 @@ def test_work_is_done_a_part_at_a_time(monkeypatch) -> None:
     forms = list(zip((make_pairs, make_table), (convolve_pairs, convolve_table), strict=True))
     whole = [convolve(rows, make(matches), kernel) for make, convolve in forms]
     for name in ("_GATHERED_BY_TABLE", "_GATHERED_BY_PAIRS"):
-        monkeypatch.setattr(sparse_products, name, 100)
-    monkeypatch.setattr(sparse_rulebook, "_OUTPUTS", 20)
+        monkeypatch.setattr(products, name, 100)
+    monkeypatch.setattr(rulebook, "_OUTPUTS", 20)
     parts = [convolve(rows, make(matches), kernel) for make, convolve in forms]
     for a, b in zip(whole, parts, strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
@@ -227,5 +227,5 @@ def test_without_a_folder_to_keep_it_a_kernel_is_compiled_anew(monkeypatch) -> N
     expected = make_table(matches)
     monkeypatch.setattr(sparse_matching.numba, "njit", njit)
     again = sparse_matching._compile(sparse_matching._fill_table)
-    monkeypatch.setattr(sparse_rulebook, "fill_table", again)
+    monkeypatch.setattr(rulebook, "fill_table", again)
     assert torch.equal(make_table(matches), expected)

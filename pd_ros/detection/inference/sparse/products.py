@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pd_ros.detection.inference.row_counts import LEAST_ROWS, split_and_fill_up
-from pd_ros.detection.inference.sparse_rulebook import PairBlock
+from pd_ros.detection.inference.sparse.rulebook import PairBlock
 
 # Values gathered at a time: they stay in the cache until they are multiplied.
 _GATHERED_BY_TABLE = 1 << 20

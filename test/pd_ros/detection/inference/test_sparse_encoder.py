@@ -14,7 +14,7 @@ from pd_ros.detection.predictor import Predictor
 
 pytest.importorskip("spconv", reason="spconv is not installed: see packaging/")
 pytest.importorskip("numba", reason="numba is not installed: see packaging/")
-from pd_ros.detection.inference.folded_sparse import FoldedSparseEncoder
+from pd_ros.detection.inference.sparse.encoder import FoldedSparseEncoder
 
 
 def clouds(*sizes):
@@ -108,10 +108,9 @@ def test_every_run_and_number_of_threads_gives_the_same_bits(network) -> None:
 
 def test_without_numba_a_network_of_voxels_says_what_to_install(monkeypatch) -> None:
     config = small_voxel_config(residual=False)
-    compiled = re.compile(r"inference\.(compiled\.)?sparse_")
+    compiled = re.compile(r"inference\.(sparse|compiled\.sparse_)")
     for name in [name for name in sys.modules if compiled.search(name)]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "pd_ros.detection.inference.folded_sparse")
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ValueError, match=r"expected the package numba.*spconv_cpu\.txt"):
         Predictor(Checkpoint(build_model(config), config, {}), torch.device("cpu"), torch.float32)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from pd_ros.detection.bev.sparse_encoder import Layout, Residual, SparseEncoder
 from pd_ros.detection.inference.folded_encoder import CanvasBuffer
-from pd_ros.detection.inference.sparse_products import Kernel, convolve_pairs, convolve_table
-from pd_ros.detection.inference.sparse_rulebook import (
+from pd_ros.detection.inference.sparse.products import Kernel, convolve_pairs, convolve_table
+from pd_ros.detection.inference.sparse.rulebook import (
     SUBMANIFOLD,
     Step,
     make_pairs,
