@@ -13,10 +13,10 @@ readonly SIM_RUNS=(sim_teacher_start sim_teacher_scenes sim_teacher
     sim_student_start sim_student_cut sim_student_streets sim_student_travel
     sim_student)
 readonly REAL_RUNS=(real_teacher_start real_teacher_views real_teacher_long real_teacher_fine
-    real_student_scenes real_student_distilled)
+    real_student_scenes real_student_long)
 readonly SIM_SHIPPED=(sim_teacher sim_student)
 # judged by what they were not trained on; what ships has seen that, too, and keeps their thresholds
-readonly REAL_JUDGED=(real_teacher_fine real_student_distilled)
+readonly REAL_JUDGED=(real_teacher_fine real_student_long)
 readonly REAL_SHIPPED=(real_teacher real_student)
 
 main() {
@@ -38,6 +38,8 @@ main() {
     keep "${REAL_JUDGED[*]}" --data "$PD_ROS_DATA/corpus" --files splits.json#dev \
         --drives manifest.json
     train "${REAL_SHIPPED[@]}"
+    same_rates real_teacher_fine real_teacher
+    same_rates real_student_long real_student
 }
 
 fail() { printf 'train_weights: %s\n' "$*" >&2; exit 2; }
@@ -61,6 +63,12 @@ keep() {
         $PYTHON -m training.evaluate --model "runs/$name/model.safetensors" "$@" \
             --keep-operating-point
     done
+}
+
+# scores of a last run are others, and thresholds with them
+same_rates() {
+    $PYTHON packaging/keep_rates.py --judged "runs/$1/model.safetensors" \
+        --shipped "runs/$2/model.safetensors" --clouds "$PD_ROS_DATA/corpus/kitti_testing_unlabelled"
 }
 
 main "$@"

