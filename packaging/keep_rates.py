@@ -22,6 +22,8 @@ sys.path.append(str(HERE.parent))  # the checkout: pd_ros need not be installed
 from pd_ros.detection.checkpoint import add_to_record, load_checkpoint  # noqa: E402
 from pd_ros.detection.operating_point import KEY, read_operating_point  # noqa: E402
 from pd_ros.detection.predictor import Predictor  # noqa: E402
+from pd_ros.process.run_command import run_command  # noqa: E402
+from pd_ros.recordings.cloud_files import read_cloud  # noqa: E402
 
 _LEAST = 0.05  # boxes of lower scores are not looked at
 _Scores = Mapping[str, NDArray[np.float32]]  # by class, falling
@@ -33,43 +35,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in ("--judged", "--shipped", "--clouds"):
         parser.add_argument(name, type=Path, required=True)
     options = parser.parse_args(arguments)
+    return run_command("keep_rates", lambda: _keep(options))
+
+
+def _keep(options: argparse.Namespace) -> str:
     clouds = sorted(options.clouds.glob("*.npz"))
     if not clouds:
-        parser.error(f"--clouds: {options.clouds} holds no .npz; give a folder of sweeps")
+        raise ValueError(f"--clouds: {options.clouds} holds no .npz; give a folder of sweeps")
     point = read_operating_point(load_checkpoint(options.judged).training, str(options.judged))
     if point is None:
-        parser.error(f"--judged: {options.judged} has no thresholds; give the run before the last")
+        raise ValueError(f"--judged: {options.judged} has no thresholds; give the run before")
     before, now = (scores_of(path, clouds) for path in (options.judged, options.shipped))
-    classes = {}
+    classes, lines = {}, []
     for name, chosen in point.classes.items():
         threshold = same_rate(before[name], now[name], chosen.threshold)
         classes[name] = {**chosen.model_dump(), "threshold": round(threshold, 6)}
         count = int((before[name] >= chosen.threshold).sum()) / len(clouds)
         change = f"{chosen.threshold:.3f} -> {threshold:.3f}"
-        sys.stdout.write(f"{name}: {change}, {count:.2f} boxes a cloud\n")
+        lines.append(f"{name}: {change}, {count:.2f} boxes a cloud")
     data = f"{point.data} (weights before the last run), as many boxes on {options.clouds.name}"
     add_to_record(options.shipped, {KEY: {"data": data, "classes": classes}})
-    return 0
+    return "\n".join(lines)
 
 
 def scores_of(path: Path, clouds: Sequence[Path]) -> _Scores:
     """Calibrated scores of all boxes by class, falling."""
     predictor = Predictor.for_clouds(path)
-    found = [
-        predictor.infer(read_points(cloud), least_score=_LEAST).detections for cloud in clouds
-    ]
+    points = (read_cloud(cloud, 1.0).points for cloud in clouds)
+    found = [predictor.infer(cloud, least_score=_LEAST).detections for cloud in points]
     scores = np.concatenate([each.scores.numpy() for each in found])
     labels = np.concatenate([each.labels.numpy() for each in found])
     return {
         name: -np.sort(-scores[labels == number])
         for number, name in enumerate(predictor.config.classes)
     }
-
-
-def read_points(path: Path) -> NDArray[np.float32]:
-    """The cloud ``[N, 4]`` of a sweep."""
-    with np.load(path) as file:
-        return np.ascontiguousarray(file["points"][:, :4], np.float32)
 
 
 def same_rate(before: NDArray[np.float32], now: NDArray[np.float32], threshold: float) -> float:

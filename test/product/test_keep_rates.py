@@ -1,3 +1,4 @@
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -59,7 +60,18 @@ def test_shipped_weights_get_thresholds_of_the_same_rate(tmp_path, capsys) -> No
     assert points[1].classes["car"].precision == points[0].classes["car"].precision
 
 
-def test_a_folder_without_clouds_is_refused(tmp_path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        main(["--judged", "a", "--shipped", "b", "--clouds", str(tmp_path)])
-    assert "holds no .npz" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("judged", "clouds", "said"),
+    [
+        ("a.safetensors", "empty", "--clouds: .*holds no .npz"),
+        ("a.safetensors", "clouds", r"a\.safetensors"),
+    ],
+)
+def test_bad_input_is_refused_by_name(tmp_path, capfd, judged, clouds, said) -> None:
+    for name in ("empty", "clouds"):
+        (tmp_path / name).mkdir()
+    np.savez(tmp_path / "clouds/a.npz", points=np.zeros((1, 4), np.float32))
+    paths = {"--judged": judged, "--shipped": "b.safetensors", "--clouds": clouds}
+    command = [word for name, path in paths.items() for word in (name, str(tmp_path / path))]
+    assert main(command) == 2
+    assert re.search(said, capfd.readouterr().err)

@@ -9,7 +9,10 @@ from rosbags.rosbag2 import StoragePlugin
 from small_recording import STORE, cloud_message, write_clouds
 from street import street
 
+from pd_ros.detection.checkpoint import load_checkpoint
+from pd_ros.detection.shipped import find_checkpoint
 from pd_ros.inspect_cloud.inspection import inspect
+from pd_ros.pointcloud.training_statistics import expected_clouds
 from pd_ros.recordings.detections import message_header
 
 
@@ -49,7 +52,11 @@ def test_other_kinds_of_files(tmp_path, suffix, capsys) -> None:
         path.write_bytes(np.column_stack((points, np.zeros(len(points)))).astype("<f4").tobytes())
     assert inspect([str(path)]) == 1
     text = capsys.readouterr().out
-    assert re.search(r"set input\.z_offset to -1\.[012]", text)  # to where training's ground was
+    expected, _ = expected_clouds(load_checkpoint(find_checkpoint("sim_student")).training)
+    assert expected.ground_m is not None
+    offset = re.search(r"set input\.z_offset to (-1\.\d\d)", text)
+    assert offset  # to where training's ground was
+    assert float(offset[1]) == pytest.approx(expected.ground_m[1] + 0.5, abs=0.05)
     assert ("set input.intensity.scale to 0.00392" in text) == (suffix == ".pcd.bin")
 
 
