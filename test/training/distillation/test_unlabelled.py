@@ -147,6 +147,8 @@ def test_a_run_mixes_labelled_and_unlabelled_clouds(tmp_path, caplog) -> None:
     _, data, distill = mixed_run(tmp_path, calibration_sweeps=2)
     assert main(["--config", str(write_run(tmp_path, data=data, distill=distill))]) == 0
     assert "car boxes of the teacher, chance of being right by score: 0." in caplog.text
+    said = next(line for line in caplog.messages if line.startswith("car boxes of the teacher"))
+    assert 1 < said.count(",") < 9  # a few points, however many boxes there were
     assert read_log(tmp_path)[-1]["distill_logit"] > 0
 
 

@@ -24,6 +24,7 @@ _TOGETHER = 10
 _OVERLAP = 0.5
 _SMALL_OVERLAP = 0.25  # of objects less than this long:
 _SMALL_M = 2.5
+_SHOWN = 8  # points of a curve in the log
 
 
 class Judged(NamedTuple):
@@ -148,13 +149,16 @@ def calibrate(
     ]  # fmt: skip
     names = teacher.config.classes
     calibration = fit_calibration(Judged.join(judged), len(names))
-    for name, (scores, chances) in zip(names, calibration.curves, strict=True):
-        points = zip(scores.tolist(), chances.tolist(), strict=True)
-        curve = ", ".join(f"{score:.2f}: {chance:.2f}" for score, chance in list(points)[::5])
-        _LOG.info(
-            "%s boxes of the teacher, chance of being right by score: %s", name, curve or "-"
-        )
+    for name, curve in zip(names, calibration.curves, strict=True):
+        _LOG.info("%s boxes of the teacher, chance of being right by score: %s", name, _tell(curve))
     return calibration
+
+
+def _tell(curve: tuple[Tensor, Tensor]) -> str:
+    """Some points of a curve from end to end, as text: a teacher that knows little has thousands."""
+    points = [f"{score:.2f}: {chance:.2f}" for score, chance in zip(*curve, strict=True)]
+    shown = np.unique(np.linspace(0, len(points) - 1, min(len(points), _SHOWN)).astype(int))
+    return ", ".join(points[number] for number in shown) or "-"
 
 
 @torch.no_grad()
