@@ -41,6 +41,15 @@ def judge(title: str, predictor: Predictor, source: SourceConfig) -> Judged:
     return Judged(title, loose, points)
 
 
+def fallen_classes(before: Judged, after: Judged) -> list[str]:
+    """Classes whose average precision over all distances the adaptation has lowered."""
+    return [
+        name
+        for name, ranges in before.loose.items()
+        if after.loose[name][ALL_RANGES].ap_bev_r40 < ranges[ALL_RANGES].ap_bev_r40
+    ]
+
+
 def publish(predictor: Predictor, points: Float32) -> Detections:
     """What the node would publish of a cloud."""
     return above_thresholds(predictor(points), predictor.thresholds)

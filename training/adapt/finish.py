@@ -1,13 +1,13 @@
 """The end of an adaptation: score before and after, draw, and write what the user takes along."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pd_ros.detection.predictor import Predictor
 from pd_ros.evaluate_recording.page import Gallery
 from pd_ros.process.unfinished import whole_file
-from training.adapt.compare import Judged, judge
+from training.adapt.compare import Judged, fallen_classes, judge
 from training.adapt.node_file import write_node_file
 from training.adapt.pictures import draw_own, draw_scenes
 from training.adapt.report import as_text, report_page
@@ -26,9 +26,10 @@ def finish(work: Work, checkpoint: Path, amounts: Amounts) -> str:
     students = {title: Predictor.from_checkpoint(path) for title, path in files.items()}
     test = sweeps_of(places, "test", request)
     judged = [judge(title, student, test) for title, student in students.items()]
+    note = fall_note(fallen_classes(*judged), amounts)
     page = report_page(
         f"{places.out.stem}: {work.setting.rig.title}",
-        amounts.held_back, judged, _draw(work, students, test), _conditions(work, amounts),
+        amounts.held_back, judged, _draw(work, students, test), _conditions(work, amounts) | note,
     )  # fmt: skip
     with whole_file(places.report) as place:
         place.write_text(page, encoding="utf-8")
@@ -39,7 +40,18 @@ def finish(work: Work, checkpoint: Path, amounts: Amounts) -> str:
         places.node_file, places.out, request.z_shift_m, work.intensity_scale,
         [name for name in known if name not in request.classes],
     )  # fmt: skip
-    return _summary(work, judged)
+    return _summary(work, judged, note)
+
+
+def fall_note(classes: Sequence[str], amounts: Amounts) -> dict[str, str]:
+    """What to do where the adaptation has made classes worse; empty where it has not."""
+    if not classes:
+        return {}
+    return {
+        "note": f"AP of {', '.join(classes)} is lower than as shipped: {amounts.frames} scenes and"
+        f" {amounts.steps} steps may be too few. Ask for more --minutes under another --out, or"
+        " keep the student that ships"
+    }
 
 
 def _draw(work: Work, students: Mapping[str, Predictor], test: SourceConfig) -> list[Gallery]:
@@ -69,10 +81,11 @@ def _conditions(work: Work, amounts: Amounts) -> dict[str, str]:
     }
 
 
-def _summary(work: Work, judged: list[Judged]) -> str:
+def _summary(work: Work, judged: list[Judged], notes: Mapping[str, str]) -> str:
     places = work.places
     return "\n".join([
         as_text(judged),
+        *(f"{name}: {text}" for name, text in notes.items()),
         f"student: {places.out}",
         f"report: {places.report}",
         f"node: ros2 launch pd_ros detector.launch.py params_file:={places.node_file}"

@@ -1,6 +1,6 @@
 """The user's own recordings: sweeps without labels, and what they say about the sensor."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from tqdm import tqdm
 from pd_ros.pointcloud.beams import refuse_other_rings
 from pd_ros.process.unfinished import whole_file
 from pd_ros.recordings.sources import RecordingSource, Source, Sweep, open_source
+from training.datasets.spread_sweeps import spread_sweeps
 from training.simulate.lidar.rig import Rig
 
 _MOST = 300  # sweeps in all: neighbours in time teach little
@@ -55,19 +56,6 @@ def refuse_other_sensor(sources: Sequence[Source], rig: Rig) -> None:
 
 def _path(source: Source) -> Path:
     return source.path if isinstance(source, RecordingSource) else source.files[0].parent
-
-
-def spread_sweeps(sources: Sequence[Source], most: int) -> Iterator[Sweep]:
-    """Up to ``most`` sweeps, evenly over all recordings."""
-    total = sum(source.count for source in sources)
-    step = max(total / max(most, 1), 1.0)
-    seen, wanted = 0, 0.0
-    for source in sources:
-        for sweep in source.sweeps():
-            if seen >= wanted:
-                wanted += step
-                yield sweep
-            seen += 1
 
 
 def write_own(out: Path, sources: Sequence[Source]) -> int:

@@ -102,7 +102,7 @@ def compare_with_real(options: argparse.Namespace, rig: Rig, mounting: Mounting)
     if options.frames < 1:
         raise ValueError(f"--frames: expected 1 or more, got {options.frames}")
     place, pulses = CloudPlace(*options.at), fired(rig)
-    real = measure(real_sweeps(options.real, place, options.frames), pulses)
+    real = measure(real_sweeps(options.real, options.topic, place, options.frames), pulses)
     seeds = tqdm(range(options.frames), desc=rig.title)
     simulated = measure(
         (simulate_frame(options.seed * 1_000_000 + i, rig, mounting).points for i in seeds), pulses
@@ -172,7 +172,10 @@ def _add_compare(add_verb: _AddVerb) -> None:
         "compare", "a table and a picture of real sweeps beside simulated ones",
         "--real data/clouds --sensor vlp16 --height 0.8 --out vlp16.png",
     )  # fmt: skip
-    compare.add_argument("--real", type=Path, required=True, help="folder of real clouds")
+    compare.add_argument(
+        "--real", type=Path, required=True, help="recording, or folder of real clouds"
+    )
+    compare.add_argument("--topic", help="of the clouds in a recording; default: the only one")
     compare.add_argument(
         "--at", type=float, nargs=6, default=[0.0] * 6, metavar=("X", "Y", "Z", "YAW", "P", "R"),
         help="where the sensor is in the frame of the real clouds: m and degrees (yaw, pitch,"

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from pd_ros.recordings.cloud_files import list_clouds, read_cloud
+from pd_ros.recordings.sources import open_source
 from training.datasets.frame import Float32
+from training.datasets.spread_sweeps import spread_sweeps
 from training.simulate.bodies.mesh import Float64
 from training.simulate.lidar.rig import Rig
 from training.simulate.lidar.scan import SpinningScan
@@ -82,14 +83,14 @@ def fired(rig: Rig) -> Pulses:
     return Pulses(edges[first : last + 1], counts[first:last], centre)
 
 
-def real_sweeps(folder: Path, place: CloudPlace, most: int) -> list[Float64]:
-    """At most so many clouds of a folder, evenly chosen, in the sensor's frame.
+def real_sweeps(path: Path, topic: str | None, place: CloudPlace, most: int) -> list[Float64]:
+    """At most so many clouds of a folder or recording, evenly chosen, in the sensor's frame.
 
-    Raises ``ValueError`` for a folder without clouds, and for files that cannot be read.
+    ``topic``: of the clouds in a recording; None takes the only one. Raises ``ValueError`` for
+    what holds no clouds, and for clouds that cannot be read.
     """
-    files = list_clouds(folder)
-    chosen = np.unique(np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int))
-    return [place.to_sensor(read_cloud(files[i], 1.0).points[:, :4]) for i in chosen]
+    source = open_source(path, topic, 1.0, None, with_truth=False)
+    return [place.to_sensor(sweep.points[:, :4]) for sweep in spread_sweeps([source], most)]
 
 
 def measure(sweeps: Iterable[Float32 | Float64], pulses: Pulses) -> Measured:

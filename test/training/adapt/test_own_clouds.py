@@ -1,16 +1,12 @@
 """The user's own clouds: evenly over all recordings, and without labels."""
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from small_recording import drive, write_clouds
 
 from training.adapt.own_clouds import (
     Taken,
     open_recordings,
     refuse_other_sensor,
-    spread_sweeps,
     write_own,
 )
 from training.config.run import SourceConfig
@@ -19,29 +15,6 @@ from training.simulate.frames import simulate_frame, write_frame
 from training.simulate.lidar.sensor_files import load_rig
 
 AS_THEY_ARE = Taken(None, 1.0)
-
-
-class Numbers:
-    """A source whose sweeps are their numbers."""
-
-    def __init__(self, first: int, count: int) -> None:
-        self.count = count
-        self._first = first
-
-    def sweeps(self):
-        return iter(range(self._first, self._first + self.count))
-
-
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.integers(1, 30))
-def test_sweeps_are_spread_evenly(counts, most) -> None:
-    starts = np.cumsum([0, *counts[:-1]]).tolist()
-    sources = [Numbers(start, count) for start, count in zip(starts, counts, strict=True)]
-    taken = list(spread_sweeps(sources, most))
-    total = sum(counts)
-    assert len(taken) == min(total, most)
-    gaps = np.diff([*taken, total])
-    assert total == 0 or gaps.max() - gaps.min() <= max(1, total // most)
-    assert taken == sorted(set(taken))
 
 
 def test_they_are_read_as_sweeps_that_nobody_labelled(tmp_path) -> None:

@@ -4,10 +4,17 @@ import json
 
 import numpy as np
 import pytest
+from small_recording import cloud_points, drive, write_bins, write_clouds
 from small_sensor import small_rig, spinning
 
 from training.simulate.__main__ import main
-from training.simulate.compare import CloudPlace, fired, format_comparison, measure
+from training.simulate.compare import (
+    CloudPlace,
+    fired,
+    format_comparison,
+    measure,
+    real_sweeps,
+)
 from training.simulate.frames import simulate_frame
 from training.simulate.lidar.rig import PlacedSensor, Rig
 from training.simulate.lidar.sensor_files import load_rig
@@ -77,6 +84,19 @@ def test_sweeps_of_the_same_kind_measure_the_same(tmp_path, capsys) -> None:
     content = json.loads(figures.read_text())
     assert content["real"] == content["simulated"]
     assert len(content["edges_deg"]) == 6
+
+
+def test_sweeps_of_a_recording_are_those_of_its_clouds_as_files(tmp_path) -> None:
+    bag = write_clouds(tmp_path / "drive", drive(4))  # clouds of the seeds 0 to 3
+    files = write_bins(tmp_path / "files", "0", "1", "2", "3")
+    place = CloudPlace(z_m=1.0)
+    recorded, filed = (real_sweeps(path, None, place, 2) for path in (bag, files))
+    assert len(recorded) == len(filed) == 2
+    for number, one, other in zip((0, 2), recorded, filed, strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one[:, 2] + 1.0, cloud_points(seed=number)[:, 2], atol=1e-6)
+    with pytest.raises(ValueError, match="/absent"):
+        real_sweeps(bag, "/absent", place, 2)
 
 
 @pytest.mark.parametrize(

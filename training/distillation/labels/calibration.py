@@ -150,12 +150,14 @@ def calibrate(
     names = teacher.config.classes
     calibration = fit_calibration(Judged.join(judged), len(names))
     for name, curve in zip(names, calibration.curves, strict=True):
-        _LOG.info("%s boxes of the teacher, chance of being right by score: %s", name, _tell(curve))
+        _LOG.info(
+            "%s boxes of the teacher, chance of being right by score: %s", name, _tell(curve)
+        )
     return calibration
 
 
 def _tell(curve: tuple[Tensor, Tensor]) -> str:
-    """Some points of a curve from end to end, as text: a teacher that knows little has thousands."""
+    """Some points of a curve from end to end, as text; it may have thousands."""
     points = [f"{score:.2f}: {chance:.2f}" for score, chance in zip(*curve, strict=True)]
     shown = np.unique(np.linspace(0, len(points) - 1, min(len(points), _SHOWN)).astype(int))
     return ", ".join(points[number] for number in shown) or "-"
